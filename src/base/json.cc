@@ -1,0 +1,66 @@
+#include "base/json.h"
+
+#include <set>
+#include <vector>
+
+#include "base/file.h"
+
+namespace jaju {
+namespace {
+
+// Watches the events of a parse: depth, and keys seen twice in one object.
+class Limits {
+ public:
+  explicit Limits(int max_depth) : max_depth_(max_depth) {}
+
+  // False stops nothing by itself; the caller throws, because nlohmann's callback can only drop values.
+  template <typename Json>
+  void watch(int depth, nlohmann::json::parse_event_t event, const Json& parsed) {
+    using Event = nlohmann::json::parse_event_t;
+    if (depth > max_depth_) throw std::length_error(fmt::format("nested deeper than {} levels", max_depth_));
+    if (event == Event::object_start) keys_.emplace_back();
+    if (event == Event::object_end && !keys_.empty()) keys_.pop_back();
+    if (event == Event::key && !keys_.empty()) {
+      const auto& key = parsed.template get_ref<const std::string&>();
+      if (!keys_.back().insert(key).second) throw std::length_error(fmt::format("key \"{}\" appears twice", key));
+    }
+  }
+
+ private:
+  int max_depth_;
+  std::vector<std::set<std::string>> keys_;
+};
+
+template <typename Json>
+Result<Json> parse(std::string_view text, const std::string& what, int max_depth) {
+  Limits limits(max_depth);
+  try {
+    return Json::parse(text.begin(), text.end(), [&](int depth, auto event, Json& parsed) {
+      limits.watch(depth, event, parsed);
+      return true;
+    });
+  } catch (const nlohmann::json::parse_error& e) {
+    return error("{} is not valid JSON near byte {}", what, e.byte);
+  } catch (const nlohmann::json::exception& e) {
+    return error("{} is not valid JSON: {}", what, e.what());
+  } catch (const std::length_error& e) {
+    return error("{} is refused: {}", what, e.what());
+  }
+}
+
+}  // namespace
+
+Result<nlohmann::json> parse_json(std::string_view text, const std::string& what, int max_depth) {
+  return parse<nlohmann::json>(text, what, max_depth);
+}
+
+Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, const std::string& what, int max_depth) {
+  return parse<nlohmann::ordered_json>(text, what, max_depth);
+}
+
+Result<nlohmann::json> read_json(const std::filesystem::path& path, int64_t max_bytes) {
+  JAJU_ASSIGN(const std::string text, read_file(path, max_bytes));
+  return parse_json(text, path.string());
+}
+
+}  // namespace jaju

@@ -1,0 +1,25 @@
+#include "base/json.h"
+
+#include <gtest/gtest.h>
+
+namespace jaju {
+namespace {
+
+TEST(Json, SaysWhatIsWrong) {
+  EXPECT_TRUE(parse_json(R"({"a": [1, {"b": null}]})", "x").ok());
+  EXPECT_NE(parse_json("{\"a\": }", "config.json").message().find("config.json is not valid JSON near byte 7"),
+            std::string::npos);
+  EXPECT_NE(parse_json(R"({"a": 1, "a": 2})", "x").message().find("key \"a\" appears twice"), std::string::npos);
+  EXPECT_FALSE(parse_json("\"\xff\"", "x").ok());
+  EXPECT_FALSE(parse_json("", "x").ok());
+  EXPECT_FALSE(parse_json("{} {}", "x").ok());
+}
+
+TEST(Json, DepthIsBounded) {
+  EXPECT_TRUE(parse_json(std::string(60, '[') + std::string(60, ']'), "x").ok());
+  const std::string bomb(1 << 20, '[');
+  EXPECT_NE(parse_json(bomb, "x").message().find("deeper than 64"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace jaju

@@ -1,0 +1,114 @@
+#include "base/mapped_file.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+namespace jaju {
+namespace {
+
+// What the handler may look at: plain atomics, no locks. begin == 0 means free.
+struct Slot {
+  std::atomic<uintptr_t> begin{0};
+  std::atomic<uintptr_t> end{0};
+  std::atomic<bool> damaged{false};
+};
+
+constexpr int kMaxMappings = 4096;  // A.X K1's largest known release has 260 shards
+std::array<Slot, kMaxMappings> g_slots;
+std::mutex g_mutex;  // guards taking and freeing slots, not the handler
+struct sigaction g_previous {};
+
+// Async-signal-safe: atomics and mmap (a bare system call on Linux).
+void on_sigbus(int signal, siginfo_t* info, void* context) {
+  const auto address = reinterpret_cast<uintptr_t>(info->si_addr);
+  for (Slot& slot : g_slots) {
+    const uintptr_t begin = slot.begin.load(std::memory_order_acquire);
+    const uintptr_t end = slot.end.load(std::memory_order_acquire);
+    if (begin == 0 || address < begin || address >= end) continue;
+    const auto page = static_cast<uintptr_t>(::getpagesize());
+    const uintptr_t from = address / page * page;
+    void* const zeros = ::mmap(reinterpret_cast<void*>(from), end - from, PROT_READ,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    if (zeros == MAP_FAILED) break;
+    slot.damaged.store(true, std::memory_order_release);
+    return;  // the faulting load runs again and reads zero
+  }
+  if ((g_previous.sa_flags & SA_SIGINFO) != 0 && g_previous.sa_sigaction != nullptr) {
+    g_previous.sa_sigaction(signal, info, context);
+  } else if (g_previous.sa_handler != SIG_DFL && g_previous.sa_handler != SIG_IGN) {
+    g_previous.sa_handler(signal);
+  } else {
+    ::signal(SIGBUS, SIG_DFL);
+    ::raise(SIGBUS);
+  }
+}
+
+void install_handler_once() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    struct sigaction action {};
+    action.sa_sigaction = on_sigbus;
+    action.sa_flags = SA_SIGINFO | SA_NODEFER;
+    ::sigemptyset(&action.sa_mask);
+    ::sigaction(SIGBUS, &action, &g_previous);
+  });
+}
+
+int take_slot(uintptr_t begin, uintptr_t end) {
+  const std::lock_guard lock(g_mutex);
+  for (int i = 0; i < kMaxMappings; ++i) {
+    Slot& slot = g_slots[static_cast<size_t>(i)];
+    if (slot.begin.load() != 0) continue;
+    slot.damaged.store(false);
+    slot.end.store(end);
+    slot.begin.store(begin, std::memory_order_release);
+    return i;
+  }
+  return -1;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<MappedFile>> MappedFile::open(const std::filesystem::path& path) {
+  std::unique_ptr<MappedFile> file(new MappedFile);
+  file->path_ = path.string();
+  file->fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file->fd_ < 0) return error("cannot open {}: {}", file->path_, std::strerror(errno));
+  struct stat info {};
+  if (::fstat(file->fd_, &info) != 0) return error("cannot read {}: {}", file->path_, std::strerror(errno));
+  if (!S_ISREG(info.st_mode)) return error("{} is not a regular file", file->path_);
+  if (info.st_size == 0) return error("{} is empty: copy or download it again", file->path_);
+  void* const data = ::mmap(nullptr, static_cast<size_t>(info.st_size), PROT_READ, MAP_SHARED, file->fd_, 0);
+  if (data == MAP_FAILED) return error("cannot map {}: {}", file->path_, std::strerror(errno));
+  file->data_ = static_cast<const std::byte*>(data);
+  file->size_ = info.st_size;
+  install_handler_once();
+  const auto begin = reinterpret_cast<uintptr_t>(data);
+  const auto page = static_cast<uintptr_t>(::getpagesize());
+  file->slot_ = take_slot(begin, (begin + static_cast<uintptr_t>(file->size_) + page - 1) / page * page);
+  if (file->slot_ < 0) return error("cannot map {}: more than {} files are mapped", file->path_, kMaxMappings);
+  return file;
+}
+
+MappedFile::~MappedFile() {
+  if (slot_ >= 0) g_slots[static_cast<size_t>(slot_)].begin.store(0, std::memory_order_release);
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), static_cast<size_t>(size_));
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Status MappedFile::intact() const {
+  struct stat info {};
+  const bool shrunk = ::fstat(fd_, &info) == 0 && info.st_size < size_;
+  if (!shrunk && !g_slots[static_cast<size_t>(slot_)].damaged.load(std::memory_order_acquire)) return {};
+  return error("{} became shorter while in use: restore the file and start again", path_);
+}
+
+}  // namespace jaju

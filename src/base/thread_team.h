@@ -1,0 +1,61 @@
+// A persistent team of threads that runs one parallel region at a time.
+//
+// Built once in main and passed down. Regions are short (microseconds to milliseconds), so members spin a
+// moment before they sleep. Which thread runs which task is not fixed; a task must write only its own output,
+// so results never depend on the number of threads.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace jaju {
+
+class ThreadTeam {
+ public:
+  // n_threads counts the caller; 0 means one per CPU this process may use.
+  explicit ThreadTeam(int n_threads = 0);
+  ~ThreadTeam();
+  ThreadTeam(const ThreadTeam&) = delete;
+  ThreadTeam& operator=(const ThreadTeam&) = delete;
+
+  int size() const { return n_threads_; }
+
+  // Calls task(data, i, thread) for every i in [0, n_tasks), thread in [0, size()); returns when all are done.
+  // Not reentrant, one caller at a time.
+  using Task = void (*)(void* data, int64_t i, int thread);
+  void run(int64_t n_tasks, Task task, void* data);
+
+  template <typename F>
+  void parallel_for(int64_t n_tasks, F&& body) {
+    using Body = std::remove_reference_t<F>;
+    run(n_tasks, [](void* data, int64_t i, int thread) { (*static_cast<Body*>(data))(i, thread); },
+        const_cast<void*>(static_cast<const void*>(&body)));
+  }
+
+ private:
+  void member_loop(int thread);
+  void work(int thread);
+
+  const int n_threads_;
+  std::vector<std::jthread> members_;
+  // The region: written by run() before generation_ moves, read by members after.
+  Task task_ = nullptr;
+  void* data_ = nullptr;
+  int64_t n_tasks_ = 0;
+  alignas(64) std::atomic<int64_t> next_{0};
+  alignas(64) std::atomic<int> busy_{0};
+  alignas(64) std::atomic<uint64_t> generation_{0};
+  std::atomic<int> sleepers_{0};
+  std::atomic<bool> stop_{false};
+  std::mutex mutex_;
+  std::condition_variable wake_;
+};
+
+// CPUs this process may run on (affinity and cgroup quota respected), at least 1.
+int usable_cpus();
+
+}  // namespace jaju

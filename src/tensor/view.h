@@ -1,0 +1,78 @@
+// Views: shapes and strides over memory somebody else owns. No maths here.
+//
+// Row-major, PyTorch dimension order, last dimension contiguous, everywhere.
+// A weight matrix is (rows = outputs, cols = inputs), as the checkpoint stores it: y = W x.
+#pragma once
+
+#include <cstdint>
+
+#include "base/check.h"
+#include "tensor/dtype.h"
+
+namespace jaju {
+
+// A read-only weight matrix. FP8 matrices carry one f32 factor per 128x128 block
+// (DeepSeek-V3's `weight_scale_inv`): value = f8 * scale[row / 128][col / 128].
+struct Matrix {
+  const void* data = nullptr;  // (rows, cols), row-major, contiguous; first element of row 0 of this view
+  DType dtype = DType::f32;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  const float* block_scales = nullptr;  // (ceil(total_rows/128), ceil(cols/128)) of the whole tensor; null unless f8
+  int64_t first_row = 0;                // row of the whole tensor that is row 0 here: places block_scales
+
+  static constexpr int64_t kScaleBlock = 128;
+
+  bool empty() const { return data == nullptr; }
+  int64_t row_bytes() const { return cols * size_of(dtype); }
+  int64_t bytes() const { return rows * row_bytes(); }
+  const void* row(int64_t r) const { return static_cast<const char*>(data) + r * row_bytes(); }
+  int64_t scale_cols() const { return (cols + kScaleBlock - 1) / kScaleBlock; }
+  // Scales of row r, one per 128 columns.
+  const float* row_scales(int64_t r) const {
+    return block_scales + (first_row + r) / kScaleBlock * scale_cols();
+  }
+  // Rows [begin, begin + count) as a matrix of their own.
+  Matrix slice_rows(int64_t begin, int64_t count) const {
+    JAJU_CHECK(begin >= 0 && count >= 0 && begin + count <= rows);
+    Matrix m = *this;
+    m.data = row(begin);
+    m.rows = count;
+    m.first_row = first_row + begin;
+    return m;
+  }
+  float at(int64_t r, int64_t c) const {
+    const float value = load_as_f32(row(r), dtype, c);
+    return block_scales != nullptr ? value * row_scales(r)[c / kScaleBlock] : value;
+  }
+};
+
+// f32 activations: n rows of `cols` values, `stride` values apart.
+struct Rows {
+  const float* data = nullptr;
+  int64_t n = 0;
+  int64_t cols = 0;
+  int64_t stride = 0;
+
+  Rows() = default;
+  Rows(const float* d, int64_t n_rows, int64_t n_cols) : Rows(d, n_rows, n_cols, n_cols) {}
+  Rows(const float* d, int64_t n_rows, int64_t n_cols, int64_t row_stride)
+      : data(d), n(n_rows), cols(n_cols), stride(row_stride) {}
+  const float* row(int64_t r) const { return data + r * stride; }
+};
+
+struct MutRows {
+  float* data = nullptr;
+  int64_t n = 0;
+  int64_t cols = 0;
+  int64_t stride = 0;
+
+  MutRows() = default;
+  MutRows(float* d, int64_t n_rows, int64_t n_cols) : MutRows(d, n_rows, n_cols, n_cols) {}
+  MutRows(float* d, int64_t n_rows, int64_t n_cols, int64_t row_stride)
+      : data(d), n(n_rows), cols(n_cols), stride(row_stride) {}
+  float* row(int64_t r) const { return data + r * stride; }
+  operator Rows() const { return {data, n, cols, stride}; }  // NOLINT: a view may always be read
+};
+
+}  // namespace jaju
