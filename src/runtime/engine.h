@@ -1,0 +1,110 @@
+// The public door of the engine: open a model, start a session, generate. Token ids only, never text.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "model/config.h"
+#include "model/weights.h"
+#include "runtime/sampler.h"
+
+namespace jaju {
+
+enum class KvType { automatic, f32, bf16 };  // automatic: f32 for a float32 checkpoint, else bf16
+
+struct EngineOptions {
+  // Behaviour
+  int64_t context = 0;  // positions a session may hold; 0: the model's maximum, at most 32,768
+  KvType kv_type = KvType::automatic;
+  // Performance
+  int threads = 0;              // 0: every CPU this process may use
+  int64_t prefill_chunk = 256;  // prompt tokens per step; results do not depend on it
+};
+
+// What one forward pass over a whole prompt gives, for `jaju logits` and the tests.
+struct Evaluation {
+  int64_t vocab_size = 0;
+  std::vector<float> logits;      // (rows, vocab): the last position, or every position
+  std::vector<float> mtp_logits;  // (vocab), draft for the token after next; empty without MTP or with one token
+  std::vector<std::vector<std::vector<int32_t>>> experts;  // [moe layer][position] -> ids, ascending
+};
+
+enum class StopReason { stop_token, length, context_full, cancelled };
+
+struct GenerationStats {
+  int64_t prompt_tokens = 0;
+  int64_t cached_tokens = 0;  // of the prompt, taken from the session's cache
+  int64_t generated_tokens = 0;
+  double prefill_seconds = 0;
+  double first_token_seconds = 0;
+  double decode_seconds = 0;
+};
+
+struct Generation {
+  std::vector<int32_t> tokens;  // the answer, its stop token not included
+  StopReason reason = StopReason::length;
+  GenerationStats stats;
+};
+
+struct GenerateHooks {
+  // Called for every answer token as it is sampled; return false to end the answer (reason cancelled).
+  std::function<bool(int32_t token)> on_token;
+  // Called while the prompt is read.
+  std::function<void(int64_t done, int64_t total)> on_prefill;
+  // Checked before every step; set it from a signal handler to stop.
+  const std::atomic<bool>* cancel = nullptr;
+};
+
+class Session;
+
+class Engine {
+ public:
+  static Result<std::unique_ptr<Engine>> open(const std::filesystem::path& model_dir, const EngineOptions& options);
+  ~Engine();
+
+  const ModelConfig& config() const;
+  const Weights& weights() const;
+  const EngineOptions& options() const;  // as they took effect: context, threads and kv_type are concrete
+  std::string kernels() const;           // "avx512 (bf16 dot)", for people
+  int64_t kv_bytes_per_token() const;
+
+  Result<std::unique_ptr<Session>> new_session();
+
+  // Runs `tokens` from an empty cache in f32. all_positions: a row of logits for each.
+  Result<Evaluation> evaluate(std::span<const int32_t> tokens, bool all_positions);
+
+ private:
+  friend class Session;
+  struct Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// One conversation's timeline: its tokens and their latent cache. Not thread-safe; must not outlive its Engine.
+class Session {
+ public:
+  ~Session();
+
+  // Generates after `prompt`, the whole token list so far. The longest common prefix with what the session already
+  // holds is reused; the rest is dropped and read again.
+  Result<Generation> generate(std::span<const int32_t> prompt, const SamplingParams& params, const GenerateHooks& hooks);
+
+ private:
+  friend class Engine;
+  struct Impl;
+  explicit Session(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Bytes of cache per token for this config and element type (2 for bf16, 4 for f32).
+int64_t kv_bytes_per_token(const ModelConfig& config, KvType type);
+
+}  // namespace jaju

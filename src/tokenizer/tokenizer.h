@@ -1,0 +1,74 @@
+// Tokenizer: byte-level BPE driven by a Hugging Face tokenizer.json. Text in, ids out, and back.
+//
+// What the file says is what happens: normalizer, pre-tokenizers, model, added tokens with their flags, decoder.
+// A part of a kind we do not know is an error that names it, never a silent skip. Immutable after load;
+// encode and decode may be called from many threads.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace jaju {
+
+using TokenId = int32_t;
+
+// How text that spells an added or special token is read.
+enum class SpecialText {
+  parse,   // "<|im_end|>" in the text becomes its id (Hugging Face's behaviour; templates)
+  as_text  // it is split into ordinary tokens: text from users can never become a special token
+};
+
+class Tokenizer {
+ public:
+  // `path` is tokenizer.json or the directory that holds it (at most 256 MB).
+  static Result<std::unique_ptr<Tokenizer>> load(const std::filesystem::path& path);
+  static Result<std::unique_ptr<Tokenizer>> parse(std::string_view json, const std::string& what);
+  ~Tokenizer();
+
+  // Ids of `text`, adding nothing (no BOS/EOS). Invalid UTF-8 is replaced by U+FFFD first. Linear time.
+  std::vector<TokenId> encode(std::string_view text, SpecialText special = SpecialText::parse) const;
+
+  // Bytes of one token: its raw bytes for a BPE token, its content for an added token. Empty for an unknown id.
+  std::string_view bytes_of(TokenId id) const;
+  // Text of ids, as Hugging Face decode(ids, skip_special_tokens = skip_special): bytes joined, invalid UTF-8
+  // replaced by U+FFFD.
+  std::string decode(std::span<const TokenId> ids, bool skip_special = false) const;
+
+  // Largest id + 1.
+  int64_t vocab_size() const;
+  // Id of a token by its exact content: an added token, or a vocabulary entry.
+  std::optional<TokenId> id_of(std::string_view content) const;
+  // True for added tokens (special or not).
+  bool is_added(TokenId id) const;
+  bool is_special(TokenId id) const;
+
+ private:
+  struct Impl;
+  explicit Tokenizer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Turns a stream of ids into text that never ends inside a character (one Hangul syllable is three bytes).
+class StreamDecoder {
+ public:
+  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = false);
+  // The text that became complete with this token; may be empty.
+  std::string push(TokenId id);
+  // What is left at the end, unfinished bytes as U+FFFD.
+  std::string finish();
+
+ private:
+  const Tokenizer& tokenizer_;
+  bool skip_special_;
+  std::string pending_;
+};
+
+}  // namespace jaju
