@@ -1,0 +1,225 @@
+#include "runtime/sampler.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "base/check.h"
+
+namespace jaju {
+namespace {
+
+// exp(x) for x <= 0 from additions and multiplications only: libm picks a variant by CPU, and two machines
+// could then disagree in the last bit and, once in a while, in a token. Relative error below 1e-15.
+double exp_portable(double x) {
+  // Below this a token is 1e-19 as likely as the best one: nothing beside the rounding of the sum.
+  if (x < -44.0) return 0.0;
+  // Adding and taking away 1.5 * 2^52 rounds to an integer, on any CPU and in a vectorised loop.
+  const double k = (x * 1.4426950408889634 + 0x1.8p52) - 0x1.8p52;
+  const double r = (x - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33;  // ln 2 in two parts; |r| <= 0.35
+  // 1/13!, ..., 1/1!, 1/0!
+  constexpr double kTerms[] = {
+      1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040,
+      1.0 / 720,        1.0 / 120,       1.0 / 24,       1.0 / 6,       0.5,          1.0,         1.0};
+  double sum = 0;
+  for (const double term : kTerms) sum = sum * r + term;
+  const auto exponent = static_cast<uint64_t>(1023 + static_cast<int64_t>(k));
+  return sum * std::bit_cast<double>(exponent << 52);
+}
+
+Status out_of_range(const char* field, double value, const char* range) {
+  return error("sampling: '{}' is {}, but it must be {}", field, value, range);
+}
+
+Status check_token(const char* field, int64_t id, int64_t vocab_size) {
+  if (id >= 0 && id < vocab_size) return {};
+  return error("sampling: '{}' names token {}, but the vocabulary has ids 0 to {}", field, id,
+               vocab_size - 1);
+}
+
+}  // namespace
+
+Status SamplingParams::validate(int64_t vocab_size) const {
+  // Written so that NaN fails every test.
+  if (!(temperature >= 0.0f && temperature <= 100.0f)) {
+    return out_of_range("temperature", temperature, "between 0 (always the likeliest token) and 100");
+  }
+  if (top_k < 0) return out_of_range("top_k", top_k, "0 (off) or more");
+  if (!(top_p >= 0.0f && top_p <= 1.0f)) return out_of_range("top_p", top_p, "between 0 and 1 (off)");
+  if (!(min_p >= 0.0f && min_p <= 1.0f)) return out_of_range("min_p", min_p, "between 0 (off) and 1");
+  if (!(repetition_penalty >= 0.01f && repetition_penalty <= 100.0f)) {
+    return out_of_range("repetition_penalty", repetition_penalty, "between 0.01 and 100 (1 is off)");
+  }
+  if (!(std::fabs(presence_penalty) <= 100.0f)) {
+    return out_of_range("presence_penalty", presence_penalty, "between -100 and 100");
+  }
+  if (!(std::fabs(frequency_penalty) <= 100.0f)) {
+    return out_of_range("frequency_penalty", frequency_penalty, "between -100 and 100");
+  }
+  if (max_tokens < -1) {
+    return out_of_range("max_tokens", static_cast<double>(max_tokens), "-1 (no limit), 0 or more");
+  }
+  for (const auto& [id, bias] : logit_bias) {
+    JAJU_RETURN_IF_ERROR(check_token("logit_bias", id, vocab_size));
+    if (!std::isfinite(bias)) return out_of_range("logit_bias", bias, "a finite number");
+  }
+  for (const int32_t id : stop_tokens) JAJU_RETURN_IF_ERROR(check_token("stop_tokens", id, vocab_size));
+  return {};
+}
+
+Dice::Dice(uint64_t seed) {
+  for (uint64_t& word : state_) {  // SplitMix64
+    seed += 0x9e3779b97f4a7c15u;
+    uint64_t z = seed;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    word = z ^ (z >> 31);
+  }
+}
+
+uint64_t Dice::next() {
+  const uint64_t result = std::rotl(state_[1] * 5, 7) * 9;
+  const uint64_t t = state_[1] << 17;
+  state_[2] ^= state_[0];
+  state_[3] ^= state_[1];
+  state_[1] ^= state_[2];
+  state_[0] ^= state_[3];
+  state_[2] ^= t;
+  state_[3] = std::rotl(state_[3], 45);
+  return result;
+}
+
+Sampler::Sampler(const SamplingParams& params, int64_t vocab_size)
+    : params_(params),
+      count_(static_cast<size_t>(vocab_size), 0),
+      seen_(static_cast<size_t>(vocab_size), false),
+      dice_(params.seed) {}
+
+void Sampler::observe_prompt(std::span<const int32_t> tokens) {
+  for (const int32_t id : tokens) {
+    JAJU_CHECK(id >= 0 && static_cast<size_t>(id) < seen_.size());
+    if (seen_[id]) continue;
+    seen_[id] = true;
+    seen_ids_.push_back(id);
+  }
+}
+
+void Sampler::remember(int32_t token) {
+  ++count_[token];
+  if (seen_[token]) return;
+  seen_[token] = true;
+  seen_ids_.push_back(token);
+}
+
+void Sampler::apply_penalties(std::span<float> logits) const {
+  for (const auto& [id, bias] : params_.logit_bias) logits[id] += bias;
+  const bool repetition = params_.repetition_penalty != 1.0f;
+  const bool answer = params_.presence_penalty != 0.0f || params_.frequency_penalty != 0.0f;
+  if (!repetition && !answer) return;
+  for (const int32_t id : seen_ids_) {
+    float& logit = logits[id];
+    if (repetition)
+      logit = logit > 0 ? logit / params_.repetition_penalty : logit * params_.repetition_penalty;
+    if (answer && count_[id] > 0) {
+      logit -= params_.presence_penalty + params_.frequency_penalty * static_cast<float>(count_[id]);
+    }
+  }
+}
+
+// logits (vocab) in; candidates_ and weights_ out.
+void Sampler::narrow(std::span<const float> logits, float best) {
+  const double inverse = 1.0 / static_cast<double>(params_.temperature);
+  const auto weigh = [&](const Candidate& c) {
+    return exp_portable((static_cast<double>(c.logit) - static_cast<double>(best)) * inverse);
+  };
+  const auto before = [](const Candidate& a, const Candidate& b) {
+    return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+  };
+  candidates_.clear();
+  for (size_t id = 0; id < logits.size(); ++id) candidates_.push_back({logits[id], static_cast<int32_t>(id)});
+  if (params_.top_k > 0 && static_cast<size_t>(params_.top_k) < candidates_.size()) {
+    std::nth_element(candidates_.begin(), candidates_.begin() + params_.top_k, candidates_.end(), before);
+    candidates_.resize(params_.top_k);
+    // nth_element's order differs between libraries, and the order of a sum is part of its result.
+    std::sort(candidates_.begin(), candidates_.end(), before);
+  }
+  weights_.clear();
+  double total = 0;
+  for (const Candidate& c : candidates_) {
+    weights_.push_back(weigh(c));
+    total += weights_.back();
+  }
+  if (params_.top_p < 1.0f) {
+    // Sort only as much of the list as top-p asks for: a few dozen of 163,840 as a rule.
+    const double wanted = static_cast<double>(params_.top_p) * total;
+    const size_t n = candidates_.size();
+    size_t kept = 0;
+    size_t sorted = 0;
+    for (double sum = 0; kept < n && (kept == 0 || sum < wanted); ++kept) {
+      if (kept == sorted) {
+        sorted = std::min(n, sorted == 0 ? size_t{128} : sorted * 4);
+        if (sorted < n) {
+          std::nth_element(candidates_.begin() + kept, candidates_.begin() + sorted, candidates_.end(),
+                           before);
+        }
+        std::sort(candidates_.begin() + kept, candidates_.begin() + sorted, before);
+      }
+      weights_[kept] = weigh(candidates_[kept]);
+      sum += weights_[kept];
+    }
+    candidates_.resize(kept);
+    weights_.resize(kept);
+  }
+  // The best token weighs 1, so min-p compares with the weight itself; a weight of 0 can not be drawn.
+  const double least = params_.min_p;
+  size_t kept = 0;
+  for (size_t i = 0; i < candidates_.size(); ++i) {
+    if (weights_[i] < least || weights_[i] == 0.0) continue;
+    candidates_[kept] = candidates_[i];
+    weights_[kept++] = weights_[i];
+  }
+  candidates_.resize(kept);
+  weights_.resize(kept);
+}
+
+int32_t Sampler::draw(std::span<const float> logits, float best) {
+  narrow(logits, best);
+  double total = 0;
+  for (const double weight : weights_) total += weight;
+  const double target = dice_.uniform() * total;
+  double sum = 0;
+  for (size_t i = 0; i < weights_.size(); ++i) {
+    sum += weights_[i];
+    if (sum > target) return candidates_[i].id;
+  }
+  return candidates_.back().id;
+}
+
+Result<int32_t> Sampler::sample(std::span<float> logits) {
+  JAJU_CHECK(logits.size() == count_.size());
+  for (size_t id = 0; id < logits.size(); ++id) {
+    if (!(logits[id] < std::numeric_limits<float>::infinity())) {
+      return error(
+          "the logit of token {} is {}, so no token can be chosen: the weights may be damaged (try `jaju run "
+          "MODEL "
+          "--check`)",
+          id, logits[id]);
+    }
+  }
+  apply_penalties(logits);
+  const auto best = std::max_element(logits.begin(), logits.end());  // the first of equals: the lowest id
+  if (*best == std::numeric_limits<float>::infinity()) {
+    return error("sampling: a logit overflowed; use a smaller logit_bias or a milder penalty");
+  }
+  if (*best == -std::numeric_limits<float>::infinity()) {
+    return error("sampling: every token is banned, so there is nothing to choose; loosen logit_bias");
+  }
+  const int32_t token =
+      params_.temperature == 0.0f ? static_cast<int32_t>(best - logits.begin()) : draw(logits, *best);
+  remember(token);
+  return token;
+}
+
+}  // namespace jaju
