@@ -1,0 +1,19 @@
+// The AVX2 backend: the shared kernels over eight lanes. Compiled with -mavx2 -mfma -mf16c; nothing here may
+// run before ops.cc has looked at the CPU, and everything but ops() is in an anonymous namespace, so that no
+// code made with these flags can be linked in for other callers.
+#include <immintrin.h>
+
+#include <cmath>
+#include <span>
+
+#include "kernels/backends.h"
+
+#define JAJU_ISA avx2
+#define JAJU_ISA_NAME "avx2"
+// clang-format off
+#include "kernels/cpu/vec_avx2.h"
+#include "kernels/cpu/math.h"
+#include "kernels/cpu/dot.h"
+#include "kernels/cpu/matmul.h"
+#include "kernels/cpu/mla.h"
+#include "kernels/cpu/table.h"

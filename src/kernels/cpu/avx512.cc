@@ -1,0 +1,30 @@
+// The AVX-512 backend: the shared kernels over sixteen lanes, and the BF16 dot product where the CPU has it.
+// Compiled with its own flags; see avx2.cc for what that forbids.
+#include <immintrin.h>
+
+#include <cmath>
+#include <span>
+
+#include "kernels/backends.h"
+#include "kernels/cpu/bf16_dot.h"
+
+#define JAJU_ISA avx512
+#define JAJU_ISA_NAME "avx512"
+#define JAJU_HAS_BF16_DOT 1
+
+namespace jaju::avx512 {
+namespace {
+bool has_bf16_dot() {
+  static const bool has = cpu_has_bf16_dot();
+  return has;
+}
+}  // namespace
+}  // namespace jaju::avx512
+
+// clang-format off
+#include "kernels/cpu/vec_avx512.h"
+#include "kernels/cpu/math.h"
+#include "kernels/cpu/dot.h"
+#include "kernels/cpu/matmul.h"
+#include "kernels/cpu/mla.h"
+#include "kernels/cpu/table.h"

@@ -1,0 +1,102 @@
+// Matrix products over the team: plain, and grouped by expert with SwiGLU fused. Included once per ISA.
+#pragma once
+
+namespace jaju::JAJU_ISA {
+namespace {
+
+// Rows of W per task: enough work to hide the hand-out, few enough to balance.
+constexpr int64_t kRowBlock = 32;
+
+inline int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+// Rounds the inputs to bf16 into shared scratch when this matmul will use the BF16 dot product.
+inline Inputs prepare(Context& context, Rows x, DType weights) {
+  Inputs in;
+  in.x = x;
+#ifdef JAJU_HAS_BF16_DOT
+  if (context.precision == Precision::bf16 && weights == DType::bf16 && has_bf16_dot()) {
+    // Rows start on cache lines.
+    in.bf16_stride = (x.cols + 31) / 32 * 32;
+    auto* to = reinterpret_cast<uint16_t*>(context.shared_scratch.data());
+    JAJU_CHECK(static_cast<int64_t>(context.shared_scratch.size()) * 2 >= x.n * in.bf16_stride);
+    context.team.parallel_for(x.n, [&](int64_t i, int) {
+      const float* from = x.row(i);
+      uint16_t* const row = to + i * in.bf16_stride;
+      for (int64_t k = 0; k < x.cols; ++k) row[k] = f32_to_bf16(from[k]);
+    });
+    in.bf16 = to;
+  }
+#else
+  (void)context;
+  (void)weights;
+#endif
+  return in;
+}
+
+inline void matmul(Context& context, const Matrix& w, Rows x, MutRows y) {
+  JAJU_CHECK(x.cols == w.cols && y.cols == w.rows && x.n == y.n);
+  const Inputs in = prepare(context, x, w.dtype);
+  context.team.parallel_for(ceil_div(w.rows, kRowBlock), [&](int64_t task, int) {
+    const int64_t r0 = task * kRowBlock;
+    const int64_t r1 = r0 + kRowBlock < w.rows ? r0 + kRowBlock : w.rows;
+    for (int64_t i = 0; i < x.n; i += kInputBlock) {
+      const int64_t n = x.n - i < kInputBlock ? x.n - i : kInputBlock;
+      dot_block(w, r0, r1, in, i, n, y.row(i) + r0, y.stride);
+    }
+  });
+}
+
+// Tasks are (group, block of output rows), experts outside, rows inside; body(group, r0, r1).
+template <typename Body>
+inline void for_each_row_block(Context& context, std::span<const ExpertGroup> groups, int64_t rows,
+                               const Body& body) {
+  const int64_t blocks = ceil_div(rows, kRowBlock);
+  context.team.parallel_for(static_cast<int64_t>(groups.size()) * blocks, [&](int64_t task, int) {
+    const ExpertGroup& g = groups[static_cast<size_t>(task / blocks)];
+    const int64_t r0 = task % blocks * kRowBlock;
+    body(g, r0, r0 + kRowBlock < rows ? r0 + kRowBlock : rows);
+  });
+}
+
+inline void grouped_swiglu(Context& context, std::span<const ExpertGroup> groups, Rows x, MutRows h) {
+  if (groups.empty()) return;
+  const Inputs shared = prepare(context, x, groups[0].gate.dtype);
+  for_each_row_block(context, groups, h.cols, [&](const ExpertGroup& g, int64_t r0, int64_t r1) {
+    JAJU_CHECK(g.gate.rows == h.cols && g.up.rows == h.cols && g.gate.cols == x.cols && g.up.cols == x.cols);
+    Inputs in = shared;
+    in.index = g.rows;
+    float gate[kInputBlock * kRowBlock];
+    float up[kInputBlock * kRowBlock];
+    for (int64_t i = 0; i < g.n; i += kInputBlock) {
+      const int64_t n = g.n - i < kInputBlock ? g.n - i : kInputBlock;
+      dot_block(g.gate, r0, r1, in, i, n, gate, kRowBlock);
+      dot_block(g.up, r0, r1, in, i, n, up, kRowBlock);
+      for (int64_t j = 0; j < n; ++j) {
+        float* const out = h.row(g.first + i + j) + r0;
+        for (int64_t r = 0; r < r1 - r0; r += kLanes) {
+          const int64_t lanes = r1 - r0 - r < kLanes ? r1 - r0 - r : kLanes;
+          const V product =
+              mul(silu(load_n(gate + j * kRowBlock + r, lanes)), load_n(up + j * kRowBlock + r, lanes));
+          store_n(out + r, product, lanes);
+        }
+      }
+    }
+  });
+}
+
+inline void grouped_down(Context& context, std::span<const ExpertGroup> groups, Rows h, MutRows y) {
+  if (groups.empty()) return;
+  const Inputs in = prepare(context, h, groups[0].down.dtype);
+  for_each_row_block(context, groups, y.cols, [&](const ExpertGroup& g, int64_t r0, int64_t r1) {
+    JAJU_CHECK(g.down.rows == y.cols && g.down.cols == h.cols);
+    for (int64_t i = 0; i < g.n; i += kInputBlock) {
+      const int64_t n = g.n - i < kInputBlock ? g.n - i : kInputBlock;
+      dot_block(g.down, r0, r1, in, g.first + i, n, y.row(g.first + i) + r0, y.stride);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace jaju::JAJU_ISA

@@ -1,0 +1,71 @@
+// Row-wise operations and the Ops table of one ISA. Included once per ISA.
+#pragma once
+
+namespace jaju::JAJU_ISA {
+namespace {
+
+inline void embed(Context& context, const Matrix& table, std::span<const int32_t> ids, MutRows out) {
+  context.team.parallel_for(out.n, [&](int64_t i, int) {
+    with_row_type(table.dtype, [&](auto type) {
+      using Row = typename decltype(type)::type;
+      const Row row(table, ids[static_cast<size_t>(i)]);
+      for (int64_t k = 0; k < table.cols; k += kLanes) {
+        const int64_t lanes = table.cols - k < kLanes ? table.cols - k : kLanes;
+        store_n(out.row(i) + k, row.at_n(k, lanes), lanes);
+      }
+    });
+  });
+}
+
+inline void rms_norm(Context& context, Rows x, const float* weight, float eps, MutRows y) {
+  context.team.parallel_for(x.n, [&](int64_t i, int) {
+    const float* from = x.row(i);
+    float* const to = y.row(i);
+    V squares = zero();
+    for (int64_t k = 0; k < x.cols; k += kLanes) {
+      const V value = load_n(from + k, x.cols - k < kLanes ? x.cols - k : kLanes);
+      squares = fma(value, value, squares);
+    }
+    const V factor = set1(1.0f / std::sqrt(sum(squares) / static_cast<float>(x.cols) + eps));
+    for (int64_t k = 0; k < x.cols; k += kLanes) {
+      const int64_t lanes = x.cols - k < kLanes ? x.cols - k : kLanes;
+      store_n(to + k, mul(load_n(weight + k, lanes), mul(load_n(from + k, lanes), factor)), lanes);
+    }
+  });
+}
+
+inline void combine_experts(Context& context, Rows y, const int32_t* slots, const float* weights,
+                            int64_t top_k, Rows shared, MutRows out) {
+  context.team.parallel_for(out.n, [&](int64_t i, int) {
+    for (int64_t c = 0; c < out.cols; c += kLanes) {
+      const int64_t lanes = out.cols - c < kLanes ? out.cols - c : kLanes;
+      V total = zero();
+      for (int64_t k = 0; k < top_k; ++k) {
+        total = fma(set1(weights[i * top_k + k]), load_n(y.row(slots[i * top_k + k]) + c, lanes), total);
+      }
+      if (shared.data != nullptr) total = add(total, load_n(shared.row(i) + c, lanes));
+      store_n(out.row(i) + c, total, lanes);
+    }
+  });
+}
+
+}  // namespace
+
+const Ops& ops() {
+  static const Ops kOps = [] {
+    Ops t = ref::ops();  // add, rope and append_latent: nothing to gain over plain loops
+    t.name = JAJU_ISA_NAME;
+    t.embed = embed;
+    t.rms_norm = rms_norm;
+    t.matmul = matmul;
+    t.mla_absorbed = mla_absorbed;
+    t.mla_expanded = mla_expanded;
+    t.grouped_swiglu = grouped_swiglu;
+    t.grouped_down = grouped_down;
+    t.combine_experts = combine_experts;
+    return t;
+  }();
+  return kOps;
+}
+
+}  // namespace jaju::JAJU_ISA

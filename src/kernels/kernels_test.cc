@@ -1,0 +1,473 @@
+// Every backend this CPU can run against ref/, which is plain loops, and ref/ against arithmetic in double.
+// Sizes are odd on purpose: tails, one row, one column, blocks that do not divide.
+//
+// Tolerances are computed, not fitted: a dot product of K f32 terms in any order is within K * eps * sum |a
+// b| of the exact value (Higham, Accuracy and Stability of Numerical Algorithms, 3.1), so two orders within
+// twice that.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <set>
+
+#include "kernels/ops.h"
+
+namespace jaju {
+namespace {
+
+constexpr float kEps = 0x1p-24f;
+
+std::vector<float> random_values(size_t n, uint32_t seed, float scale = 1.0f) {
+  std::mt19937 dice(seed);
+  std::vector<float> out(n);
+  for (float& x : out) x = scale * (static_cast<float>(dice() >> 8) * 0x1p-23f - 1.0f);
+  return out;
+}
+
+// A matrix of any weight type with its bytes and scales.
+struct OwnedMatrix {
+  std::vector<uint8_t> bytes;
+  std::vector<float> scales;
+  Matrix view;
+};
+
+OwnedMatrix random_matrix(DType type, int64_t rows, int64_t cols, uint32_t seed) {
+  OwnedMatrix m;
+  m.view.dtype = type;
+  m.view.rows = rows;
+  m.view.cols = cols;
+  const std::vector<float> values = random_values(static_cast<size_t>(rows * cols), seed);
+  std::mt19937 dice(seed);
+  m.bytes.resize(static_cast<size_t>(rows * cols * size_of(type)));
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (type == DType::f32) std::memcpy(m.bytes.data() + 4 * i, &values[i], 4);
+    if (type == DType::bf16) {
+      const uint16_t bits = f32_to_bf16(values[i]);
+      std::memcpy(m.bytes.data() + 2 * i, &bits, 2);
+    }
+    if (type == DType::f16) {  // any finite pattern: exponent field below 31
+      const auto bits = static_cast<uint16_t>((dice() & 0x83ffu) | (dice() % 20u) << 10);
+      std::memcpy(m.bytes.data() + 2 * i, &bits, 2);
+    }
+    if (type == DType::f8_e4m3) {
+      const auto bits = static_cast<uint8_t>(dice());
+      m.bytes[i] = (bits & 0x7f) == 0x7f ? 0x20 : bits;
+    }
+  }
+  if (type == DType::f8_e4m3) {
+    m.scales =
+        random_values(static_cast<size_t>(((rows + 127) / 128) * ((cols + 127) / 128)), seed + 1, 0.01f);
+    m.view.block_scales = m.scales.data();
+  }
+  m.view.data = m.bytes.data();
+  return m;
+}
+
+class Backend : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    const Ops* found = find_ops(GetParam());
+    if (found == nullptr) GTEST_SKIP() << "this CPU cannot run " << GetParam();
+    ops = found;
+  }
+  Context context_for(ThreadTeam& threads, const Ops& table, Precision precision = Precision::f32) {
+    Context context(threads, table, precision);
+    reserve_scratch(
+        context,
+        {.max_rows = 256, .max_cols = 2048, .n_heads = 16, .nope = 64, .rope = 32, .v = 64, .latent = 256});
+    return context;
+  }
+  const Ops* ops = nullptr;
+  ThreadTeam team{2};
+};
+
+constexpr DType kTypes[] = {DType::f32, DType::bf16, DType::f16, DType::f8_e4m3};
+
+TEST_P(Backend, MatmulMatchesDoubleForEveryTypeAndSize) {
+  Context context = context_for(team, *ops);
+  for (const DType type : kTypes) {
+    for (const auto& [rows, cols, n] : {std::array<int64_t, 3>{1, 1, 1},
+                                        {3, 7, 2},
+                                        {5, 16, 1},
+                                        {33, 129, 7},
+                                        {64, 300, 31},
+                                        {130, 257, 50}}) {
+      const OwnedMatrix w = random_matrix(type, rows, cols, static_cast<uint32_t>(rows * 31 + cols));
+      const std::vector<float> x = random_values(static_cast<size_t>(n * cols), 5);
+      std::vector<float> y(static_cast<size_t>(n * rows), NAN);
+      ops->matmul(context, w.view, Rows(x.data(), n, cols), MutRows(y.data(), n, rows));
+      for (int64_t i = 0; i < n; ++i) {
+        for (int64_t r = 0; r < rows; ++r) {
+          double exact = 0;
+          double magnitude = 0;
+          for (int64_t k = 0; k < cols; ++k) {
+            const double term = static_cast<double>(w.view.at(r, k)) *
+                                static_cast<double>(x[static_cast<size_t>(i * cols + k)]);
+            exact += term;
+            magnitude += std::abs(term);
+          }
+          // cols roundings of the sum and one of each product.
+          const double bound = static_cast<double>(cols + 1) * kEps * magnitude + 1e-30;
+          ASSERT_NEAR(y[static_cast<size_t>(i * rows + r)], exact, bound)
+              << name_of(type) << " " << rows << "x" << cols << " n " << n;
+        }
+      }
+    }
+  }
+}
+
+// One input alone, in a batch, on one thread or several: the same bits.
+TEST_P(Backend, MatmulBitsDoNotDependOnBatchOrThreads) {
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    for (const DType type : kTypes) {
+      const int64_t rows = 77, cols = 333, n = 41;
+      const OwnedMatrix w = random_matrix(type, rows, cols, 9);
+      const std::vector<float> x = random_values(static_cast<size_t>(n * cols), 6);
+      std::vector<float> whole(static_cast<size_t>(n * rows));
+      Context context = context_for(team, *ops, precision);
+      ops->matmul(context, w.view, Rows(x.data(), n, cols), MutRows(whole.data(), n, rows));
+      ThreadTeam alone(1);
+      Context single = context_for(alone, *ops, precision);
+      for (int64_t i = 0; i < n; ++i) {
+        std::vector<float> y(static_cast<size_t>(rows));
+        ops->matmul(single, w.view, Rows(x.data() + i * cols, 1, cols), MutRows(y.data(), 1, rows));
+        ASSERT_EQ(0, std::memcmp(y.data(), whole.data() + i * rows, y.size() * 4))
+            << name_of(type) << " row " << i;
+      }
+    }
+  }
+}
+
+// bf16 x bf16 products are exact in f32; only inputs are rounded. Relative to inputs rounded beforehand, f32
+// bounds hold.
+TEST_P(Backend, Bf16PrecisionIsRoundedInputs) {
+  const int64_t rows = 20, cols = 500, n = 9;
+  const OwnedMatrix w = random_matrix(DType::bf16, rows, cols, 3);
+  std::vector<float> x = random_values(static_cast<size_t>(n * cols), 8);
+  if (std::string(GetParam()) == "avx512" && cpu_has_bf16_dot()) {
+    for (float& value : x) value = bf16_to_f32(f32_to_bf16(value));
+  }
+  std::vector<float> rounded(static_cast<size_t>(n * rows)), exact(rounded.size());
+  Context fast = context_for(team, *ops, Precision::bf16);
+  Context plain = context_for(team, (*find_ops("ref")));
+  ops->matmul(fast, w.view, Rows(x.data(), n, cols), MutRows(rounded.data(), n, rows));
+  (*find_ops("ref")).matmul(plain, w.view, Rows(x.data(), n, cols), MutRows(exact.data(), n, rows));
+  for (size_t i = 0; i < exact.size(); ++i)
+    EXPECT_NEAR(rounded[i], exact[i], 2.0f * static_cast<float>(cols) * kEps * static_cast<float>(cols));
+}
+
+TEST_P(Backend, NanWeightsStayNan) {
+  Context context = context_for(team, *ops);
+  for (const DType type : kTypes) {
+    OwnedMatrix w = random_matrix(type, 4, 40, 2);
+    std::memset(w.bytes.data() + size_of(type) * 40, type == DType::f8_e4m3 ? 0x7f : 0xff,
+                static_cast<size_t>(size_of(type)));
+    const std::vector<float> x = random_values(40, 1);
+    float y[4];
+    ops->matmul(context, w.view, Rows(x.data(), 1, 40), MutRows(y, 1, 4));
+    EXPECT_TRUE(std::isfinite(y[0])) << name_of(type);
+    EXPECT_TRUE(std::isnan(y[1])) << name_of(type);
+  }
+}
+
+TEST_P(Backend, RmsNormAndEmbed) {
+  Context context = context_for(team, *ops);
+  const OwnedMatrix table = random_matrix(DType::bf16, 50, 61, 4);
+  const std::vector<int32_t> ids = {7, 0, 49, 7};
+  std::vector<float> x(4 * 61), y(4 * 61);
+  ops->embed(context, table.view, ids, MutRows(x.data(), 4, 61));
+  const std::vector<float> weight = random_values(61, 12);
+  ops->rms_norm(context, Rows(x.data(), 4, 61), weight.data(), 1e-6f, MutRows(y.data(), 4, 61));
+  for (size_t i = 0; i < 4; ++i) {
+    double squares = 0;
+    for (size_t k = 0; k < 61; ++k) {
+      ASSERT_EQ(x[i * 61 + k], table.view.at(ids[i], static_cast<int64_t>(k)));
+      squares += static_cast<double>(x[i * 61 + k]) * static_cast<double>(x[i * 61 + k]);
+    }
+    for (size_t k = 0; k < 61; ++k) {
+      const double want = static_cast<double>(x[i * 61 + k]) / std::sqrt(squares / 61 + 1e-6) *
+                          static_cast<double>(weight[k]);
+      ASSERT_NEAR(y[i * 61 + k], want, (61 + 4) * kEps * std::abs(want) + 1e-12);
+    }
+  }
+}
+
+// silu(g) * u through the fused kernel against double; also pins the vector exp over its whole range.
+TEST_P(Backend, GroupedExpertsMatchDouble) {
+  Context context = context_for(team, *ops);
+  const int64_t hidden = 70, inner = 45, n = 30;
+  const OwnedMatrix gate[2] = {random_matrix(DType::bf16, inner, hidden, 21),
+                               random_matrix(DType::bf16, inner, hidden, 22)};
+  const OwnedMatrix up[2] = {random_matrix(DType::bf16, inner, hidden, 23),
+                             random_matrix(DType::bf16, inner, hidden, 24)};
+  const OwnedMatrix down[2] = {random_matrix(DType::bf16, hidden, inner, 25),
+                               random_matrix(DType::bf16, hidden, inner, 26)};
+  const std::vector<float> x = random_values(static_cast<size_t>(n * hidden), 30, 8.0f);
+  std::vector<int32_t> rows[2];
+  for (int32_t i = 0; i < n; ++i) rows[i % 3 == 0 ? 0 : 1].push_back(n - 1 - i);
+  std::vector<ExpertGroup> groups;
+  int64_t first = 0;
+  for (size_t g = 0; g < 2; ++g) {
+    groups.push_back({gate[g].view, up[g].view, down[g].view, rows[g].data(),
+                      static_cast<int64_t>(rows[g].size()), first});
+    first += static_cast<int64_t>(rows[g].size());
+  }
+  std::vector<float> h(static_cast<size_t>(n * inner)), y(static_cast<size_t>(n * hidden));
+  ops->grouped_swiglu(context, groups, Rows(x.data(), n, hidden), MutRows(h.data(), n, inner));
+  ops->grouped_down(context, groups, Rows(h.data(), n, inner), MutRows(y.data(), n, hidden));
+  for (const ExpertGroup& g : groups) {
+    for (int64_t i = 0; i < g.n; ++i) {
+      const float* row = x.data() + g.rows[i] * hidden;
+      for (int64_t r = 0; r < inner; ++r) {
+        double a = 0, b = 0, size_a = 0, size_b = 0;
+        for (int64_t k = 0; k < hidden; ++k) {
+          a += static_cast<double>(g.gate.at(r, k)) * static_cast<double>(row[k]);
+          b += static_cast<double>(g.up.at(r, k)) * static_cast<double>(row[k]);
+          size_a += std::abs(static_cast<double>(g.gate.at(r, k)) * static_cast<double>(row[k]));
+          size_b += std::abs(static_cast<double>(g.up.at(r, k)) * static_cast<double>(row[k]));
+        }
+        const double silu = a / (1 + std::exp(-a));
+        // d silu/da is below 1.1; the vector exp and the divisions add a few roundings of silu itself.
+        const double bound = hidden * kEps * (1.1 * size_a * std::abs(b) + size_b * std::abs(silu)) +
+                             16 * kEps * std::abs(silu * b) + 1e-30;
+        ASSERT_NEAR(h[static_cast<size_t>((g.first + i) * inner + r)], silu * b, bound);
+      }
+      for (int64_t r = 0; r < hidden; ++r) {
+        double sum = 0, size = 0;
+        for (int64_t k = 0; k < inner; ++k) {
+          const double term = static_cast<double>(g.down.at(r, k)) *
+                              static_cast<double>(h[static_cast<size_t>((g.first + i) * inner + k)]);
+          sum += term;
+          size += std::abs(term);
+        }
+        ASSERT_NEAR(y[static_cast<size_t>((g.first + i) * hidden + r)], sum,
+                    (inner + 1) * kEps * size + 1e-30);
+      }
+    }
+  }
+}
+
+TEST_P(Backend, SiluOverTheWholeRange) {
+  Context context = context_for(team, *ops);
+  const float one = 1.0f;
+  Matrix unit;
+  unit.data = &one;
+  unit.rows = unit.cols = 1;
+  for (double x = -120; x <= 120; x += 0.0371) {
+    const auto input = static_cast<float>(x);
+    // gate(x) = x and up(x) = x, so h = silu(x) * x.
+    const ExpertGroup g{unit, unit, unit, nullptr, 1, 0};
+    float h = NAN;
+    ops->grouped_swiglu(context, {&g, 1}, Rows(&input, 1, 1), MutRows(&h, 1, 1));
+    const double v = input;
+    const double want = v / (1 + std::exp(-v)) * v;
+    ASSERT_NEAR(h, want, 16 * kEps * std::abs(want) + 2e-34) << x;
+  }
+}
+
+TEST_P(Backend, CombineAddsInOrderThenShared) {
+  Context context = context_for(team, *ops);
+  const std::vector<float> y = random_values(6 * 19, 40);
+  const std::vector<float> shared = random_values(2 * 19, 41);
+  const int32_t slots[] = {5, 0, 2, 4, 3, 1};
+  const float weights[] = {0.5f, 1.25f, 2.0f, 0.1f, 0.7f, 1.5f};
+  std::vector<float> out(2 * 19);
+  ops->combine_experts(context, Rows(y.data(), 6, 19), slots, weights, 3, Rows(shared.data(), 2, 19),
+                       MutRows(out.data(), 2, 19));
+  for (size_t i = 0; i < 2; ++i) {
+    for (size_t c = 0; c < 19; ++c) {
+      double want = shared[i * 19 + c];
+      for (size_t k = 0; k < 3; ++k)
+        want += static_cast<double>(weights[i * 3 + k]) *
+                static_cast<double>(y[static_cast<size_t>(slots[i * 3 + k]) * 19 + c]);
+      ASSERT_NEAR(out[i * 19 + c], want, 5 * kEps * 6);
+    }
+  }
+}
+
+// Two sequences of different lengths at different positions over scattered pages.
+struct AttentionCase {
+  int64_t heads = 11, nope = 24, rope = 10, v = 20, latent = 40;
+  DType cache_type;
+  OwnedMatrix kv_b;
+  std::vector<float> q;
+  std::vector<std::vector<std::byte>> storage;
+  std::vector<std::byte*> pages[2];
+  std::vector<SequenceSlice> slices;
+  int64_t n_rows = 0;
+
+  AttentionCase(DType cache, DType weights, std::array<int64_t, 2> first_pos, std::array<int64_t, 2> rows)
+      : cache_type(cache) {
+    kv_b = random_matrix(weights, heads * (nope + v), latent, 50);
+    for (size_t s = 0; s < 2; ++s) {
+      const int64_t end = first_pos[s] + rows[s];
+      const int64_t width = latent + rope;
+      const int64_t page_bytes = LatentCache::kPositions * width * size_of(cache);
+      for (int64_t p = 0; p * LatentCache::kPositions < end; ++p) {
+        storage.emplace_back(static_cast<size_t>(page_bytes) + 8);
+        pages[s].push_back(storage.back().data());
+      }
+      SequenceSlice slice{n_rows, rows[s], first_pos[s], {pages[s].data(), 8, cache, width}};
+      const std::vector<float> values =
+          random_values(static_cast<size_t>(end * width), static_cast<uint32_t>(60 + s));
+      for (int64_t pos = 0; pos < end; ++pos) {
+        for (int64_t k = 0; k < width; ++k) {
+          const float value = values[static_cast<size_t>(pos * width + k)];
+          if (cache == DType::f32)
+            static_cast<float*>(slice.cache.row(pos))[k] = value;
+          else
+            static_cast<uint16_t*>(slice.cache.row(pos))[k] = f32_to_bf16(value);
+        }
+      }
+      n_rows += rows[s];
+      slices.push_back(slice);
+    }
+    for (size_t s = 0; s < 2; ++s) slices[s].cache.pages = pages[s].data();
+    q = random_values(static_cast<size_t>(n_rows * heads * (nope + rope)), 70);
+  }
+  MlaArgs args(std::vector<float>& out) const {
+    return {
+        Rows(q.data(), n_rows, heads * (nope + rope)), kv_b.view, heads, nope, rope, v, latent, 0.3f, slices,
+        MutRows(out.data(), n_rows, heads * v)};
+  }
+  // The fact sheet's formula in double, and how far f32 in any order may be from it: scores are off by at
+  // most e = (terms) * eps * sum |q w c| * scale, which moves each weight by a factor within exp(2e); values
+  // add theirs.
+  struct Exact {
+    std::vector<double> out, bound;
+  };
+  Exact exact() const {
+    Exact result;
+    result.out.resize(static_cast<size_t>(n_rows * heads * v));
+    result.bound.resize(result.out.size());
+    const double scale = static_cast<double>(0.3f);
+    for (const SequenceSlice& s : slices) {
+      const int64_t end = s.first_pos + s.n_rows;
+      for (int64_t h = 0; h < heads; ++h) {
+        // Keys and values of every position, and the same with absolute values.
+        std::vector<std::vector<double>> rows(static_cast<size_t>(end)), sizes(static_cast<size_t>(end));
+        for (int64_t j = 0; j < end; ++j) {
+          for (int64_t d = 0; d < nope + v; ++d) {
+            double sum = 0, size = 0;
+            for (int64_t k = 0; k < latent; ++k) {
+              const double term = static_cast<double>(kv_b.view.at(h * (nope + v) + d, k)) * cached(s, j, k);
+              sum += term;
+              size += std::abs(term);
+            }
+            rows[static_cast<size_t>(j)].push_back(sum);
+            sizes[static_cast<size_t>(j)].push_back(size);
+          }
+        }
+        for (int64_t i = 0; i < s.n_rows; ++i) {
+          const float* query = q.data() + (s.first_row + i) * heads * (nope + rope) + h * (nope + rope);
+          const int64_t n_keys = s.first_pos + i + 1;
+          std::vector<double> p;
+          double total = 0, score_error = 0;
+          for (int64_t j = 0; j < n_keys; ++j) {
+            const auto at = static_cast<size_t>(j);
+            double score = 0, size = 0;
+            for (int64_t d = 0; d < nope; ++d) {
+              score += static_cast<double>(query[d]) * rows[at][static_cast<size_t>(d)];
+              size += std::abs(static_cast<double>(query[d])) * sizes[at][static_cast<size_t>(d)];
+            }
+            for (int64_t d = 0; d < rope; ++d) {
+              const double term = static_cast<double>(query[nope + d]) * cached(s, j, latent + d);
+              score += term;
+              size += std::abs(term);
+            }
+            p.push_back(std::exp(score * scale));
+            total += p.back();
+            score_error =
+                std::max(score_error, static_cast<double>(latent + nope + rope + 4) * kEps * size * scale);
+          }
+          for (int64_t d = 0; d < v; ++d) {
+            double sum = 0, size = 0;
+            for (int64_t j = 0; j < n_keys; ++j) {
+              sum += p[static_cast<size_t>(j)] / total *
+                     rows[static_cast<size_t>(j)][static_cast<size_t>(nope + d)];
+              size += p[static_cast<size_t>(j)] / total *
+                      sizes[static_cast<size_t>(j)][static_cast<size_t>(nope + d)];
+            }
+            const auto at = static_cast<size_t>((s.first_row + i) * heads * v + h * v + d);
+            result.out[at] = sum;
+            result.bound[at] =
+                (std::expm1(2 * score_error) + static_cast<double>(2 * n_keys + latent + 16) * kEps) * size;
+          }
+        }
+      }
+    }
+    return result;
+  }
+  double cached(const SequenceSlice& s, int64_t pos, int64_t k) const {
+    return static_cast<double>(load_as_f32(s.cache.row(pos), cache_type, k));
+  }
+};
+
+TEST_P(Backend, AttentionBothWaysMatchesTheFormulaInDouble) {
+  Context context = context_for(team, *ops);
+  for (const DType cache : {DType::f32, DType::bf16}) {
+    for (const DType weights : {DType::f32, DType::bf16, DType::f8_e4m3}) {
+      const AttentionCase c(cache, weights, {0, 100}, {70, 30});
+      const AttentionCase::Exact want = c.exact();
+      for (const bool absorbed : {false, true}) {
+        std::vector<float> got(want.out.size(), NAN);
+        (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
+        for (size_t i = 0; i < got.size(); ++i) {
+          ASSERT_NEAR(got[i], want.out[i], want.bound[i]) << (absorbed ? "absorbed " : "expanded ") << i;
+        }
+      }
+    }
+  }
+}
+
+// A chunk boundary anywhere, and a neighbour in the batch, change no bit.
+TEST_P(Backend, AttentionBitsDoNotDependOnChunks) {
+  Context context = context_for(team, *ops);
+  const AttentionCase c(DType::bf16, DType::bf16, {0, 37}, {90, 20});
+  std::vector<float> whole(static_cast<size_t>(c.n_rows * c.heads * c.v));
+  for (const bool absorbed : {false, true}) {
+    const auto attend = absorbed ? ops->mla_absorbed : ops->mla_expanded;
+    attend(context, c.args(whole));
+    for (const int64_t cut : {1, 13, 64, 89}) {
+      std::vector<float> parts(whole.size());
+      for (const auto& [from, to] : {std::pair<int64_t, int64_t>{0, cut}, {cut, 90}}) {
+        SequenceSlice part = c.slices[0];
+        part.first_row += from;
+        part.first_pos += from;
+        part.n_rows = to - from;
+        MlaArgs args = c.args(parts);
+        args.slices = {&part, 1};
+        attend(context, args);
+      }
+      ASSERT_EQ(0, std::memcmp(whole.data(), parts.data(), static_cast<size_t>(90 * c.heads * c.v) * 4))
+          << "cut at " << cut;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Backend, testing::Values("ref", "avx2", "avx512"),
+                         [](const auto& p) { return std::string(p.param); });
+
+TEST(Rope, InterleavedAndHalfSplit) {
+  ThreadTeam team(1);
+  Context context(team, (*find_ops("ref")), Precision::f32);
+  const float table[] = {0.6f, 0.0f, 0.8f, 1.0f};  // cos, cos, sin, sin
+  std::vector<float> x = {9, 1, 2, 3, 4};
+  (*find_ops("ref")).rope(context, MutRows(x.data(), 1, 5), 1, 1, 4, 2, table, true);
+  EXPECT_EQ(x, (std::vector<float>{9, 1 * 0.6f - 2 * 0.8f, 2 * 0.6f + 1 * 0.8f, -4, 3}));
+  x = {9, 1, 2, 3, 4};
+  (*find_ops("ref")).rope(context, MutRows(x.data(), 1, 5), 1, 1, 4, 2, table, false);
+  EXPECT_EQ(x, (std::vector<float>{9, 1 * 0.6f - 3 * 0.8f, -4, 3 * 0.6f + 1 * 0.8f, 2}));
+}
+
+TEST(SelectOps, SaysWhatItWillNotDo) {
+  setenv("JAJU_ISA", "sse9", 1);
+  EXPECT_NE(select_ops().message().find("JAJU_ISA is 'sse9': use ref, avx2 or avx512"), std::string::npos);
+  setenv("JAJU_ISA", "ref", 1);
+  EXPECT_STREQ((*select_ops())->name, "ref");
+  unsetenv("JAJU_ISA");
+  EXPECT_TRUE(select_ops().ok());
+}
+
+}  // namespace
+}  // namespace jaju

@@ -1,0 +1,97 @@
+#include "kernels/ops.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "kernels/backends.h"
+
+namespace jaju {
+namespace {
+
+bool has_avx2() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+#else
+  return false;
+#endif
+}
+
+bool has_avx512() {
+#if defined(__x86_64__)
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+bool cpu_has_bf16_dot() {
+#if defined(__x86_64__)
+  return has_avx512() && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+const Ops* find_ops(const std::string& name) {
+  if (name == "ref") return &ref::ops();
+#if defined(__x86_64__)
+  if (name == "avx2" && has_avx2()) return &avx2::ops();
+  if (name == "avx512" && has_avx512()) return &avx512::ops();
+#endif
+  return nullptr;
+}
+
+Result<const Ops*> select_ops() {
+  const char* forced = std::getenv("JAJU_ISA");
+  if (forced != nullptr && *forced != '\0') {
+    const std::string name = forced;
+    if (name != "ref" && name != "avx2" && name != "avx512") {
+      return error("JAJU_ISA is '{}': use ref, avx2 or avx512, or unset it", name);
+    }
+    const Ops* ops = find_ops(name);
+    if (ops == nullptr)
+      return error("JAJU_ISA asks for {}, which this CPU cannot run: unset it or use ref", name);
+    return ops;
+  }
+  for (const char* name : {"avx512", "avx2"}) {
+    if (const Ops* ops = find_ops(name); ops != nullptr) return ops;
+  }
+  return &ref::ops();
+}
+
+std::vector<std::pair<std::string, bool>> cpu_features() {
+#if defined(__x86_64__)
+  // The builtin takes literals only.
+  return {{"avx2", __builtin_cpu_supports("avx2") != 0},
+          {"fma", __builtin_cpu_supports("fma") != 0},
+          {"f16c", __builtin_cpu_supports("f16c") != 0},
+          {"avx512f", __builtin_cpu_supports("avx512f") != 0},
+          {"avx512bw", __builtin_cpu_supports("avx512bw") != 0},
+          {"avx512vl", __builtin_cpu_supports("avx512vl") != 0},
+          {"avx512dq", __builtin_cpu_supports("avx512dq") != 0},
+          {"avx512vnni", __builtin_cpu_supports("avx512vnni") != 0},
+          {"avx512bf16", __builtin_cpu_supports("avx512bf16") != 0}};
+#else
+  return {};
+#endif
+}
+
+void reserve_scratch(Context& context, const ScratchSizes& s) {
+  // bf16 copies of the inputs of a matmul, two values to a float.
+  const auto shared = static_cast<size_t>(s.max_rows * ((s.max_cols + 1) / 2 + 32));
+  if (context.shared_scratch.size() < shared) context.shared_scratch.resize(shared);
+  constexpr int64_t kBlock = LatentCache::kPositions;
+  // Expanded: latents, keys and values of a block, scores and running softmax of every query row (cpu/mla.h).
+  const int64_t expanded = kBlock * (s.latent + 2 * s.rope + s.nope + s.v) + s.max_rows * (kBlock + 2);
+  // Absorbed: for a tile of 8 heads the query, the weighted latent and the scores.
+  const int64_t absorbed = 8 * (2 * s.latent + s.rope + kBlock);
+  const auto per_thread = static_cast<size_t>(std::max(expanded, absorbed) + 1024);
+  for (auto& scratch : context.thread_scratch) {
+    if (scratch.size() < per_thread) scratch.resize(per_thread);
+  }
+}
+
+}  // namespace jaju

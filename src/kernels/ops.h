@@ -1,0 +1,156 @@
+// The one contract between the model and a backend: the operations the forward pass of A.X K1 needs, named
+// for it.
+//
+// A backend is a directory that fills an Ops table. `ref/` is plain loops in f32, the truth the others are
+// tested against; `cpu/` is AVX2 and AVX-512. Kernels know no layers and no requests; all state comes in
+// views.
+//
+// Promises every backend keeps
+//  - Every output element is reduced in an order that depends on its own row only, so results are the same
+//  bits
+//    whatever the batch around it, the number of threads, or how a prompt was cut into chunks.
+//  - No allocation: temporary memory comes from Context::scratch, sized once by scratch_floats().
+//  - All arithmetic is f32 on weights as stored (bf16, f16, f8 times its block scale, f32), except where
+//    Context::precision allows activations rounded to bf16.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/thread_team.h"
+#include "tensor/view.h"
+
+namespace jaju {
+
+// How activations enter a matmul with bf16 weights.
+enum class Precision {
+  f32,  // as they are
+  bf16  // rounded to bf16 first, where the CPU multiplies bf16 pairs directly (as Transformers and vLLM do);
+        // else as f32
+};
+
+struct Ops;
+
+// What an operation may use besides its operands. One per engine; not shared between concurrent steps.
+struct Context {
+  ThreadTeam& team;
+  const Ops& ops;
+  Precision precision = Precision::f32;
+  std::vector<float> shared_scratch;               // for operands every thread reads
+  std::vector<std::vector<float>> thread_scratch;  // one per thread of the team
+
+  Context(ThreadTeam& t, const Ops& o, Precision p)
+      : team(t), ops(o), precision(p), thread_scratch(static_cast<size_t>(t.size())) {}
+};
+
+// Where one layer of one sequence keeps its latents: pages of kPositions rows of `width` values
+// [kv latent | rotated rope key], bf16 or f32, the pages anywhere in memory.
+struct LatentCache {
+  static constexpr int64_t kPositions = 64;
+  std::byte* const* pages = nullptr;
+  int64_t offset = 0;  // bytes from a page's start to this layer
+  DType dtype = DType::f32;
+  int64_t width = 0;
+
+  std::byte* block(int64_t page) const { return pages[page] + offset; }
+  void* row(int64_t pos) const { return block(pos / kPositions) + pos % kPositions * width * size_of(dtype); }
+};
+
+// Consecutive rows of the batch that belong to one sequence; row i stands at position first_pos + i.
+struct SequenceSlice {
+  int64_t first_row = 0;
+  int64_t n_rows = 0;
+  int64_t first_pos = 0;
+  LatentCache cache;
+};
+
+// Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, 2.1; facts sheet 2.2) over the cache, causal.
+struct MlaArgs {
+  Rows q;       // (n_rows, n_heads * (nope + rope)), rope half already rotated
+  Matrix kv_b;  // (n_heads * (nope + v), latent): per head W_UK rows, then W_UV rows
+  int64_t n_heads = 0;
+  int64_t nope = 0;
+  int64_t rope = 0;
+  int64_t v = 0;
+  int64_t latent = 0;
+  float scale = 0;
+  std::span<const SequenceSlice> slices;
+  MutRows out;  // (n_rows, n_heads * v)
+
+  Matrix w_uk(int64_t head) const { return kv_b.slice_rows(head * (nope + v), nope); }
+  Matrix w_uv(int64_t head) const { return kv_b.slice_rows(head * (nope + v) + nope, v); }
+};
+
+// The rows that visit one expert.
+struct ExpertGroup {
+  Matrix gate, up, down;
+  const int32_t* rows = nullptr;  // rows of x; null: 0, 1, 2, ...
+  int64_t n = 0;
+  int64_t first = 0;  // its first row in the packed intermediate
+};
+
+struct Ops {
+  const char* name;  // "ref", "avx2", "avx512"
+
+  // out[i] = table[ids[i]] as f32.
+  void (*embed)(Context&, const Matrix& table, std::span<const int32_t> ids, MutRows out);
+
+  // y = w * x / sqrt(mean(x^2) + eps), row by row. y may be x.
+  void (*rms_norm)(Context&, Rows x, const float* weight, float eps, MutRows y);
+
+  // x += y.
+  void (*add)(Context&, MutRows x, Rows y);
+
+  // y (n, w.rows) = x (n, w.cols) W^T.
+  void (*matmul)(Context&, const Matrix& w, Rows x, MutRows y);
+
+  // Rotates, in each row, n_heads runs of 2 * n_pairs values that start at `first` and lie head_stride apart.
+  // cos_sin: (rows, 2 * n_pairs), cosines first. interleaved: pairs (2j, 2j+1), else (j, j + n_pairs).
+  void (*rope)(Context&, MutRows x, int64_t first, int64_t n_heads, int64_t head_stride, int64_t n_pairs,
+               const float* cos_sin, bool interleaved);
+
+  // Writes rows [latent | rope key] into the cache, rounding to its type.
+  void (*append_latent)(Context&, Rows kv, std::span<const SequenceSlice> slices);
+
+  // Attention with W_UK and W_UV absorbed into query and output: reads 1 latent per position. For decode.
+  void (*mla_absorbed)(Context&, const MlaArgs&);
+  // Attention with keys and values expanded from the latents, a block of positions at a time. For prefill.
+  void (*mla_expanded)(Context&, const MlaArgs&);
+
+  // h[group.first + i] = silu(gate x[row i]) * (up x[row i]) for every group.
+  void (*grouped_swiglu)(Context&, std::span<const ExpertGroup> groups, Rows x, MutRows h);
+  // y[group.first + i] = down h[group.first + i] for every group.
+  void (*grouped_down)(Context&, std::span<const ExpertGroup> groups, Rows h, MutRows y);
+
+  // out[i] = sum_k weights[i * top_k + k] * y[slots[i * top_k + k]] in the order of k, plus shared[i] if
+  // given.
+  void (*combine_experts)(Context&, Rows y, const int32_t* slots, const float* weights, int64_t top_k,
+                          Rows shared, MutRows out);
+};
+
+// Grows the context's scratch for the largest step: call once when sizes are known.
+// max_cols: the widest matmul input; max_rows: rows of a step; q_width etc. as in MlaArgs.
+struct ScratchSizes {
+  int64_t max_rows = 0;
+  int64_t max_cols = 0;
+  int64_t n_heads = 0;
+  int64_t nope = 0;
+  int64_t rope = 0;
+  int64_t v = 0;
+  int64_t latent = 0;
+};
+void reserve_scratch(Context& context, const ScratchSizes& sizes);
+
+// The backend for this machine: JAJU_ISA=ref|avx2|avx512 when set, else the best the CPU has.
+// Errors: an unknown name, or one the CPU cannot run.
+Result<const Ops*> select_ops();
+// By name, or null when the CPU cannot run it.
+const Ops* find_ops(const std::string& name);
+// What the CPU offers, for `doctor`: {"avx2", true}, ...
+std::vector<std::pair<std::string, bool>> cpu_features();
+bool cpu_has_bf16_dot();
+
+}  // namespace jaju

@@ -1,0 +1,206 @@
+// The plain truth: every operation in loops a reader can check against the facts sheet, f32 throughout.
+// Slow on purpose. One output at a time, so batch and threads cannot matter.
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "kernels/backends.h"
+
+namespace jaju::ref {
+namespace {
+
+float silu(float x) {
+  return x / (1.0f + std::exp(-x));
+}
+
+float dot_row(const Matrix& w, int64_t row, const float* x) {
+  float sum = 0;
+  for (int64_t k = 0; k < w.cols; ++k) sum += w.at(row, k) * x[k];
+  return sum;
+}
+
+void embed(Context& context, const Matrix& table, std::span<const int32_t> ids, MutRows out) {
+  context.team.parallel_for(out.n, [&](int64_t i, int) {
+    for (int64_t c = 0; c < table.cols; ++c) out.row(i)[c] = table.at(ids[static_cast<size_t>(i)], c);
+  });
+}
+
+void rms_norm(Context& context, Rows x, const float* weight, float eps, MutRows y) {
+  context.team.parallel_for(x.n, [&](int64_t i, int) {
+    float sum = 0;
+    for (int64_t c = 0; c < x.cols; ++c) sum += x.row(i)[c] * x.row(i)[c];
+    const float factor = 1.0f / std::sqrt(sum / static_cast<float>(x.cols) + eps);
+    for (int64_t c = 0; c < x.cols; ++c) y.row(i)[c] = weight[c] * (x.row(i)[c] * factor);
+  });
+}
+
+void add(Context&, MutRows x, Rows y) {
+  for (int64_t i = 0; i < x.n; ++i) {
+    for (int64_t c = 0; c < x.cols; ++c) x.row(i)[c] += y.row(i)[c];
+  }
+}
+
+void matmul(Context& context, const Matrix& w, Rows x, MutRows y) {
+  JAJU_CHECK(x.cols == w.cols && y.cols == w.rows && x.n == y.n);
+  context.team.parallel_for(w.rows, [&](int64_t r, int) {
+    for (int64_t i = 0; i < x.n; ++i) y.row(i)[r] = dot_row(w, r, x.row(i));
+  });
+}
+
+void rope(Context&, MutRows x, int64_t first, int64_t n_heads, int64_t head_stride, int64_t n_pairs,
+          const float* cos_sin, bool interleaved) {
+  for (int64_t i = 0; i < x.n; ++i) {
+    const float* cosine = cos_sin + i * 2 * n_pairs;
+    const float* sine = cosine + n_pairs;
+    for (int64_t h = 0; h < n_heads; ++h) {
+      float* head = x.row(i) + first + h * head_stride;
+      for (int64_t j = 0; j < n_pairs; ++j) {
+        float& a = interleaved ? head[2 * j] : head[j];
+        float& b = interleaved ? head[2 * j + 1] : head[j + n_pairs];
+        const float a0 = a;
+        a = a0 * cosine[j] - b * sine[j];
+        b = b * cosine[j] + a0 * sine[j];
+      }
+    }
+  }
+}
+
+void append_latent(Context&, Rows kv, std::span<const SequenceSlice> slices) {
+  for (const SequenceSlice& s : slices) {
+    for (int64_t i = 0; i < s.n_rows; ++i) {
+      const float* from = kv.row(s.first_row + i);
+      void* const to = s.cache.row(s.first_pos + i);
+      for (int64_t c = 0; c < s.cache.width; ++c) {
+        if (s.cache.dtype == DType::f32) {
+          static_cast<float*>(to)[c] = from[c];
+        } else {
+          static_cast<uint16_t*>(to)[c] = f32_to_bf16(from[c]);
+        }
+      }
+    }
+  }
+}
+
+// Softmax of n scores in place.
+void softmax(float* s, int64_t n) {
+  const float top = *std::max_element(s, s + n);
+  float sum = 0;
+  for (int64_t j = 0; j < n; ++j) sum += s[j] = std::exp(s[j] - top);
+  for (int64_t j = 0; j < n; ++j) s[j] /= sum;
+}
+
+// One (row, head) at a time. The reference allocates: it is truth, not speed.
+template <typename Attend>
+void for_each_row_and_head(Context& context, const MlaArgs& a, Attend&& attend) {
+  for (const SequenceSlice& s : a.slices) {
+    context.team.parallel_for(s.n_rows * a.n_heads, [&](int64_t task, int) {
+      const int64_t i = task / a.n_heads;
+      const int64_t h = task % a.n_heads;
+      const float* q = a.q.row(s.first_row + i) + h * (a.nope + a.rope);
+      float* out = a.out.row(s.first_row + i) + h * a.v;
+      attend(s, s.first_pos + i + 1, h, q, out);
+    });
+  }
+}
+
+void mla_expanded(Context& context, const MlaArgs& a) {
+  for_each_row_and_head(
+      context, a, [&](const SequenceSlice& s, int64_t n_keys, int64_t h, const float* q, float* out) {
+        const Matrix w_uk = a.w_uk(h);
+        const Matrix w_uv = a.w_uv(h);
+        std::vector<float> c(static_cast<size_t>(a.latent));
+        std::vector<float> score(static_cast<size_t>(n_keys));
+        std::vector<float> values(static_cast<size_t>(n_keys * a.v));
+        for (int64_t j = 0; j < n_keys; ++j) {
+          const void* row = s.cache.row(j);
+          for (int64_t k = 0; k < a.latent; ++k)
+            c[static_cast<size_t>(k)] = load_as_f32(row, s.cache.dtype, k);
+          float sum = 0;
+          for (int64_t d = 0; d < a.nope; ++d) sum += q[d] * dot_row(w_uk, d, c.data());
+          for (int64_t d = 0; d < a.rope; ++d)
+            sum += q[a.nope + d] * load_as_f32(row, s.cache.dtype, a.latent + d);
+          score[static_cast<size_t>(j)] = sum * a.scale;
+          for (int64_t d = 0; d < a.v; ++d)
+            values[static_cast<size_t>(j * a.v + d)] = dot_row(w_uv, d, c.data());
+        }
+        softmax(score.data(), n_keys);
+        std::fill(out, out + a.v, 0.0f);
+        for (int64_t j = 0; j < n_keys; ++j) {
+          for (int64_t d = 0; d < a.v; ++d)
+            out[d] += score[static_cast<size_t>(j)] * values[static_cast<size_t>(j * a.v + d)];
+        }
+      });
+}
+
+void mla_absorbed(Context& context, const MlaArgs& a) {
+  for_each_row_and_head(
+      context, a, [&](const SequenceSlice& s, int64_t n_keys, int64_t h, const float* q, float* out) {
+        const Matrix w_uk = a.w_uk(h);
+        const Matrix w_uv = a.w_uv(h);
+        std::vector<float> q_latent(static_cast<size_t>(a.latent));  // W_UK^T q_nope
+        std::vector<float> weighted(static_cast<size_t>(a.latent));  // sum_j p_j c_j
+        for (int64_t d = 0; d < a.nope; ++d) {
+          for (int64_t k = 0; k < a.latent; ++k) q_latent[static_cast<size_t>(k)] += q[d] * w_uk.at(d, k);
+        }
+        std::vector<float> score(static_cast<size_t>(n_keys));
+        for (int64_t j = 0; j < n_keys; ++j) {
+          const void* row = s.cache.row(j);
+          float sum = 0;
+          for (int64_t k = 0; k < a.latent; ++k)
+            sum += q_latent[static_cast<size_t>(k)] * load_as_f32(row, s.cache.dtype, k);
+          for (int64_t d = 0; d < a.rope; ++d)
+            sum += q[a.nope + d] * load_as_f32(row, s.cache.dtype, a.latent + d);
+          score[static_cast<size_t>(j)] = sum * a.scale;
+        }
+        softmax(score.data(), n_keys);
+        for (int64_t j = 0; j < n_keys; ++j) {
+          for (int64_t k = 0; k < a.latent; ++k) {
+            weighted[static_cast<size_t>(k)] +=
+                score[static_cast<size_t>(j)] * load_as_f32(s.cache.row(j), s.cache.dtype, k);
+          }
+        }
+        for (int64_t d = 0; d < a.v; ++d) out[d] = dot_row(w_uv, d, weighted.data());
+      });
+}
+
+void grouped_swiglu(Context& context, std::span<const ExpertGroup> groups, Rows x, MutRows h) {
+  for (const ExpertGroup& g : groups) {
+    context.team.parallel_for(g.gate.rows, [&](int64_t r, int) {
+      for (int64_t i = 0; i < g.n; ++i) {
+        const float* row = x.row(g.rows != nullptr ? g.rows[i] : i);
+        h.row(g.first + i)[r] = silu(dot_row(g.gate, r, row)) * dot_row(g.up, r, row);
+      }
+    });
+  }
+}
+
+void grouped_down(Context& context, std::span<const ExpertGroup> groups, Rows h, MutRows y) {
+  for (const ExpertGroup& g : groups) {
+    context.team.parallel_for(g.down.rows, [&](int64_t r, int) {
+      for (int64_t i = 0; i < g.n; ++i) y.row(g.first + i)[r] = dot_row(g.down, r, h.row(g.first + i));
+    });
+  }
+}
+
+void combine_experts(Context&, Rows y, const int32_t* slots, const float* weights, int64_t top_k, Rows shared,
+                     MutRows out) {
+  for (int64_t i = 0; i < out.n; ++i) {
+    for (int64_t c = 0; c < out.cols; ++c) {
+      float sum = 0;
+      for (int64_t k = 0; k < top_k; ++k) sum += weights[i * top_k + k] * y.row(slots[i * top_k + k])[c];
+      out.row(i)[c] = shared.data != nullptr ? sum + shared.row(i)[c] : sum;
+    }
+  }
+}
+
+}  // namespace
+
+const Ops& ops() {
+  static constexpr Ops kOps = {"ref",        embed,          rms_norm,      add,
+                               matmul,       rope,           append_latent, mla_absorbed,
+                               mla_expanded, grouped_swiglu, grouped_down,  combine_experts};
+  return kOps;
+}
+
+}  // namespace jaju::ref
