@@ -100,6 +100,7 @@ class Weights {
  private:
   Weights();
   std::unique_ptr<Checkpoint> checkpoint_;
+  std::vector<Vector> converted_scales_;  // FP8 scales stored as bf16, or unaligned
 };
 
 }  // namespace jaju

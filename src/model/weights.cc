@@ -1,0 +1,430 @@
+#include "model/weights.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+
+#include "formats/safetensors.h"
+
+namespace jaju {
+namespace {
+
+enum Group : size_t {
+  kEmbedding,
+  kAttention,
+  kDenseMlp,
+  kRouted,
+  kShared,
+  kRouters,
+  kNorms,
+  kHead,
+  kMtp,
+  kGroups
+};
+constexpr std::array<const char*, kGroups> kGroupNames = {"embedding",      "attention",      "dense mlp",
+                                                          "routed experts", "shared experts", "routers",
+                                                          "norms",          "head",           "mtp"};
+
+struct Tally {
+  int64_t tensors = 0;
+  int64_t parameters = 0;
+  std::map<DType, int64_t> bytes;
+};
+
+constexpr int64_t blocks(int64_t n) {
+  return (n + Matrix::kScaleBlock - 1) / Matrix::kScaleBlock;
+}
+
+// K of "model.layers.K.…", or -1.
+int64_t layer_of(std::string_view name) {
+  constexpr std::string_view kPrefix = "model.layers.";
+  if (!name.starts_with(kPrefix)) return -1;
+  name.remove_prefix(kPrefix.size());
+  int64_t layer = -1;
+  const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), layer);
+  const bool followed_by_dot = failed == std::errc() && end != name.data() + name.size() && *end == '.';
+  return followed_by_dot && layer >= 0 && layer < 1'000'000 ? layer : -1;
+}
+
+// Collects what is wrong, so that one message can tell all of it.
+class Problems {
+ public:
+  void add(std::string problem) {
+    if (++count_ <= kShown) text_ += (text_.empty() ? "" : "; ") + problem;
+  }
+  bool none() const { return count_ == 0; }
+  Status message(const std::string& where) const {
+    const std::string rest = count_ > kShown ? fmt::format("; and {} more", count_ - kShown) : "";
+    return error("{}: the weights do not fit config.json: {}{}; take both from the same complete download",
+                 where, text_, rest);
+  }
+
+ private:
+  static constexpr int64_t kShown = 10;
+  int64_t count_ = 0;
+  std::string text_;
+};
+
+// Hands out tensors by name with the shape the config asks for; remembers which were taken.
+// A tensor that is missing or wrong is noted and comes back empty: load() fails at the end.
+class Loader {
+ public:
+  Loader(const Checkpoint& checkpoint, const ModelConfig& config)
+      : checkpoint_(checkpoint), config_(config), taken_(checkpoint.tensors().size(), false) {}
+
+  LayerWeights layer(int64_t index, bool is_moe);
+  MtpWeights mtp_block(int64_t index, const Matrix& embed, const Matrix& head);
+  Matrix matrix(const std::string& name, int64_t rows, int64_t cols, Group group);
+  Vector vector(const std::string& name, std::vector<int64_t> shape, Group group);
+  bool has(const std::string& name) const { return checkpoint_.find(name) != nullptr; }
+  // Takes a tensor that is in the file but that nothing reads.
+  void set_aside(const std::string& name, Group group);
+  // Notes every tensor nobody asked for.
+  void note_unknown();
+
+  Problems problems;
+  std::array<Tally, kGroups> tallies;
+  std::vector<Vector> converted_scales;
+
+ private:
+  // n matrices behind one another: one tensor (n, rows, cols), or (rows, cols) when flat.
+  struct Stack {
+    Matrix first;  // of the first matrix; empty when something was wrong
+    int64_t scales_each = 0;
+    Matrix at(int64_t i) const;
+  };
+
+  const StoredTensor* take(const std::string& name, const std::vector<int64_t>& shape, Group group);
+  Stack stack(const std::string& name, std::vector<int64_t> shape, Group group);
+  const float* scales(const std::string& name, std::vector<int64_t> shape, Group group);
+  AttentionWeights attention(const std::string& prefix);
+  MlpWeights mlp(const std::string& prefix, int64_t inner, Group group);
+  MoeWeights moe(const std::string& prefix);
+  void fused_experts(const std::string& prefix, std::vector<MlpWeights>& experts);
+  void split_experts(const std::string& prefix, std::vector<MlpWeights>& experts);
+  Tally& tally(Group group) { return tallies[in_mtp_ ? kMtp : group]; }
+  size_t position(const StoredTensor* t) const {
+    return static_cast<size_t>(t - checkpoint_.tensors().data());
+  }
+
+  const Checkpoint& checkpoint_;
+  const ModelConfig& config_;
+  std::vector<bool> taken_;
+  bool in_mtp_ = false;
+};
+
+Matrix Loader::Stack::at(int64_t i) const {
+  Matrix m = first;
+  if (m.empty()) return m;
+  m.data = static_cast<const std::byte*>(m.data) + i * m.bytes();
+  if (m.block_scales != nullptr) m.block_scales += i * scales_each;
+  return m;
+}
+
+const StoredTensor* Loader::take(const std::string& name, const std::vector<int64_t>& shape, Group group) {
+  const StoredTensor* t = checkpoint_.find(name);
+  if (t == nullptr) {
+    problems.add(fmt::format("missing '{}'", name));
+    return nullptr;
+  }
+  taken_[position(t)] = true;
+  Tally& count = tally(group);
+  ++count.tensors;
+  count.bytes[t->info.dtype] += t->info.bytes;
+  if (t->info.shape == shape) return t;
+  problems.add(fmt::format("'{}' is {}, expected {}", name, shape_text(t->info.shape), shape_text(shape)));
+  return nullptr;
+}
+
+void Loader::set_aside(const std::string& name, Group group) {
+  const StoredTensor* t = checkpoint_.find(name);
+  if (t == nullptr) return;
+  take(name, t->info.shape, group);
+  tally(group).parameters += t->info.elements;
+}
+
+Vector Loader::vector(const std::string& name, std::vector<int64_t> shape, Group group) {
+  const StoredTensor* t = take(name, shape, group);
+  if (t == nullptr) return {};
+  if (!is_weight_type(t->info.dtype) || t->info.dtype == DType::f8_e4m3) {
+    problems.add(fmt::format("'{}' is {}, it must be F32, F16 or BF16", name, name_of(t->info.dtype)));
+    return {};
+  }
+  tally(group).parameters += t->info.elements;
+  Vector values(static_cast<size_t>(t->info.elements));
+  for (int64_t i = 0; i < t->info.elements; ++i) {
+    values[static_cast<size_t>(i)] = load_as_f32(t->data, t->info.dtype, i);
+  }
+  return values;
+}
+
+// Scales are read through a float pointer: used in place when they are F32 and aligned, else copied.
+const float* Loader::scales(const std::string& name, std::vector<int64_t> shape, Group group) {
+  const StoredTensor* t = take(name, shape, group);
+  if (t == nullptr) return nullptr;
+  if (t->info.dtype != DType::f32 && t->info.dtype != DType::bf16) {
+    problems.add(fmt::format("'{}' is {}, scales must be F32 or BF16", name, name_of(t->info.dtype)));
+    return nullptr;
+  }
+  if (t->info.dtype == DType::f32 && reinterpret_cast<uintptr_t>(t->data) % alignof(float) == 0) {
+    return reinterpret_cast<const float*>(t->data);
+  }
+  Vector& copy = converted_scales.emplace_back(static_cast<size_t>(t->info.elements));
+  for (int64_t i = 0; i < t->info.elements; ++i) {
+    copy[static_cast<size_t>(i)] = load_as_f32(t->data, t->info.dtype, i);
+  }
+  return copy.data();
+}
+
+Loader::Stack Loader::stack(const std::string& name, std::vector<int64_t> shape, Group group) {
+  const StoredTensor* t = take(name, shape, group);
+  if (t == nullptr) return {};
+  const DType dtype = t->info.dtype;
+  if (!is_weight_type(dtype)) {
+    problems.add(fmt::format("'{}' is {}, a weight must be F32, F16, BF16 or F8_E4M3", name, name_of(dtype)));
+    return {};
+  }
+  tally(group).parameters += t->info.elements;
+  Stack s;
+  const int64_t rows = shape[shape.size() - 2];
+  const int64_t cols = shape[shape.size() - 1];
+  s.first.dtype = dtype;
+  s.first.rows = rows;
+  s.first.cols = cols;
+  if (dtype == DType::f8_e4m3) {
+    s.scales_each = blocks(rows) * blocks(cols);
+    shape[shape.size() - 2] = blocks(rows);
+    shape[shape.size() - 1] = blocks(cols);
+    s.first.block_scales = scales(name + "_scale_inv", shape, group);
+    if (s.first.block_scales == nullptr) return {};
+  }
+  s.first.data = t->data;
+  return s;
+}
+
+Matrix Loader::matrix(const std::string& name, int64_t rows, int64_t cols, Group group) {
+  return stack(name, {rows, cols}, group).first;
+}
+
+AttentionWeights Loader::attention(const std::string& prefix) {
+  const ModelConfig& c = config_;
+  AttentionWeights a;
+  if (c.q_lora_rank == 0) {
+    a.q = matrix(prefix + "q_proj.weight", c.n_heads * c.qk_dim(), c.hidden_size, kAttention);
+  } else {
+    a.q_a = matrix(prefix + "q_a_proj.weight", c.q_lora_rank, c.hidden_size, kAttention);
+    a.q_a_norm = vector(prefix + "q_a_layernorm.weight", {c.q_lora_rank}, kAttention);
+    a.q_b = matrix(prefix + "q_b_proj.weight", c.n_heads * c.qk_dim(), c.q_lora_rank, kAttention);
+  }
+  a.kv_a = matrix(prefix + "kv_a_proj_with_mqa.weight", c.kv_width(), c.hidden_size, kAttention);
+  a.kv_a_norm = vector(prefix + "kv_a_layernorm.weight", {c.kv_lora_rank}, kAttention);
+  a.kv_b =
+      matrix(prefix + "kv_b_proj.weight", c.n_heads * (c.qk_nope_dim + c.v_dim), c.kv_lora_rank, kAttention);
+  a.o = matrix(prefix + "o_proj.weight", c.hidden_size, c.n_heads * c.v_dim, kAttention);
+  return a;
+}
+
+MlpWeights Loader::mlp(const std::string& prefix, int64_t inner, Group group) {
+  MlpWeights m;
+  m.gate = matrix(prefix + "gate_proj.weight", inner, config_.hidden_size, group);
+  m.up = matrix(prefix + "up_proj.weight", inner, config_.hidden_size, group);
+  m.down = matrix(prefix + "down_proj.weight", config_.hidden_size, inner, group);
+  return m;
+}
+
+// Current revision: (experts, 2 inner, hidden) with gate rows first, and (experts, hidden, inner).
+void Loader::fused_experts(const std::string& prefix, std::vector<MlpWeights>& experts) {
+  const int64_t n = config_.n_routed_experts;
+  const int64_t inner = config_.moe_intermediate_size;
+  const Stack gate_up = stack(prefix + "gate_up_proj", {n, 2 * inner, config_.hidden_size}, kRouted);
+  const Stack down = stack(prefix + "down_proj", {n, config_.hidden_size, inner}, kRouted);
+  if (gate_up.first.empty() || down.first.empty()) return;
+  experts.reserve(static_cast<size_t>(n));
+  for (int64_t e = 0; e < n; ++e) {
+    const Matrix both = gate_up.at(e);
+    experts.push_back({both.slice_rows(0, inner), both.slice_rows(inner, inner), down.at(e)});
+  }
+}
+
+// First revision: three matrices per expert. Stops at the first absent expert: the count in the config must
+// not decide how much is allocated or how long the message gets.
+void Loader::split_experts(const std::string& prefix, std::vector<MlpWeights>& experts) {
+  for (int64_t e = 0; e < config_.n_routed_experts; ++e) {
+    const std::string name = fmt::format("{}{}.", prefix, e);
+    if (!has(name + "gate_proj.weight") && !has(name + "up_proj.weight") && !has(name + "down_proj.weight")) {
+      problems.add(e == 0 ? fmt::format("missing '{0}gate_up_proj' or '{0}0.gate_proj.weight'", prefix)
+                          : fmt::format("missing '{}*' of {} experts", name, config_.n_routed_experts));
+      return;
+    }
+    experts.push_back(mlp(name, config_.moe_intermediate_size, kRouted));
+  }
+}
+
+MoeWeights Loader::moe(const std::string& prefix) {
+  const ModelConfig& c = config_;
+  MoeWeights m;
+  m.router = vector(prefix + "gate.weight", {c.n_routed_experts, c.hidden_size}, kRouters);
+  const std::string bias = prefix + "gate.e_score_correction_bias";
+  if (has(bias)) {
+    m.router_bias = vector(bias, {c.n_routed_experts}, kRouters);
+  } else if (!m.router.empty()) {  // then n_routed_experts is what the file says, too
+    m.router_bias.assign(static_cast<size_t>(c.n_routed_experts), 0.0f);
+  }
+  const std::string experts = prefix + "experts.";
+  if (has(experts + "gate_up_proj") || has(experts + "down_proj")) {
+    fused_experts(experts, m.experts);
+  } else {
+    split_experts(experts, m.experts);
+  }
+  if (c.n_shared_experts > 0) {
+    m.shared = mlp(prefix + "shared_experts.", c.moe_intermediate_size * c.n_shared_experts, kShared);
+  }
+  return m;
+}
+
+LayerWeights Loader::layer(int64_t index, bool is_moe) {
+  const std::string prefix = fmt::format("model.layers.{}.", index);
+  const std::vector<int64_t> hidden = {config_.hidden_size};
+  LayerWeights w;
+  w.is_moe = is_moe;
+  w.input_norm = vector(prefix + "input_layernorm.weight", hidden, kNorms);
+  w.attention = attention(prefix + "self_attn.");
+  w.post_attention_norm = vector(prefix + "post_attention_layernorm.weight", hidden, kNorms);
+  if (is_moe) {
+    w.moe = moe(prefix + "mlp.");
+  } else {
+    w.dense = mlp(prefix + "mlp.", config_.intermediate_size, kDenseMlp);
+  }
+  if (!config_.has_post_mlp_norm) return w;
+  // transformers moves the norm into the mlp when it saves. On a dense layer it is in the file but nothing
+  // applies it (facts: the release has one on layer 0).
+  std::string norm = prefix + "post_mlp_layernorm.weight";
+  const std::string moved = prefix + "mlp.post_mlp_layernorm.weight";
+  if (!has(norm) && has(moved)) norm = moved;
+  if (is_moe) {
+    w.post_mlp_norm = vector(norm, hidden, kNorms);
+  } else {
+    set_aside(norm, kNorms);
+  }
+  return w;
+}
+
+MtpWeights Loader::mtp_block(int64_t index, const Matrix& embed, const Matrix& head) {
+  in_mtp_ = true;
+  const int64_t hidden = config_.hidden_size;
+  const std::string prefix = fmt::format("model.layers.{}.", index);
+  MtpWeights w;
+  w.embedding_norm = vector(prefix + "enorm.weight", {hidden}, kMtp);
+  w.hidden_norm = vector(prefix + "hnorm.weight", {hidden}, kMtp);
+  w.projection = matrix(prefix + "eh_proj.weight", hidden, 2 * hidden, kMtp);
+  w.layer = layer(index, true);
+  w.final_norm = vector(prefix + "shared_head.norm.weight", {hidden}, kMtp);
+  const std::string own_embed = prefix + "embed_tokens.weight";
+  const std::string own_head = prefix + "shared_head.head.weight";
+  w.embed = has(own_embed) ? matrix(own_embed, config_.vocab_size, hidden, kMtp) : embed;
+  w.head = has(own_head) ? matrix(own_head, config_.vocab_size, hidden, kMtp) : head;
+  in_mtp_ = false;
+  return w;
+}
+
+void Loader::note_unknown() {
+  const int64_t first_spare = config_.n_layers + 1;  // MTP blocks behind the first: allowed, unused
+  const int64_t end_spare = config_.n_layers + config_.n_mtp_layers;
+  for (const StoredTensor& t : checkpoint_.tensors()) {
+    if (taken_[position(&t)]) continue;
+    const int64_t layer = layer_of(t.info.name);
+    if (layer >= first_spare && layer < end_spare) {
+      set_aside(t.info.name, kMtp);
+    } else if (!t.info.name.ends_with("rotary_emb.inv_freq")) {  // a table older exporters left behind
+      problems.add(fmt::format("unknown '{}'", printable(t.info.name)));
+    }
+  }
+}
+
+std::vector<TensorGroup> groups_of(const std::array<Tally, kGroups>& tallies) {
+  std::vector<TensorGroup> groups;
+  for (size_t g = 0; g < kGroups; ++g) {
+    const Tally& tally = tallies[g];
+    if (tally.tensors == 0) continue;
+    TensorGroup group{kGroupNames[g], "", tally.tensors, tally.parameters, 0};
+    std::vector<std::pair<int64_t, DType>> by_size;
+    for (const auto& [dtype, bytes] : tally.bytes) by_size.emplace_back(-bytes, dtype);
+    std::sort(by_size.begin(), by_size.end());
+    for (const auto& [minus_bytes, dtype] : by_size) {
+      group.bytes -= minus_bytes;
+      group.dtypes += fmt::format("{}{}", group.dtypes.empty() ? "" : "+", name_of(dtype));
+    }
+    groups.push_back(std::move(group));
+  }
+  return groups;
+}
+
+ParameterCount count_of(const std::array<Tally, kGroups>& tallies, const ModelConfig& c,
+                        const std::vector<LayerWeights>& layers) {
+  ParameterCount count;
+  count.embedding = tallies[kEmbedding].parameters;
+  count.head = tallies[kHead].parameters;
+  count.attention = tallies[kAttention].parameters;
+  count.dense_mlp = tallies[kDenseMlp].parameters;
+  count.routed_experts = tallies[kRouted].parameters;
+  count.shared_experts = tallies[kShared].parameters;
+  count.routers = tallies[kRouters].parameters;
+  count.norms = tallies[kNorms].parameters;
+  count.mtp = tallies[kMtp].parameters;
+  const auto n_moe =
+      std::count_if(layers.begin(), layers.end(), [](const LayerWeights& l) { return l.is_moe; });
+  const int64_t unvisited = c.n_routed_experts - c.n_experts_per_token;
+  count.active = count.total() - n_moe * unvisited * 3 * c.hidden_size * c.moe_intermediate_size;
+  return count;
+}
+
+}  // namespace
+
+Weights::Weights() = default;
+Weights::~Weights() = default;
+
+Result<std::unique_ptr<Weights>> Weights::load(const std::filesystem::path& dir, const ModelConfig& config) {
+  std::unique_ptr<Weights> w(new Weights);
+  JAJU_ASSIGN(w->checkpoint_, Checkpoint::open(dir));
+  const Checkpoint& checkpoint = *w->checkpoint_;
+  int64_t n_stored = 0;
+  bool has_mtp = false;
+  for (const StoredTensor& t : checkpoint.tensors()) {
+    const int64_t layer = layer_of(t.info.name);
+    n_stored = std::max(n_stored, layer + 1);
+    has_mtp = has_mtp || layer == config.n_layers;
+  }
+  if (n_stored < config.n_layers) {
+    return error(
+        "{}: config.json announces {} layers, the weights hold {}: take both from the same complete download",
+        dir.string(), config.n_layers, n_stored);
+  }
+
+  Loader loader(checkpoint, config);
+  const std::string head = "lm_head.weight";
+  w->embed = loader.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size, kEmbedding);
+  for (int64_t i = 0; i < config.n_layers; ++i) w->layers.push_back(loader.layer(i, config.is_moe(i)));
+  w->final_norm = loader.vector("model.norm.weight", {config.hidden_size}, kNorms);
+  if (config.tie_word_embeddings) {
+    w->head = w->embed;  // a copy in the file is not used, as in transformers
+    if (loader.has(head)) loader.matrix(head, config.vocab_size, config.hidden_size, kHead);
+  } else {
+    w->head = loader.matrix(head, config.vocab_size, config.hidden_size, kHead);
+  }
+  if (has_mtp) w->mtp = loader.mtp_block(config.n_layers, w->embed, w->head);
+  loader.note_unknown();
+  if (!loader.problems.none()) return loader.problems.message(dir.string());
+
+  w->converted_scales_ = std::move(loader.converted_scales);
+  w->parameters = count_of(loader.tallies, config, w->layers);
+  w->groups = groups_of(loader.tallies);
+  JAJU_RETURN_IF_ERROR(w->intact());
+  return w;
+}
+
+Status Weights::intact() const {
+  return checkpoint_->intact();
+}
+
+}  // namespace jaju
