@@ -1,0 +1,113 @@
+#include "cli/cli.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <numeric>
+
+namespace jaju::cli {
+namespace {
+
+int edit_distance(std::string_view a, std::string_view b) {
+  std::vector<int> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (size_t i = 1; i <= a.size(); ++i) {
+    int diagonal = row[0];
+    row[0] = static_cast<int>(i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const int above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+void note(std::string_view sentence) {
+  std::fflush(stdout);
+  const std::string line = fmt::format("jaju: {}\n", sentence);
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+int fail(const Status& status) {
+  note(status.message());
+  return kFailure;
+}
+
+int fail_usage(const Status& status) {
+  note(status.message());
+  return kUsage;
+}
+
+void print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+Status flush_stdout() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return {};
+  return error("the output could not be written: {}", std::strerror(errno));
+}
+
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  std::string best;
+  int best_distance = 3;  // further away it is another word, not a slip
+  for (const std::string& candidate : candidates) {
+    const bool starts_same = word.size() >= 2 && candidate.compare(0, word.size(), word) == 0;
+    const int distance = starts_same ? 1 : edit_distance(word, candidate);
+    const bool mostly_same = 2 * distance < static_cast<int>(std::max(word.size(), candidate.size())) + 1;
+    if (distance < best_distance && mostly_same) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+std::string with_commas(int64_t n) {
+  std::string digits = std::to_string(n < 0 ? -n : n);
+  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(at, ",");
+  return n < 0 ? "-" + digits : digits;
+}
+
+std::string short_count(int64_t n) {
+  const auto value = static_cast<double>(n);
+  if (value >= 1e9) return fmt::format("{:.3g} B", value / 1e9);
+  if (value >= 1e6) return fmt::format("{:.3g} M", value / 1e6);
+  if (value >= 1e3) return fmt::format("{:.3g} k", value / 1e3);
+  return std::to_string(n);
+}
+
+Result<std::vector<int32_t>> parse_ids(std::string_view text, const std::string& what) {
+  std::vector<int32_t> ids;
+  const auto skip_spaces = [&] {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\n' || text.front() == '\t'))
+      text.remove_prefix(1);
+  };
+  skip_spaces();
+  if (text.empty()) return error("{} is empty: give token ids separated by commas, like 1,2,3", what);
+  while (true) {
+    skip_spaces();
+    int32_t id = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), id);
+    if (failure != std::errc()) {
+      return error("{}: '{}' is not a list of token ids; separate them by commas, like 1,2,3", what,
+                   text.substr(0, 40));
+    }
+    ids.push_back(id);
+    text.remove_prefix(end - text.data());
+    skip_spaces();
+    if (text.empty()) return ids;
+    if (text.front() != ',') {
+      return error("{}: '{}' is not a list of token ids; separate them by commas, like 1,2,3", what,
+                   text.substr(0, 40));
+    }
+    text.remove_prefix(1);
+  }
+}
+
+}  // namespace jaju::cli

@@ -1,0 +1,58 @@
+// What the verbs share: exit codes, the one way to report an error, and how a verb joins the program.
+//
+// Answers and listings go to stdout, everything else to stderr. Every verb lives in a file of its own.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace CLI {
+class App;
+}
+
+namespace jaju::cli {
+
+inline constexpr int kOk = 0;
+inline constexpr int kFailure = 1;        // something went wrong while running
+inline constexpr int kUsage = 2;          // the command line is wrong
+inline constexpr int kInterrupted = 130;  // Ctrl-C, as shells report it
+
+// What the chosen verb will do once the command line is read; returns the exit code.
+using Action = std::function<int()>;
+
+void add_run(CLI::App& app, Action& action);
+void add_show(CLI::App& app, Action& action);
+void add_tokenize(CLI::App& app, Action& action);
+void add_logits(CLI::App& app, Action& action);
+void add_doctor(CLI::App& app, Action& action);
+void add_version(CLI::App& app, Action& action);
+
+// One sentence on stderr, "jaju: ..."; returns the exit code to end with.
+int fail(const Status& status);
+int fail_usage(const Status& status);
+// "jaju: ..." on stderr.
+void note(std::string_view sentence);
+
+// Writes to stdout; a failed write (full disk) shows up in flush_stdout.
+void print(std::string_view text);
+// OK, or why what was printed did not arrive. Call once at the end of a verb.
+Status flush_stdout();
+
+// The candidate nearest to `word` by edit distance, or empty when none is near.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+// "518,983,059,456"
+std::string with_commas(int64_t n);
+// "519 B", "32.8 B", "240 k"
+std::string short_count(int64_t n);
+
+// "1,2,3" to ids; `what` names the argument in the error. Spaces are allowed, an empty list is not.
+Result<std::vector<int32_t>> parse_ids(std::string_view text, const std::string& what);
+
+}  // namespace jaju::cli

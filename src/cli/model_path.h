@@ -1,0 +1,32 @@
+// Which directory a MODEL on the command line means.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/status.h"
+
+namespace jaju::cli {
+
+// The checkout this program was built in, or empty when it is installed elsewhere.
+std::filesystem::path repository_root();
+
+// A path to a directory with config.json (or to that file), or a name under data_dir()/models, the checkout's
+// models/, or the installed share/jaju/models. Errors list what was looked for.
+Result<std::filesystem::path> find_model(const std::string& model);
+
+// True when `word` names a model that is there.
+bool is_model(const std::string& word);
+
+// True for a word that can hardly be meant as a prompt: it has a slash and only characters file names have.
+bool looks_like_path(const std::string& word);
+
+struct DefaultModel {
+  std::filesystem::path dir;
+  bool noise = false;  // the random test model: its answers mean nothing
+};
+// models/nano, and until that is there the tests' tiny random model.
+Result<DefaultModel> default_model();
+
+}  // namespace jaju::cli
