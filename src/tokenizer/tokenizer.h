@@ -1,8 +1,9 @@
 // Tokenizer: byte-level BPE driven by a Hugging Face tokenizer.json. Text in, ids out, and back.
 //
-// What the file says is what happens: normalizer, pre-tokenizers, model, added tokens with their flags, decoder.
-// A part of a kind we do not know is an error that names it, never a silent skip. Immutable after load;
-// encode and decode may be called from many threads.
+// What the file says is what happens: normalizer, pre-tokenizers, model, added tokens with their flags,
+// decoder. A part of a kind we do not know is an error that names it, never a silent skip. Only what is not
+// about turning text into ids is left alone: `truncation`, `padding` and the post-processor. Immutable after
+// load; encode and decode may be called from many threads.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ using TokenId = int32_t;
 // How text that spells an added or special token is read.
 enum class SpecialText {
   parse,   // "<|im_end|>" in the text becomes its id (Hugging Face's behaviour; templates)
-  as_text  // it is split into ordinary tokens: text from users can never become a special token
+  as_text  // it is split into ordinary tokens: text from users can never become a special (or any added)
+           // token. Where the model's own vocabulary contains an added token, that entry counts as absent.
 };
 
 class Tokenizer {
@@ -36,10 +38,11 @@ class Tokenizer {
   // Ids of `text`, adding nothing (no BOS/EOS). Invalid UTF-8 is replaced by U+FFFD first. Linear time.
   std::vector<TokenId> encode(std::string_view text, SpecialText special = SpecialText::parse) const;
 
-  // Bytes of one token: its raw bytes for a BPE token, its content for an added token. Empty for an unknown id.
+  // Bytes of one token: its raw bytes for a BPE token, its content for an added token. Empty for an unknown
+  // id.
   std::string_view bytes_of(TokenId id) const;
-  // Text of ids, as Hugging Face decode(ids, skip_special_tokens = skip_special): bytes joined, invalid UTF-8
-  // replaced by U+FFFD.
+  // Text of ids, as Hugging Face decode(ids, skip_special_tokens = skip_special): unknown ids are left out,
+  // bytes joined, invalid UTF-8 replaced by U+FFFD. (A file without a decoder: tokens joined by a space.)
   std::string decode(std::span<const TokenId> ids, bool skip_special = false) const;
 
   // Largest id + 1.
@@ -51,24 +54,29 @@ class Tokenizer {
   bool is_special(TokenId id) const;
 
  private:
+  friend class StreamDecoder;
   struct Impl;
   explicit Tokenizer(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 
 // Turns a stream of ids into text that never ends inside a character (one Hangul syllable is three bytes).
+// All that push() and finish() return, joined, is decode() of all ids.
 class StreamDecoder {
  public:
+  // `tokenizer` must outlive this.
   explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = false);
+  ~StreamDecoder();
+  StreamDecoder(StreamDecoder&&) noexcept;
+
   // The text that became complete with this token; may be empty.
   std::string push(TokenId id);
-  // What is left at the end, unfinished bytes as U+FFFD.
+  // What is left at the end, unfinished bytes as U+FFFD. Afterwards a new text may begin.
   std::string finish();
 
  private:
-  const Tokenizer& tokenizer_;
-  bool skip_special_;
-  std::string pending_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace jaju
