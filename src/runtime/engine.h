@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "kernels/ops.h"
 #include "model/config.h"
 #include "model/weights.h"
 #include "runtime/sampler.h"
@@ -24,6 +25,9 @@ struct EngineOptions {
   // Behaviour
   int64_t context = 0;  // positions a session may hold; 0: the model's maximum, at most 32,768
   KvType kv_type = KvType::automatic;
+  // How activations enter matmuls with bf16 weights. f32 is exact; bf16 rounds them, as the Python
+  // implementations do, and reads prompts faster where the CPU has BF16 dot products.
+  Precision precision = Precision::f32;
   // Performance
   int threads = 0;              // 0: every CPU this process may use
   int64_t prefill_chunk = 256;  // prompt tokens per step; results do not depend on it
@@ -32,8 +36,9 @@ struct EngineOptions {
 // What one forward pass over a whole prompt gives, for `jaju logits` and the tests.
 struct Evaluation {
   int64_t vocab_size = 0;
-  std::vector<float> logits;      // (rows, vocab): the last position, or every position
-  std::vector<float> mtp_logits;  // (vocab), draft for the token after next; empty without MTP or with one token
+  std::vector<float> logits;  // (rows, vocab): the last position, or every position
+  std::vector<float>
+      mtp_logits;  // (vocab), draft for the token after next; empty without MTP or with one token
   std::vector<std::vector<std::vector<int32_t>>> experts;  // [moe layer][position] -> ids, ascending
 };
 
@@ -67,7 +72,8 @@ class Session;
 
 class Engine {
  public:
-  static Result<std::unique_ptr<Engine>> open(const std::filesystem::path& model_dir, const EngineOptions& options);
+  static Result<std::unique_ptr<Engine>> open(const std::filesystem::path& model_dir,
+                                              const EngineOptions& options);
   ~Engine();
 
   const ModelConfig& config() const;
@@ -88,14 +94,16 @@ class Engine {
   std::unique_ptr<Impl> impl_;
 };
 
-// One conversation's timeline: its tokens and their latent cache. Not thread-safe; must not outlive its Engine.
+// One conversation's timeline: its tokens and their latent cache. Not thread-safe; must not outlive its
+// Engine.
 class Session {
  public:
   ~Session();
 
-  // Generates after `prompt`, the whole token list so far. The longest common prefix with what the session already
-  // holds is reused; the rest is dropped and read again.
-  Result<Generation> generate(std::span<const int32_t> prompt, const SamplingParams& params, const GenerateHooks& hooks);
+  // Generates after `prompt`, the whole token list so far. The longest common prefix with what the session
+  // already holds is reused; the rest is dropped and read again.
+  Result<Generation> generate(std::span<const int32_t> prompt, const SamplingParams& params,
+                              const GenerateHooks& hooks);
 
  private:
   friend class Engine;

@@ -35,10 +35,10 @@ void rms_norm(Context& context, Rows x, const float* weight, float eps, MutRows 
   });
 }
 
-void add(Context&, MutRows x, Rows y) {
-  for (int64_t i = 0; i < x.n; ++i) {
+void add(Context& context, MutRows x, Rows y) {
+  context.team.parallel_for(x.n, [&](int64_t i, int) {
     for (int64_t c = 0; c < x.cols; ++c) x.row(i)[c] += y.row(i)[c];
-  }
+  });
 }
 
 void matmul(Context& context, const Matrix& w, Rows x, MutRows y) {
@@ -48,9 +48,9 @@ void matmul(Context& context, const Matrix& w, Rows x, MutRows y) {
   });
 }
 
-void rope(Context&, MutRows x, int64_t first, int64_t n_heads, int64_t head_stride, int64_t n_pairs,
+void rope(Context& context, MutRows x, int64_t first, int64_t n_heads, int64_t head_stride, int64_t n_pairs,
           const float* cos_sin, bool interleaved) {
-  for (int64_t i = 0; i < x.n; ++i) {
+  context.team.parallel_for(x.n, [&](int64_t i, int) {
     const float* cosine = cos_sin + i * 2 * n_pairs;
     const float* sine = cosine + n_pairs;
     for (int64_t h = 0; h < n_heads; ++h) {
@@ -63,7 +63,7 @@ void rope(Context&, MutRows x, int64_t first, int64_t n_heads, int64_t head_stri
         b = b * cosine[j] + a0 * sine[j];
       }
     }
-  }
+  });
 }
 
 void append_latent(Context&, Rows kv, std::span<const SequenceSlice> slices) {
@@ -90,78 +90,84 @@ void softmax(float* s, int64_t n) {
   for (int64_t j = 0; j < n; ++j) s[j] /= sum;
 }
 
-// One (row, head) at a time. The reference allocates: it is truth, not speed.
-template <typename Attend>
-void for_each_row_and_head(Context& context, const MlaArgs& a, Attend&& attend) {
+// The reference allocates in its loops: it is truth, not speed.
+void mla_expanded(Context& context, const MlaArgs& a) {
+  for (const SequenceSlice& s : a.slices) {
+    context.team.parallel_for(a.n_heads, [&](int64_t h, int) {
+      const Matrix w_uk = a.w_uk(h);
+      const Matrix w_uv = a.w_uv(h);
+      const int64_t end = s.first_pos + s.n_rows;
+      std::vector<float> keys(static_cast<size_t>(end * (a.nope + a.rope)));
+      std::vector<float> values(static_cast<size_t>(end * a.v));
+      std::vector<float> c(static_cast<size_t>(a.latent));
+      for (int64_t j = 0; j < end; ++j) {
+        const void* row = s.cache.row(j);
+        float* const key = keys.data() + j * (a.nope + a.rope);
+        for (int64_t k = 0; k < a.latent; ++k) c[static_cast<size_t>(k)] = load_as_f32(row, s.cache.dtype, k);
+        for (int64_t d = 0; d < a.nope; ++d) key[d] = dot_row(w_uk, d, c.data());
+        for (int64_t d = 0; d < a.rope; ++d) key[a.nope + d] = load_as_f32(row, s.cache.dtype, a.latent + d);
+        for (int64_t d = 0; d < a.v; ++d)
+          values[static_cast<size_t>(j * a.v + d)] = dot_row(w_uv, d, c.data());
+      }
+      std::vector<float> score(static_cast<size_t>(end));
+      for (int64_t i = 0; i < s.n_rows; ++i) {
+        const float* q = a.q.row(s.first_row + i) + h * (a.nope + a.rope);
+        float* const out = a.out.row(s.first_row + i) + h * a.v;
+        const int64_t n_keys = s.first_pos + i + 1;
+        for (int64_t j = 0; j < n_keys; ++j) {
+          const float* key = keys.data() + j * (a.nope + a.rope);
+          float sum = 0;
+          for (int64_t d = 0; d < a.nope + a.rope; ++d) sum += q[d] * key[d];
+          score[static_cast<size_t>(j)] = sum * a.scale;
+        }
+        softmax(score.data(), n_keys);
+        std::fill(out, out + a.v, 0.0f);
+        for (int64_t j = 0; j < n_keys; ++j) {
+          const float* value = values.data() + j * a.v;
+          for (int64_t d = 0; d < a.v; ++d) out[d] += score[static_cast<size_t>(j)] * value[d];
+        }
+      }
+    });
+  }
+}
+
+void mla_absorbed(Context& context, const MlaArgs& a) {
   for (const SequenceSlice& s : a.slices) {
     context.team.parallel_for(s.n_rows * a.n_heads, [&](int64_t task, int) {
       const int64_t i = task / a.n_heads;
       const int64_t h = task % a.n_heads;
       const float* q = a.q.row(s.first_row + i) + h * (a.nope + a.rope);
-      float* out = a.out.row(s.first_row + i) + h * a.v;
-      attend(s, s.first_pos + i + 1, h, q, out);
+      float* const out = a.out.row(s.first_row + i) + h * a.v;
+      const int64_t n_keys = s.first_pos + i + 1;
+      const Matrix w_uk = a.w_uk(h);
+      const Matrix w_uv = a.w_uv(h);
+      std::vector<float> q_latent(static_cast<size_t>(a.latent));  // W_UK^T q_nope
+      for (int64_t d = 0; d < a.nope; ++d) {
+        for (int64_t k = 0; k < a.latent; ++k) q_latent[static_cast<size_t>(k)] += q[d] * w_uk.at(d, k);
+      }
+      std::vector<float> score(static_cast<size_t>(n_keys));
+      for (int64_t j = 0; j < n_keys; ++j) {
+        const void* row = s.cache.row(j);
+        float sum = 0;
+        for (int64_t k = 0; k < a.latent; ++k) {
+          sum += q_latent[static_cast<size_t>(k)] * load_as_f32(row, s.cache.dtype, k);
+        }
+        for (int64_t d = 0; d < a.rope; ++d)
+          sum += q[a.nope + d] * load_as_f32(row, s.cache.dtype, a.latent + d);
+        score[static_cast<size_t>(j)] = sum * a.scale;
+      }
+      softmax(score.data(), n_keys);
+      std::vector<float> weighted(static_cast<size_t>(a.latent));  // sum_j p_j c_j
+      for (int64_t j = 0; j < n_keys; ++j) {
+        const void* row = s.cache.row(j);
+        for (int64_t k = 0; k < a.latent; ++k) {
+          weighted[static_cast<size_t>(k)] +=
+              score[static_cast<size_t>(j)] * load_as_f32(row, s.cache.dtype, k);
+        }
+      }
+      for (int64_t d = 0; d < a.v; ++d) out[d] = dot_row(w_uv, d, weighted.data());
     });
   }
-}
-
-void mla_expanded(Context& context, const MlaArgs& a) {
-  for_each_row_and_head(
-      context, a, [&](const SequenceSlice& s, int64_t n_keys, int64_t h, const float* q, float* out) {
-        const Matrix w_uk = a.w_uk(h);
-        const Matrix w_uv = a.w_uv(h);
-        std::vector<float> c(static_cast<size_t>(a.latent));
-        std::vector<float> score(static_cast<size_t>(n_keys));
-        std::vector<float> values(static_cast<size_t>(n_keys * a.v));
-        for (int64_t j = 0; j < n_keys; ++j) {
-          const void* row = s.cache.row(j);
-          for (int64_t k = 0; k < a.latent; ++k)
-            c[static_cast<size_t>(k)] = load_as_f32(row, s.cache.dtype, k);
-          float sum = 0;
-          for (int64_t d = 0; d < a.nope; ++d) sum += q[d] * dot_row(w_uk, d, c.data());
-          for (int64_t d = 0; d < a.rope; ++d)
-            sum += q[a.nope + d] * load_as_f32(row, s.cache.dtype, a.latent + d);
-          score[static_cast<size_t>(j)] = sum * a.scale;
-          for (int64_t d = 0; d < a.v; ++d)
-            values[static_cast<size_t>(j * a.v + d)] = dot_row(w_uv, d, c.data());
-        }
-        softmax(score.data(), n_keys);
-        std::fill(out, out + a.v, 0.0f);
-        for (int64_t j = 0; j < n_keys; ++j) {
-          for (int64_t d = 0; d < a.v; ++d)
-            out[d] += score[static_cast<size_t>(j)] * values[static_cast<size_t>(j * a.v + d)];
-        }
-      });
-}
-
-void mla_absorbed(Context& context, const MlaArgs& a) {
-  for_each_row_and_head(
-      context, a, [&](const SequenceSlice& s, int64_t n_keys, int64_t h, const float* q, float* out) {
-        const Matrix w_uk = a.w_uk(h);
-        const Matrix w_uv = a.w_uv(h);
-        std::vector<float> q_latent(static_cast<size_t>(a.latent));  // W_UK^T q_nope
-        std::vector<float> weighted(static_cast<size_t>(a.latent));  // sum_j p_j c_j
-        for (int64_t d = 0; d < a.nope; ++d) {
-          for (int64_t k = 0; k < a.latent; ++k) q_latent[static_cast<size_t>(k)] += q[d] * w_uk.at(d, k);
-        }
-        std::vector<float> score(static_cast<size_t>(n_keys));
-        for (int64_t j = 0; j < n_keys; ++j) {
-          const void* row = s.cache.row(j);
-          float sum = 0;
-          for (int64_t k = 0; k < a.latent; ++k)
-            sum += q_latent[static_cast<size_t>(k)] * load_as_f32(row, s.cache.dtype, k);
-          for (int64_t d = 0; d < a.rope; ++d)
-            sum += q[a.nope + d] * load_as_f32(row, s.cache.dtype, a.latent + d);
-          score[static_cast<size_t>(j)] = sum * a.scale;
-        }
-        softmax(score.data(), n_keys);
-        for (int64_t j = 0; j < n_keys; ++j) {
-          for (int64_t k = 0; k < a.latent; ++k) {
-            weighted[static_cast<size_t>(k)] +=
-                score[static_cast<size_t>(j)] * load_as_f32(s.cache.row(j), s.cache.dtype, k);
-          }
-        }
-        for (int64_t d = 0; d < a.v; ++d) out[d] = dot_row(w_uv, d, weighted.data());
-      });
 }
 
 void grouped_swiglu(Context& context, std::span<const ExpertGroup> groups, Rows x, MutRows h) {

@@ -1,0 +1,76 @@
+// The MLPs: dense SwiGLU, and the mixture: router, routed experts, shared expert (facts sheet 2.1 and 2.5).
+
+#include <algorithm>
+
+#include "model/forward.h"
+#include "model/router.h"
+
+namespace jaju {
+
+// out = down(silu(gate y) * up y), y = act.y.
+void Forward::mlp(const Step& step, const MlpWeights& w, MutRows out) {
+  const ExpertGroup all{w.gate, w.up, w.down, nullptr, step.n_rows, 0};
+  const MutRows inner(act_.inner.data(), step.n_rows, w.gate.rows);
+  context_.ops.grouped_swiglu(context_, {&all, 1}, Rows(act_.y.data(), step.n_rows, config_.hidden_size),
+                              inner);
+  context_.ops.grouped_down(context_, {&all, 1}, inner, out);
+}
+
+// In: act.y. Out: act.block_out = sum of weighted routed experts, in the order of their ids, plus the shared
+// expert.
+void Forward::moe(const Step& step, const MoeWeights& w) {
+  const ModelConfig& c = config_;
+  const Ops& ops = context_.ops;
+  const int64_t top_k = c.n_experts_per_token;
+  const Rows y(act_.y.data(), step.n_rows, c.hidden_size);
+  const MutRows out(act_.block_out.data(), step.n_rows, c.hidden_size);
+
+  // Router in f32, weights and activations alike.
+  Matrix router;
+  router.data = w.router.data();
+  router.rows = c.n_routed_experts;
+  router.cols = c.hidden_size;
+  const MutRows scores(act_.router_scores.data(), step.n_rows, c.n_routed_experts);
+  ops.matmul(context_, router, y, scores);
+  context_.team.parallel_for(step.n_rows, [&](int64_t i, int) {
+    route_token(c, {scores.row(i), static_cast<size_t>(c.n_routed_experts)}, w.router_bias,
+                act_.expert_ids.data() + i * top_k, act_.expert_weights.data() + i * top_k);
+  });
+  const auto visits = static_cast<size_t>(step.n_rows * top_k);
+  if (step.moe_layer >= 0 && step.extras->on_experts != nullptr) {
+    step.extras->on_experts(step.extras->data, step.moe_layer, {act_.expert_ids.data(), visits});
+  }
+
+  // Sort the visits by expert (counting sort, rows ascending within an expert).
+  auto& starts = act_.expert_counts;
+  std::fill(starts.begin(), starts.end(), 0);
+  for (size_t v = 0; v < visits; ++v) ++starts[static_cast<size_t>(act_.expert_ids[v]) + 1];
+  for (size_t e = 1; e < starts.size(); ++e) starts[e] += starts[e - 1];
+  act_.groups.clear();
+  for (size_t e = 0; e + 1 < starts.size(); ++e) {
+    const int32_t n = starts[e + 1] - starts[e];
+    if (n == 0) continue;
+    const MlpWeights& expert = w.experts[e];
+    act_.groups.push_back(
+        {expert.gate, expert.up, expert.down, act_.packed_rows.data() + starts[e], n, starts[e]});
+  }
+  for (size_t v = 0; v < visits; ++v) {
+    const int32_t slot = starts[static_cast<size_t>(act_.expert_ids[v])]++;
+    act_.slots[v] = slot;
+    act_.packed_rows[static_cast<size_t>(slot)] = static_cast<int32_t>(v) / static_cast<int32_t>(top_k);
+  }
+
+  const auto n_visits = static_cast<int64_t>(visits);
+  const MutRows inner(act_.packed_inner.data(), n_visits, c.moe_intermediate_size);
+  const MutRows packed(act_.packed_out.data(), n_visits, c.hidden_size);
+  ops.grouped_swiglu(context_, act_.groups, y, inner);
+  ops.grouped_down(context_, act_.groups, inner, packed);
+  Rows shared;
+  if (!w.shared.gate.empty()) {
+    mlp(step, w.shared, out);
+    shared = out;
+  }
+  ops.combine_experts(context_, packed, act_.slots.data(), act_.expert_weights.data(), top_k, shared, out);
+}
+
+}  // namespace jaju

@@ -1,0 +1,95 @@
+// The forward pass of A.X K1 (facts sheet, section 2) over a batch of sequences of any lengths.
+//
+//   x = embed(token)
+//   every layer:  x += attention(rms(x));  x += mlp(rms(x))       mla.cc, router.cc, experts.cc
+//   logits = head * rms(x)                                       only for the rows that want them
+//
+// Allocates nothing after construction. One step at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "kernels/ops.h"
+#include "model/activations.h"
+#include "model/config.h"
+#include "model/kv_view.h"
+#include "model/rope.h"
+#include "model/weights.h"
+
+namespace jaju {
+
+enum class AttentionMode {
+  expanded,  // prompts: keys and values rebuilt from the latents, block by block
+  absorbed   // generation: one latent per position, W_UK and W_UV folded into query and output
+};
+
+// One sequence's rows of a batch, in order; rows of the first sequence come first.
+struct BatchSequence {
+  int64_t n_rows = 0;
+  int64_t first_pos = 0;  // positions before it are in the cache already
+  KvView kv;              // pages for every position up to first_pos + n_rows
+  AttentionMode mode = AttentionMode::expanded;
+};
+
+struct Batch {
+  std::span<const int32_t> tokens;  // one per row
+  std::span<const BatchSequence> sequences;
+  std::span<const int32_t> logit_rows;  // rows that want logits
+};
+
+// What a caller may ask for besides logits.
+struct ForwardExtras {
+  // (rows, hidden) of the batch after the final norm: what the MTP layer reads. Empty: not wanted.
+  MutRows hidden;
+  // Called for every MoE layer with (rows, n_experts_per_token) ids, ascending in a row.
+  void (*on_experts)(void* data, int64_t moe_layer, std::span<const int32_t> ids) = nullptr;
+  void* data = nullptr;
+};
+
+class Forward {
+ public:
+  // max_rows: most rows of one step. The context must outlive this object; its scratch is sized here.
+  Forward(const ModelConfig& config, const Weights& weights, Context& context, int64_t max_rows);
+
+  // logits: (logit_rows.size(), vocab).
+  void run(const Batch& batch, MutRows logits, const ForwardExtras& extras = {});
+
+  // Draft logits of the MTP block. Row i joins hidden[i] (after the final norm) with tokens[i], the token
+  // that follows its position; it sits in the cache as layer n_layers at the position of hidden[i], one
+  // earlier than the position its rope uses. logits: (logit_rows.size(), vocab), each predicting the token
+  // after tokens[i].
+  void run_mtp(const Batch& batch, Rows hidden, MutRows logits);
+
+  // Layers a cache page must hold: one more than the model's when the weights have an MTP block.
+  int64_t cache_layers() const;
+
+ private:
+  struct Step;
+  void attention(const Step& step, const AttentionWeights& w, int64_t cache_layer);
+  void moe(const Step& step, const MoeWeights& w);
+  void mlp(const Step& step, const MlpWeights& w, MutRows out);
+  void decoder_layer(const Step& step, const LayerWeights& layer, int64_t cache_layer);
+  Step begin(const Batch& batch, int64_t rope_offset);
+  void head(const Step& step, const Vector& norm, const Matrix& matrix, std::span<const int32_t> rows,
+            MutRows logits);
+
+  const ModelConfig& config_;
+  const Weights& weights_;
+  Context& context_;
+  Rope rope_;
+  Activations act_;
+  std::vector<SequenceSlice> expanded_;  // of the current step
+  std::vector<SequenceSlice> absorbed_;
+};
+
+// The batch at hand: how many rows, and who wants to see the experts.
+struct Forward::Step {
+  int64_t n_rows = 0;
+  const ForwardExtras* extras = nullptr;
+  int64_t moe_layer = -1;  // counted over MoE layers; -1: nobody asks
+};
+
+}  // namespace jaju

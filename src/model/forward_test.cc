@@ -1,0 +1,231 @@
+// Twins: two ways to the same result, each the other's oracle. On golden checkpoints, for every backend.
+// (The oracle's own answers are compared in runtime/engine_test.cc.)
+#include "model/forward.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <string>
+
+namespace jaju {
+namespace {
+
+struct Loaded {
+  ModelConfig config;
+  std::unique_ptr<Weights> weights;
+};
+
+const Loaded& golden(const std::string& name) {
+  static std::map<std::string, Loaded> cache;
+  Loaded& m = cache[name];
+  if (m.weights == nullptr) {
+    const std::filesystem::path dir = std::filesystem::path(JAJU_TESTS_DIR) / "golden" / name;
+    auto config = load_config(dir);
+    EXPECT_TRUE(config.ok()) << config.message();
+    m.config = *config;
+    auto weights = Weights::load(dir, m.config);
+    EXPECT_TRUE(weights.ok()) << weights.message();
+    m.weights = std::move(*weights);
+  }
+  return m;
+}
+
+// A forward pass with pages for a few sequences.
+class Runner {
+ public:
+  Runner(const Loaded& model, const Ops& ops, int threads, DType cache = DType::f32,
+         Precision precision = Precision::f32)
+      : model_(model),
+        cache_(cache),
+        team_(threads),
+        context_(team_, ops, precision),
+        forward_(model.config, *model.weights, context_, 256) {}
+
+  int new_sequence() {
+    auto& pages = sequences_.emplace_back();
+    for (int p = 0; p < 4; ++p) {
+      const int64_t bytes = kv_page_bytes(forward_.cache_layers(), model_.config.kv_width(), cache_);
+      storage_.emplace_back(static_cast<size_t>(bytes));
+      pages.push_back(storage_.back().data());
+    }
+    return static_cast<int>(sequences_.size()) - 1;
+  }
+
+  struct Part {
+    int sequence;
+    int64_t first_pos;
+    std::vector<int32_t> tokens;
+    AttentionMode mode;
+  };
+  // Logits of every row.
+  std::vector<float> run(const std::vector<Part>& parts) {
+    std::vector<int32_t> tokens;
+    std::vector<BatchSequence> batch;
+    std::vector<int32_t> rows;
+    for (const Part& p : parts) {
+      batch.push_back({static_cast<int64_t>(p.tokens.size()),
+                       p.first_pos,
+                       {sequences_[static_cast<size_t>(p.sequence)].data(), cache_, model_.config.kv_width()},
+                       p.mode});
+      tokens.insert(tokens.end(), p.tokens.begin(), p.tokens.end());
+    }
+    for (size_t i = 0; i < tokens.size(); ++i) rows.push_back(static_cast<int32_t>(i));
+    std::vector<float> logits(tokens.size() * static_cast<size_t>(model_.config.vocab_size));
+    forward_.run({tokens, batch, rows},
+                 MutRows(logits.data(), static_cast<int64_t>(tokens.size()), model_.config.vocab_size));
+    return logits;
+  }
+
+ private:
+  const Loaded& model_;
+  DType cache_;
+  ThreadTeam team_;
+  Context context_;
+  Forward forward_;
+  std::vector<std::vector<std::byte>> storage_;
+  std::vector<std::vector<std::byte*>> sequences_;
+};
+
+constexpr auto kExpanded = AttentionMode::expanded;
+constexpr auto kAbsorbed = AttentionMode::absorbed;
+
+std::vector<int32_t> some_tokens(int64_t n, int32_t seed) {
+  std::vector<int32_t> out;
+  for (int64_t i = 0; i < n; ++i) out.push_back(static_cast<int32_t>((i * i * 7 + seed * i + 11) % 300));
+  return out;
+}
+
+std::vector<int32_t> part_of(const std::vector<int32_t>& v, size_t from, size_t to) {
+  return {v.begin() + static_cast<int64_t>(from), v.begin() + static_cast<int64_t>(to)};
+}
+
+void append(std::vector<float>& to, const std::vector<float>& from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+double relative_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  double worst = 0, largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    worst = std::max(worst, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+    largest = std::max(largest, std::abs(static_cast<double>(a[i])));
+  }
+  return worst / largest;
+}
+
+class Twins : public testing::TestWithParam<std::tuple<const char*, const char*>> {
+ protected:
+  void SetUp() override {
+    ops = find_ops(std::get<0>(GetParam()));
+    if (ops == nullptr) GTEST_SKIP() << "this CPU cannot run " << std::get<0>(GetParam());
+  }
+  const Loaded& model() { return golden(std::get<1>(GetParam())); }
+  const Ops* ops = nullptr;
+};
+
+TEST_P(Twins, AbsorbedAndTokenByTokenEqualExpanded) {
+  const std::vector<int32_t> tokens = some_tokens(80, 3);
+  Runner r(model(), *ops, 2);
+  const auto expanded = r.run({{r.new_sequence(), 0, tokens, kExpanded}});
+  const auto absorbed = r.run({{r.new_sequence(), 0, tokens, kAbsorbed}});
+  std::vector<float> one_by_one;
+  const int s = r.new_sequence();
+  for (size_t i = 0; i < tokens.size(); ++i)
+    append(one_by_one, r.run({{s, static_cast<int64_t>(i), {tokens[i]}, kAbsorbed}}));
+  EXPECT_LT(relative_difference(expanded, absorbed), 1e-5);
+  EXPECT_TRUE(same_bits(absorbed, one_by_one));
+}
+
+TEST_P(Twins, ChunkedPromptIsTheWholePromptToTheBit) {
+  const std::vector<int32_t> tokens = some_tokens(90, 5);
+  for (const DType cache : {DType::f32, DType::bf16}) {
+    Runner r(model(), *ops, 2, cache);
+    const auto whole = r.run({{r.new_sequence(), 0, tokens, kExpanded}});
+    for (const std::vector<size_t>& cuts : {std::vector<size_t>{1}, {64}, {89}, {10, 74, 75}}) {
+      const int s = r.new_sequence();
+      std::vector<float> parts;
+      size_t from = 0;
+      for (size_t c = 0; c <= cuts.size(); ++c) {
+        const size_t to = c < cuts.size() ? cuts[c] : tokens.size();
+        append(parts, r.run({{s, static_cast<int64_t>(from), part_of(tokens, from, to), kExpanded}}));
+        from = to;
+      }
+      EXPECT_TRUE(same_bits(whole, parts)) << cuts[0];
+    }
+  }
+}
+
+TEST_P(Twins, BatchOfManyIsManyAloneToTheBit) {
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    Runner r(model(), *ops, 2, DType::bf16, precision);
+    // Two histories, then one step that mixes a decode, a prompt and a two-token continuation.
+    const auto a = some_tokens(33, 1), b = some_tokens(70, 2), c = some_tokens(5, 9);
+    std::vector<float> alone;
+    int s[2][3];
+    for (auto& set : s) {
+      for (int& id : set) id = r.new_sequence();
+      r.run({{set[0], 0, part_of(a, 0, 32), kExpanded}});
+      r.run({{set[1], 0, part_of(b, 0, 68), kExpanded}});
+    }
+    append(alone, r.run({{s[0][0], 32, part_of(a, 32, 33), kAbsorbed}}));
+    append(alone, r.run({{s[0][1], 68, part_of(b, 68, 70), kAbsorbed}}));
+    append(alone, r.run({{s[0][2], 0, c, kExpanded}}));
+    const auto together = r.run({{s[1][0], 32, part_of(a, 32, 33), kAbsorbed},
+                                 {s[1][1], 68, part_of(b, 68, 70), kAbsorbed},
+                                 {s[1][2], 0, c, kExpanded}});
+    EXPECT_TRUE(same_bits(alone, together));
+  }
+}
+
+TEST_P(Twins, ThreadsChangeNoBit) {
+  const std::vector<int32_t> tokens = some_tokens(40, 8);
+  std::vector<std::vector<float>> results;
+  for (const int threads : {1, 2, 5}) {
+    Runner r(model(), *ops, threads, DType::bf16);
+    const int s = r.new_sequence();
+    results.push_back(r.run({{s, 0, part_of(tokens, 0, 39), kExpanded}}));
+    append(results.back(), r.run({{s, 39, part_of(tokens, 39, 40), kAbsorbed}}));
+  }
+  EXPECT_TRUE(same_bits(results[0], results[1]));
+  EXPECT_TRUE(same_bits(results[0], results[2]));
+}
+
+// A bf16 cache keeps 8 bits of each latent: most rows close to f32 (a near-tie in a random router may flip
+// and move a row further, hence the median), and not the same, or the test tests nothing.
+TEST_P(Twins, Bf16CacheIsClose) {
+  const std::vector<int32_t> tokens = some_tokens(60, 4);
+  Runner exact(model(), *ops, 2, DType::f32);
+  Runner rounded(model(), *ops, 2, DType::bf16);
+  const auto a = exact.run({{exact.new_sequence(), 0, tokens, kExpanded}});
+  const auto b = rounded.run({{rounded.new_sequence(), 0, tokens, kExpanded}});
+  const size_t vocab = a.size() / tokens.size();
+  std::vector<double> differences;
+  for (size_t i = 0; i < a.size(); i += vocab) {
+    const auto row = [&](const std::vector<float>& v) {
+      return std::vector<float>(v.begin() + static_cast<int64_t>(i),
+                                v.begin() + static_cast<int64_t>(i + vocab));
+    };
+    differences.push_back(relative_difference(row(a), row(b)));
+  }
+  std::sort(differences.begin(), differences.end());
+  EXPECT_LT(differences[differences.size() / 2], 0.02);
+  EXPECT_GT(differences.back(), 1e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Twins,
+                         testing::Combine(testing::Values("ref", "avx2", "avx512"),
+                                          testing::Values("fused-bf16", "split-bias-f32", "deepseek-v3-f32")),
+                         [](const auto& p) {
+                           std::string name = std::string(std::get<0>(p.param)) + "_" + std::get<1>(p.param);
+                           for (char& c : name) c = c == '-' ? '_' : c;
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace jaju

@@ -1,0 +1,166 @@
+#include "runtime/engine.h"
+
+#include <algorithm>
+
+#include "runtime/engine_impl.h"
+
+namespace jaju {
+namespace {
+
+constexpr int64_t kDefaultContext = 32768;
+
+DType dtype_of(KvType type) {
+  return type == KvType::bf16 ? DType::bf16 : DType::f32;
+}
+
+KvType resolve(KvType type, const ModelConfig& config) {
+  if (type != KvType::automatic) return type;
+  return config.dtype == "float32" ? KvType::f32 : KvType::bf16;
+}
+
+Status check_options(const EngineOptions& o, const ModelConfig& config) {
+  if (o.context < 0 || o.context > config.max_context) {
+    return error("context {} is outside 1 to {}, this model's maximum", o.context, config.max_context);
+  }
+  if (o.threads < 0 || o.threads > 4096) return error("threads {} is outside 1 to 4096", o.threads);
+  if (o.prefill_chunk < 1 || o.prefill_chunk > 65536) {
+    return error("prefill chunk {} is outside 1 to 65536", o.prefill_chunk);
+  }
+  return {};
+}
+
+}  // namespace
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& model_dir,
+                                             const EngineOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  JAJU_ASSIGN(const Ops* ops, select_ops());
+  JAJU_ASSIGN(impl->config, load_config(model_dir));
+  JAJU_RETURN_IF_ERROR(check_options(options, impl->config));
+  JAJU_ASSIGN(impl->weights, Weights::load(model_dir, impl->config));
+
+  impl->options = options;
+  EngineOptions& o = impl->options;
+  if (o.context == 0) o.context = std::min(impl->config.max_context, kDefaultContext);
+  o.kv_type = resolve(o.kv_type, impl->config);
+  o.prefill_chunk = std::min(o.prefill_chunk, o.context);
+  impl->team = std::make_unique<ThreadTeam>(o.threads);
+  o.threads = impl->team->size();
+  impl->context = std::make_unique<Context>(*impl->team, *ops, o.precision);
+  impl->forward = std::make_unique<Forward>(impl->config, *impl->weights, *impl->context, o.prefill_chunk);
+  impl->pool = std::make_unique<KvPool>(impl->config.n_layers, impl->config.kv_width(), dtype_of(o.kv_type));
+  return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+}
+
+const ModelConfig& Engine::config() const {
+  return impl_->config;
+}
+const Weights& Engine::weights() const {
+  return *impl_->weights;
+}
+const EngineOptions& Engine::options() const {
+  return impl_->options;
+}
+
+std::string Engine::kernels() const {
+  const std::string name = impl_->context->ops.name;
+  const bool dot = name == "avx512" && impl_->options.precision == Precision::bf16 && cpu_has_bf16_dot();
+  return dot ? name + " with bf16 dot products" : name;
+}
+
+int64_t kv_bytes_per_token(const ModelConfig& config, KvType type) {
+  return config.n_layers * config.kv_width() * size_of(dtype_of(resolve(type, config)));
+}
+
+int64_t Engine::kv_bytes_per_token() const {
+  return jaju::kv_bytes_per_token(impl_->config, impl_->options.kv_type);
+}
+
+Result<std::unique_ptr<Session>> Engine::new_session() {
+  auto session = std::make_unique<Session::Impl>(*impl_);
+  session->logits.resize(static_cast<size_t>(impl_->config.vocab_size));
+  return std::unique_ptr<Session>(new Session(std::move(session)));
+}
+
+Result<Evaluation> Engine::evaluate(std::span<const int32_t> tokens, bool all_positions) {
+  Impl& e = *impl_;
+  const auto n = static_cast<int64_t>(tokens.size());
+  const int64_t vocab = e.config.vocab_size;
+  if (n == 0) return error("no tokens to evaluate: give at least one");
+  if (n > e.options.context) return error("{} tokens are more than the context of {}", n, e.options.context);
+  for (const int32_t token : tokens) {
+    if (token < 0 || token >= vocab)
+      return error("token {} is outside the vocabulary (0 to {})", token, vocab - 1);
+  }
+
+  // Truth before speed: an f32 cache and unrounded activations, whatever the session options say.
+  KvPool pool(e.forward->cache_layers(), e.config.kv_width(), DType::f32);
+  KvPages pages(pool);
+  JAJU_RETURN_IF_ERROR(pages.reserve(n));
+  const Precision precision = std::exchange(e.context->precision, Precision::f32);
+  const int64_t hidden = e.config.hidden_size;
+  const bool with_mtp = e.weights->mtp.has_value() && n > 1;
+
+  Evaluation result;
+  result.vocab_size = vocab;
+  result.logits.resize(static_cast<size_t>((all_positions ? n : 1) * vocab));
+  if (with_mtp) result.mtp_logits.resize(static_cast<size_t>(vocab));
+  for (int64_t i = 0; i < e.config.n_layers; ++i) {
+    if (e.config.is_moe(i)) result.experts.emplace_back();
+  }
+  std::vector<float> hidden_rows(with_mtp ? static_cast<size_t>(e.options.prefill_chunk * hidden) : 0);
+  std::vector<int32_t> wanted;
+  ForwardExtras extras;
+  extras.data = &result;
+  extras.on_experts = [](void* data, int64_t layer, std::span<const int32_t> ids) {
+    auto& r = *static_cast<Evaluation*>(data);
+    r.experts[static_cast<size_t>(layer)].emplace_back(ids.begin(), ids.end());
+  };
+  for (int64_t first = 0; first < n; first += e.options.prefill_chunk) {
+    const int64_t rows = std::min(e.options.prefill_chunk, n - first);
+    const bool last = first + rows == n;
+    const BatchSequence sequence{rows, first, pages.view(), AttentionMode::expanded};
+    wanted.clear();
+    for (int64_t i = all_positions ? 0 : rows - 1; i < rows && (all_positions || last); ++i) {
+      wanted.push_back(static_cast<int32_t>(i));
+    }
+    float* const out = result.logits.data() + (all_positions ? first * vocab : 0);
+    if (with_mtp) extras.hidden = MutRows(hidden_rows.data(), rows, hidden);
+    e.forward->run(
+        {tokens.subspan(static_cast<size_t>(first), static_cast<size_t>(rows)), {&sequence, 1}, wanted},
+        MutRows(out, static_cast<int64_t>(wanted.size()), vocab), extras);
+    // The draft for row i reads the token after it, so the very last position has none.
+    const int64_t drafts = last ? rows - 1 : rows;
+    if (with_mtp && drafts > 0) {
+      const BatchSequence shifted{drafts, first, pages.view(), AttentionMode::expanded};
+      const int32_t last_row = static_cast<int32_t>(drafts) - 1;
+      const bool final_draft = first + drafts == n - 1;
+      e.forward->run_mtp({tokens.subspan(static_cast<size_t>(first) + 1, static_cast<size_t>(drafts)),
+                          {&shifted, 1},
+                          std::span<const int32_t>(&last_row, final_draft ? 1 : 0)},
+                         Rows(hidden_rows.data(), drafts, hidden),
+                         MutRows(result.mtp_logits.data(), final_draft ? 1 : 0, vocab));
+    }
+  }
+  e.context->precision = precision;
+  JAJU_RETURN_IF_ERROR(e.weights->intact());
+
+  // on_experts saw (rows * k) ids per chunk: cut them into positions.
+  const auto k = static_cast<size_t>(e.config.n_experts_per_token);
+  for (auto& layer : result.experts) {
+    std::vector<std::vector<int32_t>> positions;
+    for (const auto& chunk : layer) {
+      for (size_t i = 0; i < chunk.size(); i += k) {
+        positions.emplace_back(chunk.begin() + static_cast<int64_t>(i),
+                               chunk.begin() + static_cast<int64_t>(i + k));
+      }
+    }
+    layer = std::move(positions);
+  }
+  return result;
+}
+
+}  // namespace jaju
