@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
 
 #include "base/check.h"
 #include "formats/safetensors_writer.h"
@@ -110,7 +111,7 @@ void SyntheticCheckpoint::add(const std::string& name, DType dtype, std::vector<
   for (const int64_t dim : shape) n *= dim;
   SyntheticTensor t{name, dtype, std::move(shape), {}};
   const auto width = static_cast<size_t>(size_of(dtype));
-  t.bytes.resize(static_cast<size_t>(n) * width);
+  if (!options_.sparse) t.bytes.resize(static_cast<size_t>(n) * width);
   for (size_t i = 0; i < t.bytes.size(); i += width) {
     const uint64_t bits = random_bits(dtype, next(state_));
     std::memcpy(t.bytes.data() + i, &bits, width);
@@ -131,6 +132,7 @@ void SyntheticCheckpoint::remove(const std::string& name) {
 }
 
 void SyntheticCheckpoint::write(const std::filesystem::path& dir, int shards) const {
+  if (options_.sparse) return write_sparse(dir / "model.safetensors");
   std::vector<std::pair<std::string, std::string>> weight_map;
   int64_t total = 0;
   for (int shard = 0; shard < shards; ++shard) {
@@ -155,6 +157,26 @@ void SyntheticCheckpoint::write(const std::filesystem::path& dir, int shards) co
   if (shards == 1) return;
   const Status indexed = write_safetensors_index(dir, weight_map, total);
   ASSERT_TRUE(indexed.ok()) << indexed.message();
+}
+
+void SyntheticCheckpoint::write_sparse(const std::filesystem::path& file) const {
+  std::string header = "{";
+  int64_t offset = 0;
+  for (const SyntheticTensor& t : tensors) {
+    int64_t bytes = size_of(t.dtype);
+    for (const int64_t dim : t.shape) bytes *= dim;
+    header += fmt::format("{}\"{}\":{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
+                          header.size() == 1 ? "" : ",", t.name, name_of(t.dtype), fmt::join(t.shape, ","),
+                          offset, offset + bytes);
+    offset += bytes;
+  }
+  header += "}";
+  std::ofstream out(file, std::ios::binary);
+  for (int i = 0; i < 8; ++i) out.put(static_cast<char>(header.size() >> (8 * i) & 0xff));
+  out << header;
+  out.close();
+  ASSERT_TRUE(out.good());
+  std::filesystem::resize_file(file, 8 + header.size() + static_cast<uint64_t>(offset));
 }
 
 }  // namespace jaju

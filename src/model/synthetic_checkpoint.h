@@ -25,6 +25,7 @@ struct SyntheticOptions {
   bool fused = true;               // 3-D expert tensors; false: one tensor per expert matrix
   bool router_bias = false;
   bool mtp = false;
+  bool sparse = false;  // no bytes in memory: write() makes one file of holes, every element zero
 };
 
 class SyntheticCheckpoint {
@@ -48,6 +49,8 @@ class SyntheticCheckpoint {
   void layer(const ModelConfig& config, const std::string& prefix, bool is_moe);
 
   SyntheticOptions options_;
+  void write_sparse(const std::filesystem::path& file) const;
+
   uint64_t state_ = 1;
 };
 

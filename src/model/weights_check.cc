@@ -13,11 +13,11 @@ constexpr int64_t kChunkBytes = int64_t{1} << 20;
 // True when any of n little-endian values has all bits of `mask` set: NaN or infinity in every format here.
 template <typename Bits>
 bool any_with_all_bits(const std::byte* data, int64_t n, Bits mask) {
-  unsigned found = 0;
+  Bits found = 0;  // of the element's width: the loop then needs no widening
   for (int64_t i = 0; i < n; ++i) {
     Bits value;
     std::memcpy(&value, data + i * static_cast<int64_t>(sizeof(Bits)), sizeof(Bits));
-    found |= static_cast<unsigned>((value & mask) == mask);
+    found = static_cast<Bits>(found | static_cast<Bits>((value & mask) == mask));
   }
   return found != 0;
 }

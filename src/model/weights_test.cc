@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <fstream>
 #include <limits>
 
 #include "base/file.h"
+#include "formats/safetensors.h"
 #include "model/synthetic_checkpoint.h"
 
 namespace jaju {
@@ -456,6 +458,40 @@ TEST_F(SyntheticTest, CheckFiniteReportsProgress) {
   EXPECT_TRUE(s.ok());
   EXPECT_EQ(seen.first, seen.second);
   EXPECT_EQ(seen.second, 4 * w->parameters.total());
+}
+
+// Two layers of the released model at full size, 23 GB of holes: offsets beyond 4 GiB, nothing loaded whole.
+TEST_F(SyntheticTest, OffsetsAreSixtyFourBit) {
+  auto real = load_config(kGolden + "axk1-config.json");
+  ASSERT_TRUE(real.ok()) << real.message();
+  config = *real;
+  config.n_layers = 2;
+  const SyntheticCheckpoint c(config, {.dtype = DType::bf16, .sparse = true});
+  c.write(dir);
+  // The last element of the last expert's up matrix, set in the file itself.
+  const std::string path = (dir / "model.safetensors").string();
+  int64_t at = 0;
+  {
+    auto file = Checkpoint::open_file(path);
+    ASSERT_TRUE(file.ok()) << file.message();
+    const StoredTensor* t = (*file)->find("model.layers.1.mlp.experts.gate_up_proj");
+    ASSERT_NE(t, nullptr);
+    at = t->info.begin + t->info.bytes - 2;
+    ASSERT_GT(at, int64_t{11} << 30);
+  }
+  std::fstream out(path, std::ios::binary | std::ios::in | std::ios::out);
+  out.seekp(at).write("\x40\x40", 2);  // 3.0 in bf16
+  out.close();
+  ASSERT_TRUE(out.good());
+
+  auto w = Weights::load(dir, config);
+  ASSERT_TRUE(w.ok()) << w.message();
+  const std::vector<MlpWeights>& experts = (*w)->layers[1].moe.experts;
+  ASSERT_EQ(experts.size(), 192u);
+  EXPECT_EQ(experts[191].up.at(2047, 7167), 3.0f);
+  EXPECT_EQ(experts[191].gate.at(2047, 7167), 0.0f);
+  EXPECT_EQ(experts[190].up.at(2047, 7167), 0.0f);
+  EXPECT_EQ((*w)->parameters.total(), count_parameters(config, false, false).total());
 }
 
 TEST_F(SyntheticTest, AShrinkingFileIsReportedNotFatal) {
