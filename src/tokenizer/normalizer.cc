@@ -19,6 +19,13 @@ int combining_class(int32_t c) {
   return c < 0x300 ? 0 : utf8proc_get_property(c)->combining_class;
 }
 
+// Decompositions that came with Unicode 12 to 15. The library's tables are older, and the ids must be the
+// same.
+bool decomposes_only_since_unicode_12(int32_t c) {
+  return c == 0x32ff || (c >= 0xa7f2 && c <= 0xa7f4) || c == 0xab69 || (c >= 0x10781 && c <= 0x107ba) ||
+         c == 0x11938 || (c >= 0x1e030 && c <= 0x1e06d) || c == 0x1f16c || (c >= 0x1fbf0 && c <= 0x1fbf9);
+}
+
 // utf8proc's own loop orders marks by bubble sort, quadratic on a hostile run of them; so only its tables and
 // its (linear) composition are used here.
 void normalize_unicode(std::string& text, bool compose, bool compatibility) {
@@ -32,7 +39,9 @@ void normalize_unicode(std::string& text, bool compose, bool compatibility) {
   for (size_t pos = 0; pos < text.size();) {
     const auto c = static_cast<int32_t>(next_char(text, pos));
     int boundary = 0;
-    const auto n = c < 0x80 ? -1 : utf8proc_decompose_char(c, buffer, kMaxExpansion, options, &boundary);
+    const auto n = c < 0x80 || decomposes_only_since_unicode_12(c)
+                       ? -1
+                       : utf8proc_decompose_char(c, buffer, kMaxExpansion, options, &boundary);
     if (n < 0 || n > kMaxExpansion) {
       points.push_back(c);
     } else {

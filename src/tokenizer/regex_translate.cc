@@ -13,11 +13,12 @@ namespace {
 
 constexpr int kMaxClassDepth = 8;
 
-// PCRE2's \s counts U+180E, and its \w leaves out marks and connectors: spell both out.
+// PCRE2's \s counts U+180E, and its \w leaves out marks and connectors (and Oniguruma's counts the
+// superscripts and fractions of Latin-1): spell both out.
 constexpr std::string_view kSpace =
     "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{"
     "3000}";
-constexpr std::string_view kWord = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+constexpr std::string_view kWord = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}";
 constexpr std::string_view kHexDigit = "0-9A-Fa-f";
 
 struct Name {
@@ -489,7 +490,7 @@ class Translator {
     } else if (key == "word") {
       e.set = kWord;
     } else if (key == "punct") {
-      e.set = "\\p{P}\\x{24}\\x{2b}\\x{3c}-\\x{3e}\\x{5e}\\x{60}\\x{7c}\\x{7e}";
+      e.set = "\\p{P}\\p{S}";
     } else if (key == "ascii") {
       e.set = "\\x{0}-\\x{7f}";
     } else if (key.empty()) {
@@ -599,7 +600,7 @@ class Translator {
     if (name == "xdigit") set = kHexDigit;
     if (name == "cntrl") set = "\\p{Cc}";
     if (name == "ascii") set = "\\x{0}-\\x{7f}";
-    if (name == "punct") set = "\\p{P}\\x{24}\\x{2b}\\x{3c}-\\x{3e}\\x{5e}\\x{60}\\x{7c}\\x{7e}";
+    if (name == "punct") set = "\\p{P}\\p{S}";
     if (set.empty()) return error("class '[:{}:]' is of a kind we do not know", name);
     if (negated) {
       others.push_back("[^" + set + "]");

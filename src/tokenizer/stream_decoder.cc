@@ -18,11 +18,12 @@ StreamDecoder::StreamDecoder(StreamDecoder&&) noexcept = default;
 std::string StreamDecoder::push(TokenId id) {
   const Tokenizer::Impl& impl = *state_->tokenizer.impl_;
   const Tokenizer::Impl::Token* token = impl.token(id);
-  if (token == nullptr || (state_->skip_special && token->special)) return {};
-  if (!impl.decoder.joins_bytes()) return impl.decoder.push(state_->stream, token->content);
+  if (token == nullptr || (state_->skip_special && token->skipped)) return {};
+  if (!impl.decoder.joins_bytes())
+    return impl.decoder.push(state_->stream, std::string(impl.decoded(id, *token)));
 
   std::string& pending = state_->pending;
-  pending += impl.decoded_bytes(id, *token);
+  pending += impl.decoded(id, *token);
   // A lead byte always begins a character, so only the last three bytes can be an unfinished one.
   size_t keep = 0;
   for (size_t n = 1; n <= 3 && n <= pending.size(); ++n) {

@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/file.h"
 #include "base/utf8.h"
@@ -74,13 +75,23 @@ Tokenizer::Impl::Impl(TokenizerSpec spec, Normalizer normalizer_, PreTokenizer p
               : b >= 0   ? std::string(1, static_cast<char>(b))
                          : t.content;
   }
+  std::unordered_set<std::string> special_contents;
+  for (const auto& token : spec.added_tokens) {
+    if (token.special) special_contents.insert(token.content);
+  }
   for (auto& added_token : spec.added_tokens) {
     Token& t = tokens[static_cast<size_t>(added_token.id)];
     t.exists = t.added = true;
     t.special = added_token.special;
+    std::string decoded_content = added_token.content;
+    if (added_token.normalized) normalizer.apply(decoded_content, context.regex);
+    // The library looks for what it decodes among the special contents, so a special token that its own
+    // normalizer rewrites is not skipped.
+    t.skipped = special_contents.contains(decoded_content);
+    if (decoder.joins_bytes()) decoded_content = Decoder::byte_level_bytes(decoded_content);
+    if (decoded_content != added_token.content)
+      added_decoded.emplace(added_token.id, std::move(decoded_content));
     t.content = t.bytes = std::move(added_token.content);
-    std::string rewritten = Decoder::byte_level_bytes(t.content);
-    if (rewritten != t.content) added_in_alphabet.emplace(added_token.id, std::move(rewritten));
   }
   ids.reserve(tokens.size());
   for (size_t id = 0; id < tokens.size(); ++id) {
@@ -172,12 +183,12 @@ void Tokenizer::Impl::encode(std::string_view text, bool parse, Context& context
   gap(text.substr(from));
 }
 
-std::string_view Tokenizer::Impl::decoded_bytes(TokenId id, const Token& token) const {
-  if (token.added && !added_in_alphabet.empty()) {
-    const auto rewritten = added_in_alphabet.find(id);
-    if (rewritten != added_in_alphabet.end()) return rewritten->second;
+std::string_view Tokenizer::Impl::decoded(TokenId id, const Token& token) const {
+  if (token.added && !added_decoded.empty()) {
+    const auto other = added_decoded.find(id);
+    if (other != added_decoded.end()) return other->second;
   }
-  return token.bytes;
+  return decoder.joins_bytes() ? token.bytes : token.content;
 }
 
 Tokenizer::Tokenizer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -230,11 +241,11 @@ std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) c
   const bool joins = impl_->decoder.joins_bytes();
   for (const TokenId id : ids) {
     const Impl::Token* token = impl_->token(id);
-    if (token == nullptr || (skip_special && token->special)) continue;
+    if (token == nullptr || (skip_special && token->skipped)) continue;
     if (joins) {
-      bytes += impl_->decoded_bytes(id, *token);
+      bytes += impl_->decoded(id, *token);
     } else {
-      contents.push_back(token->content);
+      contents.emplace_back(impl_->decoded(id, *token));
     }
   }
   if (!joins) return impl_->decoder.decode(std::move(contents));

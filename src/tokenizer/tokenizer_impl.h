@@ -32,6 +32,7 @@ struct Tokenizer::Impl {
     std::string content;  // as the file spells it
     std::string bytes;    // what bytes_of() says
     bool exists = false, added = false, special = false;
+    bool skipped = false;  // by decode(skip_special)
   };
 
   Impl(TokenizerSpec spec, Normalizer normalizer_, PreTokenizer pre_tokenizer_, Decoder decoder_,
@@ -50,8 +51,8 @@ struct Tokenizer::Impl {
                ? &tokens[static_cast<size_t>(id)]
                : nullptr;
   }
-  // What a token adds to the joined bytes, when decoder.joins_bytes().
-  std::string_view decoded_bytes(TokenId id, const Token& token) const;
+  // What a token gives the decoder: its bytes when decoder.joins_bytes(), else its content.
+  std::string_view decoded(TokenId id, const Token& token) const;
 
   Normalizer normalizer;
   PreTokenizer pre_tokenizer;
@@ -60,8 +61,11 @@ struct Tokenizer::Impl {
   Decoder decoder;
   AddedTokenMatcher added, normalized_added;
   std::vector<Token> tokens;
-  std::unordered_map<std::string_view, TokenId> ids;           // views into tokens
-  std::unordered_map<TokenId, std::string> added_in_alphabet;  // added tokens the byte-level decoder rewrites
+  std::unordered_map<std::string_view, TokenId> ids;  // views into tokens
+  // Added tokens that decode to something else than their content: those with `normalized` to its normalized
+  // form (as the library does since 0.22), and those the byte-level decoder reads as characters of its
+  // alphabet.
+  std::unordered_map<TokenId, std::string> added_decoded;
 
   mutable std::mutex pool_mutex;
   mutable std::vector<std::unique_ptr<Context>> pool;
