@@ -47,9 +47,12 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& model_
   if (o.context == 0) o.context = std::min(impl->config.max_context, kDefaultContext);
   o.kv_type = resolve(o.kv_type, impl->config);
   o.prefill_chunk = std::min(o.prefill_chunk, o.context);
+  const bool bf16_pays =
+      impl->config.dtype == "bfloat16" && std::string_view(ops->name) == "avx512" && cpu_has_bf16_dot();
+  if (!o.precision) o.precision = bf16_pays ? Precision::bf16 : Precision::f32;
   impl->team = std::make_unique<ThreadTeam>(o.threads);
   o.threads = impl->team->size();
-  impl->context = std::make_unique<Context>(*impl->team, *ops, o.precision);
+  impl->context = std::make_unique<Context>(*impl->team, *ops, *o.precision);
   impl->forward = std::make_unique<Forward>(impl->config, *impl->weights, *impl->context, o.prefill_chunk);
   impl->pool = std::make_unique<KvPool>(impl->config.n_layers, impl->config.kv_width(), dtype_of(o.kv_type));
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));

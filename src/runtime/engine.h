@@ -25,9 +25,10 @@ struct EngineOptions {
   // Behaviour
   int64_t context = 0;  // positions a session may hold; 0: the model's maximum, at most 32,768
   KvType kv_type = KvType::automatic;
-  // How activations enter matmuls with bf16 weights. f32 is exact; bf16 rounds them, as the Python
-  // implementations do, and reads prompts faster where the CPU has BF16 dot products.
-  Precision precision = Precision::f32;
+  // How activations enter matmuls with bf16 weights. f32 is exact; bf16 rounds them first, as the Python
+  // implementations do, and is faster where the CPU has BF16 dot products. Not given: bf16 for a bf16
+  // checkpoint on such a CPU, else f32. evaluate() always uses f32.
+  std::optional<Precision> precision;
   // Performance
   int threads = 0;              // 0: every CPU this process may use
   int64_t prefill_chunk = 256;  // prompt tokens per step; results do not depend on it
@@ -78,7 +79,7 @@ class Engine {
 
   const ModelConfig& config() const;
   const Weights& weights() const;
-  const EngineOptions& options() const;  // as they took effect: context, threads and kv_type are concrete
+  const EngineOptions& options() const;  // as they took effect, nothing left automatic
   std::string kernels() const;           // "avx512 (bf16 dot)", for people
   int64_t kv_bytes_per_token() const;
 

@@ -59,8 +59,9 @@ TEST_P(Golden, LogitsExpertsDraftAndGreedyTokens) {
   const auto top8 = want["top8"].get<std::vector<std::vector<int32_t>>>();
   const auto greedy = want["greedy16"].get<std::vector<int32_t>>();
   for (const int64_t chunk : {256, 37}) {
-    const auto engine =
-        open_or_fail(golden_dir(name), {.kv_type = KvType::f32, .threads = 2, .prefill_chunk = chunk});
+    const auto engine = open_or_fail(
+        golden_dir(name),
+        {.kv_type = KvType::f32, .precision = Precision::f32, .threads = 2, .prefill_chunk = chunk});
     ASSERT_NE(engine, nullptr);
     const auto all = engine->evaluate(tokens, true);
     ASSERT_TRUE(all.ok()) << all.message();
