@@ -28,7 +28,7 @@ struct EngineOptions {
   // How activations enter matmuls with bf16 weights. f32 is exact; bf16 rounds them first, as the Python
   // implementations do, and is faster where the CPU has BF16 dot products. Not given: bf16 for a bf16
   // checkpoint on such a CPU, else f32. evaluate() always uses f32.
-  std::optional<Precision> precision;
+  std::optional<Precision> precision = std::nullopt;
   // Performance
   int threads = 0;              // 0: every CPU this process may use
   int64_t prefill_chunk = 256;  // prompt tokens per step; results do not depend on it
