@@ -1,5 +1,6 @@
 // One JSON request per line {"template", "context": {...}, "trusted": [names]} -> one JSON answer per line:
-// {"text", "outside"} or {"error"}. "outside" has one character per byte of text, 'o' for outside, 't' for trusted.
+// {"text", "outside"} or {"error"}. "outside" has one character per byte of text, 'o' for outside, 't' for
+// trusted.
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <set>

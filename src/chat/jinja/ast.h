@@ -1,4 +1,5 @@
-// Syntax tree of a template. Plain data; depth is bounded by the parser (kMaxTreeDepth), so recursion over it is safe.
+// Syntax tree of a template. Plain data; depth is bounded by the parser (kMaxTreeDepth), so recursion over it
+// is safe.
 #pragma once
 
 #include <memory>

@@ -25,8 +25,8 @@ int64_t int_argument(const Args& args, size_t position, std::string_view name, s
   if (value == nullptr || value->is_none()) return fallback;
   value->require_defined();
   if (!value->is_int() && !value->is_bool()) {
-    throw TemplateError(
-        fmt::format("the argument '{}' of '{}' must be an integer, not a {}", name, function, value->type_name()));
+    throw TemplateError(fmt::format("the argument '{}' of '{}' must be an integer, not a {}", name, function,
+                                    value->type_name()));
   }
   return value->integer();
 }
@@ -205,25 +205,29 @@ Value percent_format(Interpreter& in, const Text& format, const Value& values) {
       in.charge(value.weight());
       part = repr(value);
     } else if ((kind == 'd' || kind == 'i') && value.is_number()) {
-      int64_t n = value.is_float() ? static_cast<int64_t>(std::clamp(value.real(), -9e18, 9e18)) : value.integer();
+      int64_t n =
+          value.is_float() ? static_cast<int64_t>(std::clamp(value.real(), -9e18, 9e18)) : value.integer();
       part = Text(zero ? fmt::format("{:0{}}", n, width) : std::to_string(n), true);
     } else if (kind == 'f' && value.is_number()) {
       part = Text(fmt::format("{:.{}f}", value.real(), precision < 0 ? 6 : precision), true);
     } else if ((kind == 'x' || kind == 'X') && (value.is_int() || value.is_bool())) {
-      part = Text(kind == 'x' ? fmt::format("{:x}", value.integer()) : fmt::format("{:X}", value.integer()), true);
+      part = Text(kind == 'x' ? fmt::format("{:x}", value.integer()) : fmt::format("{:X}", value.integer()),
+                  true);
     } else {
       throw TemplateError(fmt::format("'%{}' in a format string does not fit a {}",
                                       kind >= 0x20 && kind < 0x7F ? std::string(1, kind) : std::string("?"),
                                       value.type_name()));
     }
     size_t chars = count_chars(part.bytes());
-    if (chars < static_cast<size_t>(width)) out.append(std::string(static_cast<size_t>(width) - chars, ' '), true);
+    if (chars < static_cast<size_t>(width))
+      out.append(std::string(static_cast<size_t>(width) - chars, ' '), true);
     in.charge_bytes(part.size());
     out.append(part);
     at = digits + 1;
   }
   if (at < s.size()) out.append(format, at, s.size());
-  if (used < list.size() && !values.is_dict()) throw TemplateError("a format string has fewer places than values");
+  if (used < list.size() && !values.is_dict())
+    throw TemplateError("a format string has fewer places than values");
   return in.make(std::move(out));
 }
 
@@ -258,7 +262,8 @@ Value range(Interpreter& in, const Args& args) {
 Dict make_dict(Interpreter& in, const Args& args) {
   Dict dict;
   for (const Value& value : args.positional) {
-    if (!value.is_dict()) throw TemplateError(fmt::format("dict() takes a dict, not a {}", value.type_name()));
+    if (!value.is_dict())
+      throw TemplateError(fmt::format("dict() takes a dict, not a {}", value.type_name()));
     in.charge(value.weight());
     for (const auto& [key, item] : value.dict().items()) dict.set(key, item);
   }

@@ -26,7 +26,8 @@ Value follow(Interpreter& in, Value value, const Value& path) {
   for (size_t begin = 0; begin <= s.size();) {
     size_t end = std::min(s.find('.', begin), s.size());
     std::string part = s.substr(begin, end - begin);
-    bool digits = !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string::npos;
+    bool digits =
+        !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string::npos;
     value = in.item(value, digits ? Value(static_cast<int64_t>(std::stol(part))) : Value::literal(part));
     begin = end + 1;
   }
@@ -172,12 +173,23 @@ Value html_escape(Interpreter& in, const Value& v) {
     std::string s;
     for (char c : run) {
       switch (c) {
-        case '&': s += "&amp;"; break;
-        case '<': s += "&lt;"; break;
-        case '>': s += "&gt;"; break;
-        case '"': s += "&#34;"; break;
-        case '\'': s += "&#39;"; break;
-        default: s += c;
+        case '&':
+          s += "&amp;";
+          break;
+        case '<':
+          s += "&lt;";
+          break;
+        case '>':
+          s += "&gt;";
+          break;
+        case '"':
+          s += "&#34;";
+          break;
+        case '\'':
+          s += "&#39;";
+          break;
+        default:
+          s += c;
       }
     }
     out.append(s, trusted);
@@ -388,7 +400,8 @@ Value sum(Interpreter& in, const Value& v, const Args& args) {
   const Value* start = args.get(1, "start");
   Value total = start != nullptr ? *start : Value(static_cast<int64_t>(0));
   for (const Value& item : in.iterate_charged(v)) {
-    total = in.binary("+", total, attribute != nullptr && !attribute->is_none() ? follow(in, item, *attribute) : item);
+    total = in.binary("+", total,
+                      attribute != nullptr && !attribute->is_none() ? follow(in, item, *attribute) : item);
   }
   return total;
 }
@@ -477,7 +490,8 @@ const std::unordered_map<std::string_view, Filter>& filters() {
 
 Value apply_filter(Interpreter& in, const std::string& name, const Value& value, const Args& args) {
   auto it = filters().find(name == "d" ? "default" : name);
-  if (it == filters().end()) throw TemplateError(fmt::format("there is no filter '{}' in chat templates", name));
+  if (it == filters().end())
+    throw TemplateError(fmt::format("there is no filter '{}' in chat templates", name));
   return it->second(in, value, args);
 }
 

@@ -41,7 +41,9 @@ Interpreter::~Interpreter() {
   for (auto& space : namespaces_) space->attributes.clear();
 }
 
-void Interpreter::define(const std::string& name, Value value) { assign(name, std::move(value)); }
+void Interpreter::define(const std::string& name, Value value) {
+  assign(name, std::move(value));
+}
 
 void Interpreter::charge(int64_t steps) {
   steps_ += steps;
@@ -53,7 +55,8 @@ void Interpreter::charge(int64_t steps) {
 void Interpreter::charge_bytes(size_t bytes) {
   bytes_ += static_cast<int64_t>(bytes);
   if (bytes_ > limits_.max_string_bytes) {
-    throw TemplateError(fmt::format("the template makes more than {} bytes of strings", limits_.max_string_bytes));
+    throw TemplateError(
+        fmt::format("the template makes more than {} bytes of strings", limits_.max_string_bytes));
   }
   charge(1 + static_cast<int64_t>(bytes / 256));
 }
@@ -270,8 +273,8 @@ CallablePtr Interpreter::make_macro(const Node& node) {
 Value Interpreter::call_macro(const Node& node, Scope* scope, const Args& args) {
   const std::string name = node.kind == Node::Kind::macro ? node.name : "caller";
   if (args.positional.size() > node.parameters.size()) {
-    throw TemplateError(fmt::format("macro '{}' takes {} arguments, {} were given", name, node.parameters.size(),
-                                    args.positional.size()));
+    throw TemplateError(fmt::format("macro '{}' takes {} arguments, {} were given", name,
+                                    node.parameters.size(), args.positional.size()));
   }
   for (const auto& argument : args.named) {
     bool known = argument.first == "caller" ||
@@ -407,7 +410,8 @@ Args Interpreter::eval_arguments(const Expr& expr) {
     if (argument.stars == 1) {
       for (Value& item : iterate_charged(value)) args.positional.push_back(std::move(item));
     } else if (argument.stars == 2) {
-      if (!value.is_dict()) throw TemplateError(fmt::format("'**' needs a dict, not a {}", value.type_name()));
+      if (!value.is_dict())
+        throw TemplateError(fmt::format("'**' needs a dict, not a {}", value.type_name()));
       charge(value.weight());
       for (const auto& [key, item] : value.dict().items()) {
         if (!key.is_string()) throw TemplateError("the keys of a '**' argument must be strings");
@@ -433,7 +437,8 @@ Value Interpreter::eval_call(const Expr& expr) {
     }
     Value function = attribute(object, callee.text);
     if (function.is_undefined()) {
-      throw TemplateError(fmt::format("a {} has no method '{}' in chat templates", object.type_name(), callee.text));
+      throw TemplateError(
+          fmt::format("a {} has no method '{}' in chat templates", object.type_name(), callee.text));
     }
     return call(function, eval_arguments(expr));
   }

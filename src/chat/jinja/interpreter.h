@@ -1,5 +1,5 @@
-// Runs a syntax tree. Nothing is reachable but the values given: no files, no attributes of C++ objects, no clock
-// except strftime_now. Every budget that runs out is a TemplateError.
+// Runs a syntax tree. Nothing is reachable but the values given: no files, no attributes of C++ objects, no
+// clock except strftime_now. Every budget that runs out is a TemplateError.
 #pragma once
 
 #include <memory>

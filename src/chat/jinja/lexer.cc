@@ -10,10 +10,15 @@
 namespace jaju::jinja {
 namespace {
 
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 bool starts_name(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
 }
 
 // Line ends become \n, and one of them at the very end is not part of the template (Jinja's defaults).
@@ -46,7 +51,8 @@ class Lexer {
         break;
       }
       const char kind = s_[open + 1];
-      const char sign = open + 2 < s_.size() && (s_[open + 2] == '-' || s_[open + 2] == '+') ? s_[open + 2] : 0;
+      const char sign =
+          open + 2 < s_.size() && (s_[open + 2] == '-' || s_[open + 2] == '+') ? s_[open + 2] : 0;
       const size_t inside = open + 2 + (sign != 0 ? 1 : 0);
       emit_text(text, sign, kind != '{');
       line_starting_ = false;
@@ -92,11 +98,12 @@ class Lexer {
   void emit_text(std::string_view text, char sign, bool block) {
     if (sign == '-') {
       while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-    } else if (sign != '+' && block) {  // lstrip_blocks: a block alone on its line takes its indentation along
+    } else if (sign != '+' &&
+               block) {  // lstrip_blocks: a block alone on its line takes its indentation along
       size_t newline = text.rfind('\n');
       size_t start = newline == std::string_view::npos ? 0 : newline + 1;
-      if ((start > 0 || line_starting_) && std::all_of(text.begin() + static_cast<std::ptrdiff_t>(start),
-                                                       text.end(), is_space)) {
+      if ((start > 0 || line_starting_) &&
+          std::all_of(text.begin() + static_cast<std::ptrdiff_t>(start), text.end(), is_space)) {
         text = text.substr(0, start);
       }
     }
@@ -166,7 +173,8 @@ class Lexer {
     std::string brackets;
     while (true) {
       at_ = skip_spaces(at_);
-      if (at_ >= s_.size()) fail(closer == '}' ? "'{{' has no '}}'" : "'{%' has no '%}'", open > 2 ? open - 2 : 0);
+      if (at_ >= s_.size())
+        fail(closer == '}' ? "'{{' has no '}}'" : "'{%' has no '%}'", open > 2 ? open - 2 : 0);
       const char c = s_[at_];
       if (brackets.empty()) {
         size_t i = at_ + (c == '-' || (c == '+' && closer == '%') ? 1 : 0);
@@ -196,7 +204,8 @@ class Lexer {
 
   void number() {
     auto digits = [&](size_t i) {
-      while (i < s_.size() && (is_digit(s_[i]) || (s_[i] == '_' && i + 1 < s_.size() && is_digit(s_[i + 1])))) ++i;
+      while (i < s_.size() && (is_digit(s_[i]) || (s_[i] == '_' && i + 1 < s_.size() && is_digit(s_[i + 1]))))
+        ++i;
       return i;
     };
     size_t end = digits(at_);
@@ -276,7 +285,7 @@ class Lexer {
     uint32_t v = 0;
     for (size_t i = from; i < from + n; ++i) {
       char c = i < s_.size() ? s_[i] : 'x';
-      int d = is_digit(c)             ? c - '0'
+      int d = is_digit(c)            ? c - '0'
               : c >= 'a' && c <= 'f' ? c - 'a' + 10
               : c >= 'A' && c <= 'F' ? c - 'A' + 10
                                      : -1;
@@ -320,6 +329,8 @@ class Lexer {
 
 }  // namespace
 
-std::vector<Token> tokenize(std::string_view source) { return Lexer(source).run(); }
+std::vector<Token> tokenize(std::string_view source) {
+  return Lexer(source).run();
+}
 
 }  // namespace jaju::jinja

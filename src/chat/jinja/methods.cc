@@ -88,7 +88,8 @@ Value partition(Interpreter& in, const Value& self, const Args& args, bool from_
     return from_right ? Value::list({empty, empty, self}, true) : Value::list({self, empty, empty}, true);
   }
   size_t after = found + by.size();
-  return Value::list({text.substr(0, found), text.substr(found, after), text.substr(after, text.size())}, true);
+  return Value::list({text.substr(0, found), text.substr(found, after), text.substr(after, text.size())},
+                     true);
 }
 
 Value split_lines(Interpreter& in, const Value& self, const Args& args) {
@@ -125,7 +126,8 @@ int64_t find(const Value& self, const Args& args, bool last) {
   const std::string& s = self.text().bytes();
   const std::string& what = text_of(required(args, 0, "sub", "find"), "find").bytes();
   size_t found = last ? s.rfind(what) : s.find(what);
-  return found == std::string::npos ? -1 : static_cast<int64_t>(count_chars(std::string_view(s).substr(0, found)));
+  return found == std::string::npos ? -1
+                                    : static_cast<int64_t>(count_chars(std::string_view(s).substr(0, found)));
 }
 
 template <typename F>
@@ -160,7 +162,8 @@ Value format(Interpreter& in, const Value& self, const Args& args) {
       continue;
     }
     size_t close = s.find('}', i);
-    if (s[i] == '}' || close == std::string::npos) throw TemplateError("a format string has a bracket without its pair");
+    if (s[i] == '}' || close == std::string::npos)
+      throw TemplateError("a format string has a bracket without its pair");
     std::string name = s.substr(i + 1, close - i - 1);
     const Value* value = nullptr;
     if (name.empty()) {
@@ -182,7 +185,9 @@ Value format(Interpreter& in, const Value& self, const Args& args) {
   return in.make(std::move(out));
 }
 
-Value cased(Interpreter& in, const Value& self, char how) { return in.make(change_case(self.text(), how)); }
+Value cased(Interpreter& in, const Value& self, char how) {
+  return in.make(change_case(self.text(), how));
+}
 
 using Methods = std::unordered_map<std::string_view, Method>;
 

@@ -10,7 +10,9 @@
 namespace jaju::jinja {
 namespace {
 
-[[noreturn]] void too_large() { throw TemplateError("an integer is larger than 64 bits"); }
+[[noreturn]] void too_large() {
+  throw TemplateError("an integer is larger than 64 bits");
+}
 
 int64_t add(int64_t x, int64_t y) {
   int64_t r = 0;
@@ -111,8 +113,10 @@ Value loop_attribute(const Loop& loop, std::string_view name) {
   if (name == "last") return i + 1 == n;
   if (name == "depth") return static_cast<int64_t>(1);
   if (name == "depth0") return static_cast<int64_t>(0);
-  if (name == "previtem") return i > 0 ? loop.items[i - 1] : Value::undefined("the first item has none before it");
-  if (name == "nextitem") return i + 1 < n ? loop.items[i + 1] : Value::undefined("the last item has none after it");
+  if (name == "previtem")
+    return i > 0 ? loop.items[i - 1] : Value::undefined("the first item has none before it");
+  if (name == "nextitem")
+    return i + 1 < n ? loop.items[i + 1] : Value::undefined("the last item has none after it");
   if (name == "cycle") {
     auto cycle = std::make_shared<Callable>();
     cycle->name = "cycle";
@@ -159,8 +163,9 @@ Value Interpreter::attribute(const Value& object, const std::string& name) {
   if (object.is_namespace()) {
     const auto& attributes = object.space().attributes;
     auto it = attributes.find(name);
-    return it != attributes.end() ? it->second
-                                  : Value::undefined(fmt::format("the namespace has no attribute '{}'", name));
+    return it != attributes.end()
+               ? it->second
+               : Value::undefined(fmt::format("the namespace has no attribute '{}'", name));
   }
   if (object.is_loop()) return loop_attribute(object.loop(), name);
   if (has_method(object, name)) {
@@ -168,7 +173,9 @@ Value Interpreter::attribute(const Value& object, const std::string& name) {
     method->name = name;
     method->depth = object.depth() + 1;
     if (method->depth > kMaxValueDepth) throw TemplateError("methods nest too deep");
-    method->call = [object, name](Interpreter& in, const Args& args) { return call_method(in, object, name, args); };
+    method->call = [object, name](Interpreter& in, const Args& args) {
+      return call_method(in, object, name, args);
+    };
     return Value(CallablePtr(std::move(method)));
   }
   if (object.is_dict()) {

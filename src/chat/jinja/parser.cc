@@ -51,13 +51,20 @@ class Parser {
   [[noreturn]] void fail(const std::string& message) const { throw TemplateError(message, peek().line); }
   std::string describe() const {
     switch (peek().kind) {
-      case Token::Kind::text: return "text";
-      case Token::Kind::output_begin: return "'{{'";
-      case Token::Kind::output_end: return "'}}'";
-      case Token::Kind::block_begin: return "'{%'";
-      case Token::Kind::block_end: return "'%}'";
-      case Token::Kind::end: return "the end of the template";
-      default: return "'" + peek().value + "'";
+      case Token::Kind::text:
+        return "text";
+      case Token::Kind::output_begin:
+        return "'{{'";
+      case Token::Kind::output_end:
+        return "'}}'";
+      case Token::Kind::block_begin:
+        return "'{%'";
+      case Token::Kind::block_end:
+        return "'%}'";
+      case Token::Kind::end:
+        return "the end of the template";
+      default:
+        return "'" + peek().value + "'";
     }
   }
   void expect_op(std::string_view op) {
@@ -401,8 +408,8 @@ class Parser {
     std::vector<ExprPtr> items = pack(sum());
     std::vector<std::string> operators;
     while (true) {
-      bool symbol = is(Token::Kind::op) &&
-                    std::find(std::begin(kOperators), std::end(kOperators), peek().value) != std::end(kOperators);
+      bool symbol = is(Token::Kind::op) && std::find(std::begin(kOperators), std::end(kOperators),
+                                                     peek().value) != std::end(kOperators);
       if (symbol) {
         operators.push_back(next().value);
       } else if (is_name("in")) {
@@ -446,7 +453,8 @@ class Parser {
 
   ExprPtr product() {
     ExprPtr left = power();
-    while (is_op("*") || is_op("/") || is_op("//") || is_op("%")) left = binary(std::move(left), &Parser::power);
+    while (is_op("*") || is_op("/") || is_op("//") || is_op("%"))
+      left = binary(std::move(left), &Parser::power);
     return left;
   }
 
@@ -578,8 +586,9 @@ class Parser {
     }
     next();
     if (slice) {
-      return make_expr(Expr::Kind::slice, line, pack(std::move(object), std::move(bounds[0]), std::move(bounds[1]),
-                                                     std::move(bounds[2])));
+      return make_expr(
+          Expr::Kind::slice, line,
+          pack(std::move(object), std::move(bounds[0]), std::move(bounds[1]), std::move(bounds[2])));
     }
     if (!bounds[0]) fail("'[]' needs an index");
     return make_expr(Expr::Kind::subscript, line, pack(std::move(object), std::move(bounds[0])));
@@ -672,6 +681,8 @@ class Parser {
 
 }  // namespace
 
-Body parse(std::string_view source) { return Parser(source).run(); }
+Body parse(std::string_view source) {
+  return Parser(source).run();
+}
 
 }  // namespace jaju::jinja

@@ -7,7 +7,7 @@
 
 namespace jaju::jinja {
 
-inline constexpr int kMaxParseDepth = 64;   // nested brackets, blocks, unary operators
+inline constexpr int kMaxParseDepth = 64;  // nested brackets, blocks, unary operators
 inline constexpr int kMaxTreeDepth = 256;  // of an expression: a + b + c + ... leans to the left
 
 // Throws TemplateError with a line.

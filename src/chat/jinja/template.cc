@@ -19,8 +19,8 @@ Template::~Template() = default;
 
 Result<std::unique_ptr<Template>> Template::parse(std::string_view source, const std::string& what) {
   if (source.size() > kMaxTemplateBytes) {
-    return error("{}: the chat template has {} bytes, more than the {} allowed; shorten it", what, source.size(),
-                 kMaxTemplateBytes);
+    return error("{}: the chat template has {} bytes, more than the {} allowed; shorten it", what,
+                 source.size(), kMaxTemplateBytes);
   }
   if (!utf8_valid(source)) return error("{}: the chat template is not UTF-8 text; save it as UTF-8", what);
   try {

@@ -1,8 +1,8 @@
-// A chat template: a sandboxed subset of Jinja2 with the settings Transformers uses (trim_blocks, lstrip_blocks,
-// loop controls, its own tojson), rendered to text that remembers where every byte came from.
+// A chat template: a sandboxed subset of Jinja2 with the settings Transformers uses (trim_blocks,
+// lstrip_blocks, loop controls, its own tojson), rendered to text that remembers where every byte came from.
 //
-// Not there on purpose: include, import, extends, block, recursive loops, changing lists and dicts in place, and
-// every attribute that is not data or a string, list or dict method named in methods.cc.
+// Not there on purpose: include, import, extends, block, recursive loops, changing lists and dicts in place,
+// and every attribute that is not data or a string, list or dict method named in methods.cc.
 #pragma once
 
 #include <cstdint>

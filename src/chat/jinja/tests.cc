@@ -17,7 +17,8 @@ const Value& operand(const Args& args) {
 
 int64_t integer_of(const Value& v) {
   v.require_defined();
-  if (!v.is_int() && !v.is_bool()) throw TemplateError(fmt::format("this test needs an integer, not a {}", v.type_name()));
+  if (!v.is_int() && !v.is_bool())
+    throw TemplateError(fmt::format("this test needs an integer, not a {}", v.type_name()));
   return v.integer();
 }
 
@@ -27,7 +28,9 @@ bool has_case(const Value& v, char how) {
          change_case(text, how == 'l' ? 'u' : 'l').bytes() != text.bytes();
 }
 
-bool less(const Value& a, const Value& b) { return compare(a, b) < 0; }
+bool less(const Value& a, const Value& b) {
+  return compare(a, b) < 0;
+}
 
 const std::unordered_map<std::string_view, Test>& tests() {
   // clang-format off
@@ -77,7 +80,7 @@ const std::unordered_map<std::string_view, Test>& tests() {
 
 bool apply_test(Interpreter& in, const std::string& name, const Value& value, const Args& args) {
   static const std::unordered_map<std::string_view, std::string_view> kOtherNames = {
-      {"equalto", "eq"}, {"==", "eq"}, {"!=", "ne"},          {"<", "lt"},        {"lessthan", "lt"},
+      {"equalto", "eq"}, {"==", "eq"}, {"!=", "ne"},          {"<", "lt"},  {"lessthan", "lt"},
       {"<=", "le"},      {">", "gt"},  {"greaterthan", "gt"}, {">=", "ge"},
   };
   auto other = kOtherNames.find(name);

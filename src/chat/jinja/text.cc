@@ -7,12 +7,14 @@
 namespace jaju::jinja {
 
 size_t Text::run_at(size_t byte) const {
-  auto it =
-      std::upper_bound(runs_.begin(), runs_.end(), byte, [](size_t b, const Run& run) { return b < run.end; });
+  auto it = std::upper_bound(runs_.begin(), runs_.end(), byte,
+                             [](size_t b, const Run& run) { return b < run.end; });
   return static_cast<size_t>(it - runs_.begin());
 }
 
-bool Text::trusted_at(size_t byte) const { return runs_[run_at(byte)].trusted; }
+bool Text::trusted_at(size_t byte) const {
+  return runs_[run_at(byte)].trusted;
+}
 
 void Text::append(std::string_view bytes, bool trusted) {
   if (bytes.empty()) return;
@@ -44,7 +46,9 @@ bool is_ascii(std::string_view bytes) {
 }
 
 namespace {
-bool starts_char(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
+bool starts_char(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+}
 }  // namespace
 
 std::vector<size_t> char_offsets(std::string_view bytes) {

@@ -13,7 +13,9 @@ namespace {
 
 constexpr size_t kIndexFrom = 12;
 
-std::string canonical_string(std::string_view key) { return fmt::format("s{}", key); }
+std::string canonical_string(std::string_view key) {
+  return fmt::format("s{}", key);
+}
 
 std::string canonical_key(const Value& key) {
   if (key.is_string()) return canonical_string(key.text().bytes());
@@ -34,7 +36,9 @@ void check_size(int depth, int64_t weight) {
   if (weight > kMaxValueWeight) throw TemplateError("a list or dict holds too many values");
 }
 
-bool scalar_key(const Value& key) { return key.is_string() || key.is_none() || key.is_number(); }
+bool scalar_key(const Value& key) {
+  return key.is_string() || key.is_none() || key.is_number();
+}
 
 }  // namespace
 
@@ -198,7 +202,8 @@ int compare(const Value& a, const Value& b) {
 bool contains(const Value& haystack, const Value& needle) {
   if (haystack.is_string()) {
     if (!needle.is_string()) {
-      throw TemplateError(fmt::format("'in <string>' needs a string on its left, not {}", needle.type_name()));
+      throw TemplateError(
+          fmt::format("'in <string>' needs a string on its left, not {}", needle.type_name()));
     }
     return haystack.text().bytes().find(needle.text().bytes()) != std::string::npos;
   }

@@ -1,6 +1,6 @@
-// Values a template computes with: Python's, as far as chat templates see them. Immutable except namespaces, so
-// there are no cycles through lists and dicts, and nesting is bounded (kMaxValueDepth): no recursion over a value
-// can overflow the stack.
+// Values a template computes with: Python's, as far as chat templates see them. Immutable except namespaces,
+// so there are no cycles through lists and dicts, and nesting is bounded (kMaxValueDepth): no recursion over
+// a value can overflow the stack.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,9 @@
 namespace jaju::jinja {
 
 inline constexpr int kMaxValueDepth = 64;
-// Nodes of one value, shared parts counted each time they are reached; a string counts 1 + a node per 64 bytes.
-// Bounds what printing or comparing one value can cost ([x, x] nested 60 times is small in memory only).
+// Nodes of one value, shared parts counted each time they are reached; a string counts 1 + a node per 64
+// bytes. Bounds what printing or comparing one value can cost ([x, x] nested 60 times is small in memory
+// only).
 inline constexpr int64_t kMaxValueWeight = 4'000'000;
 inline constexpr size_t kMaxTextBytes = 64u << 20;
 
@@ -58,7 +59,8 @@ class Dict {
 
  private:
   std::vector<std::pair<Value, Value>> items_;
-  std::unordered_map<std::string, size_t> index_;  // canonical key -> position; filled from kIndexFrom items on
+  std::unordered_map<std::string, size_t>
+      index_;  // canonical key -> position; filled from kIndexFrom items on
   int depth_ = 1;
   int64_t weight_ = 1;
 };

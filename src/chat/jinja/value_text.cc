@@ -110,13 +110,27 @@ void json_string(Text& out, const Text& text, bool ensure_ascii) {
       std::string_view c = run.substr(i, n);
       i += n;
       switch (cp) {
-        case '"': out.append("\\\"", trusted); break;
-        case '\\': out.append("\\\\", trusted); break;
-        case '\n': out.append("\\n", trusted); break;
-        case '\r': out.append("\\r", trusted); break;
-        case '\t': out.append("\\t", trusted); break;
-        case '\b': out.append("\\b", trusted); break;
-        case '\f': out.append("\\f", trusted); break;
+        case '"':
+          out.append("\\\"", trusted);
+          break;
+        case '\\':
+          out.append("\\\\", trusted);
+          break;
+        case '\n':
+          out.append("\\n", trusted);
+          break;
+        case '\r':
+          out.append("\\r", trusted);
+          break;
+        case '\t':
+          out.append("\\t", trusted);
+          break;
+        case '\b':
+          out.append("\\b", trusted);
+          break;
+        case '\f':
+          out.append("\\f", trusted);
+          break;
         default:
           if (cp < 0x20 || (ensure_ascii && cp >= 0x7F && cp < 0x10000 && cp != 0x7F)) {
             out.append(fmt::format("\\u{:04x}", cp), trusted);
@@ -233,7 +247,8 @@ std::string float_repr(double value) {
     if (digits.size() > 1) mantissa.insert(1, 1, '.');
     return fmt::format("{}{}e{}{:02}", sign, mantissa, exponent < 0 ? '-' : '+', std::abs(exponent));
   }
-  if (exponent < 0) return fmt::format("{}0.{:0>{}}", sign, digits, digits.size() + static_cast<size_t>(-exponent) - 1);
+  if (exponent < 0)
+    return fmt::format("{}0.{:0>{}}", sign, digits, digits.size() + static_cast<size_t>(-exponent) - 1);
   size_t whole = static_cast<size_t>(exponent) + 1;
   if (digits.size() <= whole) return fmt::format("{}{:0<{}}.0", sign, digits, whole);
   digits.insert(whole, 1, '.');
