@@ -154,31 +154,37 @@ void Bpe::to_symbols(std::string_view piece, BpeScratch& scratch) const {
   if (unk_pending) add(unk_);
 }
 
-size_t Bpe::merge_short(BpeScratch& scratch) const {
-  auto* s = scratch.symbols.data();
+void Bpe::merge_short(BpeScratch& scratch, std::vector<TokenId>& out) const {
+  std::array<TokenId, kShortPiece> id;
+  std::array<TokenId, kShortPiece> merged;
+  std::array<int32_t, kShortPiece> rank;  // of the pair (i, i + 1)
   size_t n = scratch.symbols.size();
-  for (size_t i = 0; i + 1 < n; ++i) rank_pair(s[i], s[i + 1].id, scratch);
+  for (size_t i = 0; i < n; ++i) id[i] = scratch.symbols[i].id;
+  const auto rank_at = [&](size_t i) {
+    const Pair* p = find(id[i], id[i + 1], scratch);
+    rank[i] = p == nullptr ? kNoRank : p->rank;
+    merged[i] = p == nullptr ? -1 : p->merged;
+  };
+  for (size_t i = 0; i + 1 < n; ++i) rank_at(i);
   while (n > 1) {
     size_t best = 0;
-    int32_t best_rank = kNoRank;
-    for (size_t i = 0; i + 1 < n; ++i) {
-      if (s[i].rank < best_rank) {
-        best_rank = s[i].rank;
-        best = i;
-      }
+    int32_t best_rank = rank[0];
+    for (size_t i = 1; i + 1 < n; ++i) {
+      best = rank[i] < best_rank ? i : best;
+      best_rank = std::min(best_rank, rank[i]);
     }
     if (best_rank == kNoRank) break;
-    s[best].id = s[best].merged;
-    std::memmove(s + best + 1, s + best + 2, (n - best - 2) * sizeof(*s));
+    id[best] = merged[best];
     --n;
-    if (best + 1 < n) {
-      rank_pair(s[best], s[best + 1].id, scratch);
-    } else {
-      s[best].rank = kNoRank;
+    for (size_t i = best + 1; i < n; ++i) {
+      id[i] = id[i + 1];
+      rank[i] = rank[i + 1];  // the last one moves nothing of use
+      merged[i] = merged[i + 1];
     }
-    if (best > 0) rank_pair(s[best - 1], s[best].id, scratch);
+    if (best + 1 < n) rank_at(best);
+    if (best > 0) rank_at(best - 1);
   }
-  return n;
+  out.insert(out.end(), id.data(), id.data() + n);
 }
 
 void Bpe::merge_long(BpeScratch& scratch, std::vector<TokenId>& out) const {
@@ -244,8 +250,7 @@ void Bpe::encode_uncached(std::string_view piece, BpeScratch& scratch, std::vect
     merge_long(scratch, out);
     return;
   }
-  const size_t n = merge_short(scratch);
-  for (size_t i = 0; i < n; ++i) out.push_back(scratch.symbols[i].id);
+  merge_short(scratch, out);
 }
 
 void Bpe::encode(std::string_view piece, BpeScratch& scratch, std::vector<TokenId>& out) const {

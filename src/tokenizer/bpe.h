@@ -27,7 +27,7 @@ class BpeScratch {
 
  private:
   friend class Bpe;
-  static constexpr size_t kCacheEntries = 1 << 14;
+  static constexpr size_t kCacheEntries = 1 << 16;
   static constexpr size_t kMaxKey = 32;
   static constexpr size_t kMaxIds = 6;
   struct alignas(64) CacheEntry {  // n_ids == 0: empty
@@ -69,7 +69,7 @@ class Bpe {
   void rank_pair(BpeScratch::Symbol& symbol, TokenId right, BpeScratch& scratch) const;
   TokenId lookup(std::string_view content) const;  // -1: absent
   void to_symbols(std::string_view piece, BpeScratch& scratch) const;
-  size_t merge_short(BpeScratch& scratch) const;  // number of symbols left, at the front
+  void merge_short(BpeScratch& scratch, std::vector<TokenId>& out) const;
   void merge_long(BpeScratch& scratch, std::vector<TokenId>& out) const;
   void encode_uncached(std::string_view piece, BpeScratch& scratch, std::vector<TokenId>& out) const;
 
