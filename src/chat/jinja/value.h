@@ -39,41 +39,10 @@ class Interpreter;
 struct Args;
 struct Loop;  // interpreter.h
 
-struct List {
-  std::vector<Value> items;
-  bool tuple = false;
-  int depth = 1;
-  int64_t weight = 1;
-};
-
-class Dict {
- public:
-  // Keys are strings, integers, booleans, none or floats; Python's rule 1 == True == 1.0 holds.
-  const Value* find(const Value& key) const;
-  const Value* find(std::string_view key) const;
-  void set(const Value& key, Value value);
-  const std::vector<std::pair<Value, Value>>& items() const { return items_; }
-  size_t size() const { return items_.size(); }
-  int depth() const { return depth_; }
-  int64_t weight() const { return weight_; }
-
- private:
-  std::vector<std::pair<Value, Value>> items_;
-  std::unordered_map<std::string, size_t>
-      index_;  // canonical key -> position; filled from kIndexFrom items on
-  int depth_ = 1;
-  int64_t weight_ = 1;
-};
-
-struct Namespace {
-  std::map<std::string, Value, std::less<>> attributes;
-};
-
-struct Callable {
-  std::string name;
-  std::function<Value(Interpreter&, const Args&)> call;
-  int depth = 0;  // of the value a bound method holds
-};
+struct List;
+class Dict;
+struct Namespace;
+struct Callable;
 
 struct None {};
 // A name or item that is not there; `what` is for messages ("'tools' is undefined").
@@ -152,6 +121,42 @@ class Value {
 
  private:
   Data data_;
+};
+
+struct List {
+  std::vector<Value> items;
+  bool tuple = false;
+  int depth = 1;
+  int64_t weight = 1;
+};
+
+class Dict {
+ public:
+  // Keys are strings, integers, booleans, none or floats; Python's rule 1 == True == 1.0 holds.
+  const Value* find(const Value& key) const;
+  const Value* find(std::string_view key) const;
+  void set(const Value& key, Value value);
+  const std::vector<std::pair<Value, Value>>& items() const { return items_; }
+  size_t size() const { return items_.size(); }
+  int depth() const { return depth_; }
+  int64_t weight() const { return weight_; }
+
+ private:
+  std::vector<std::pair<Value, Value>> items_;
+  std::unordered_map<std::string, size_t>
+      index_;  // canonical key -> position; filled from kIndexFrom items on
+  int depth_ = 1;
+  int64_t weight_ = 1;
+};
+
+struct Namespace {
+  std::map<std::string, Value, std::less<>> attributes;
+};
+
+struct Callable {
+  std::string name;
+  std::function<Value(Interpreter&, const Args&)> call;
+  int depth = 0;  // of the value a bound method holds
 };
 
 // Arguments of a call, filter or test.
