@@ -13,6 +13,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
+Message say(std::string role, std::string content) {
+  Message message;
+  message.role = std::move(role);
+  message.content = std::move(content);
+  return message;
+}
+
 // The last tag of a prompt says which way the model was sent.
 bool ends_thinking(const std::string& rendered) {
   const size_t last = rendered.find_last_not_of(" \n");
@@ -74,9 +81,11 @@ void Conversation::set_messages(std::vector<Message> messages) {
 Result<std::vector<TokenId>> Conversation::encode_turns(const AskOptions& options,
                                                         std::string* rendered) const {
   std::vector<Message> turns;
-  if (!options.system.empty()) turns.push_back({.role = "system", .content = options.system});
+  if (!options.system.empty()) turns.push_back(say("system", options.system));
   turns.insert(turns.end(), messages_.begin(), messages_.end());
-  JAJU_ASSIGN(std::vector<PromptPiece> pieces, template_->render(turns, {.thinking = options.think}));
+  PromptOptions prompt_options;
+  prompt_options.thinking = options.think;
+  JAJU_ASSIGN(std::vector<PromptPiece> pieces, template_->render(turns, prompt_options));
   rendered->clear();
   for (const PromptPiece& piece : pieces) *rendered += piece.text;
   if (replay_text_.empty() || rendered->compare(0, replay_text_.size(), replay_text_) != 0) {
@@ -90,7 +99,7 @@ Result<std::vector<TokenId>> Conversation::encode_turns(const AskOptions& option
 
 Result<Answer> Conversation::ask(const std::string& user, const AskOptions& options, const AskHooks& hooks) {
   if (options.raw) return generate(tokenizer_->encode(user, SpecialText::parse), user, options, hooks);
-  messages_.push_back({.role = "user", .content = user});
+  messages_.push_back(say("user", user));
   std::string rendered;
   Result<std::vector<TokenId>> prompt = encode_turns(options, &rendered);
   Result<Answer> answer =
@@ -99,7 +108,8 @@ Result<Answer> Conversation::ask(const std::string& user, const AskOptions& opti
     messages_.pop_back();
     return answer;
   }
-  messages_.push_back({.role = "assistant", .content = answer->text, .reasoning = answer->reasoning});
+  messages_.push_back(say("assistant", answer->text));
+  messages_.back().reasoning = answer->reasoning;
   return answer;
 }
 
@@ -111,9 +121,9 @@ Result<Answer> Conversation::generate(const std::vector<TokenId>& prompt, const 
   if (!options.fixed_seed) sampling.seed = random_seed();
   answer.seed = sampling.seed;
 
-  StreamDecoder decoder(*tokenizer_, /*skip_special=*/true);
+  StreamDecoder decoder(*tokenizer_, /*skip_special=*/false);
   StopText stop(options.stop);
-  OutputParser parser(/*starts_in_reasoning=*/!options.raw && ends_thinking(rendered));
+  OutputParser parser({.thinking = ends_thinking(rendered), .tools = false});
   const auto show = [&](const std::vector<OutputEvent>& events) {
     for (const OutputEvent& event : events) {
       if (event.kind == OutputEvent::Kind::reasoning) {
@@ -126,7 +136,9 @@ Result<Answer> Conversation::generate(const std::vector<TokenId>& prompt, const 
     }
   };
   const auto feed = [&](const std::string& text) {
-    if (!text.empty()) show(parser.push(text));
+    if (text.empty()) return;
+    // Without a template there are no turns to take apart.
+    show(options.raw ? std::vector<OutputEvent>{{OutputEvent::Kind::answer, text, {}}} : parser.push(text));
   };
 
   GenerateHooks engine_hooks;

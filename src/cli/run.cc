@@ -238,6 +238,13 @@ void add_run(CLI::App& app, Action& action) {
       ->group(engine);
   verb->add_flag("--check", o->check, "First read every weight and stop at a NaN or an infinity")
       ->group(engine);
+  // Given twice, the last counts; stop strings and biases add up.
+  for (CLI::Option* option : verb->get_options()) {
+    const bool list = option->get_name() == "WORDS" || option->get_name() == "--stop" ||
+                      option->get_name() == "--logit-bias";
+    if (!list && option->get_items_expected_max() == 1)
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  }
   verb->footer(
       R"(MODEL is a directory or a name. When the first word is neither, all the words are the prompt and the small model
 that comes with jaju answers; -m says it plainly. What is piped in follows the prompt. The answer goes to stdout,
