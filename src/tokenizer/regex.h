@@ -2,9 +2,9 @@
 //
 // The files were written for Oniguruma's Ruby syntax. translate_regex() rewrites what the two engines read
 // differently (\s, \w, \b, \h, \p{Script}, {n,m}+, class intersections, inline flags) and refuses what it
-// cannot carry over, so a pattern means the same or is an error that names the part. One difference stays: which
-// characters are letters, digits or marks is what the installed PCRE2 knows (10.42: Unicode 14; the library: 16), so
-// text with characters newer than that may be cut elsewhere.
+// cannot carry over, so a pattern means the same or is an error that names the part. One difference stays:
+// which characters are letters, digits or marks is what the installed PCRE2 knows (10.42: Unicode 14; the
+// library: 16), so text with characters newer than that may be cut elsewhere.
 #pragma once
 
 #include <cstddef>
