@@ -6,24 +6,26 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <numeric>
+
+#include "base/utf8.h"
 
 namespace jaju::cli {
 namespace {
 
+// Letters to add, drop, change or swap with their neighbour (optimal string alignment).
 int edit_distance(std::string_view a, std::string_view b) {
-  std::vector<int> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
+  std::vector<std::vector<int>> d(a.size() + 1, std::vector<int>(b.size() + 1));
+  for (size_t i = 0; i <= a.size(); ++i) d[i][0] = static_cast<int>(i);
+  for (size_t j = 0; j <= b.size(); ++j) d[0][j] = static_cast<int>(j);
   for (size_t i = 1; i <= a.size(); ++i) {
-    int diagonal = row[0];
-    row[0] = static_cast<int>(i);
     for (size_t j = 1; j <= b.size(); ++j) {
-      const int above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
+      const int change = a[i - 1] == b[j - 1] ? 0 : 1;
+      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + change});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
   }
-  return row[b.size()];
+  return d[a.size()][b.size()];
 }
 
 }  // namespace
@@ -55,6 +57,7 @@ Status flush_stdout() {
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
   std::string best;
+  if (word.size() > 64) return best;
   int best_distance = 3;  // further away it is another word, not a slip
   for (const std::string& candidate : candidates) {
     const bool starts_same = word.size() >= 2 && candidate.compare(0, word.size(), word) == 0;
@@ -84,6 +87,22 @@ std::string short_count(int64_t n) {
   if (value >= 1e6) return fmt::format("{:.3g} M", value / 1e6);
   if (value >= 1e3) return fmt::format("{:.3g} k", value / 1e3);
   return std::to_string(n);
+}
+
+std::string readable(std::string_view bytes) {
+  std::string out;
+  while (!bytes.empty()) {
+    const int length = utf8_length(bytes);
+    const auto first = static_cast<unsigned char>(bytes[0]);
+    if (length == 0 || first < 0x20 || first == 0x7f) {
+      out += first == '\n' ? "\\n" : first == '\t' ? "\\t" : fmt::format("\\x{:02x}", first);
+      bytes.remove_prefix(1);
+    } else {
+      out += bytes.substr(0, length);
+      bytes.remove_prefix(length);
+    }
+  }
+  return out;
 }
 
 Result<std::vector<int32_t>> parse_ids(std::string_view text, const std::string& what) {

@@ -52,6 +52,9 @@ std::string with_commas(int64_t n);
 // "519 B", "32.8 B", "240 k"
 std::string short_count(int64_t n);
 
+// The bytes of a token as people can read them: text where they are whole characters, \x.. where not.
+std::string readable(std::string_view bytes);
+
 // "1,2,3" to ids; `what` names the argument in the error. Spaces are allowed, an empty list is not.
 Result<std::vector<int32_t>> parse_ids(std::string_view text, const std::string& what);
 

@@ -28,6 +28,12 @@ TEST(Nearest, FindsSlipsOnly) {
   EXPECT_EQ(nearest("", verbs), "");
 }
 
+TEST(Readable, ShowsWhatIsNoText) {
+  EXPECT_EQ(readable("안a"), "안a");
+  EXPECT_EQ(readable("a\n\t\x1b"), "a\\n\\t\\x1b");
+  EXPECT_EQ(readable("\xec\x95"), "\\xec\\x95");
+}
+
 TEST(Numbers, AreWrittenForPeople) {
   EXPECT_EQ(with_commas(518983059456), "518,983,059,456");
   EXPECT_EQ(with_commas(999), "999");

@@ -89,7 +89,7 @@ void print_top(const std::vector<int32_t>& tokens, const Evaluation& result, con
     print(fmt::format("{}after token {} (position {})\n", r == 0 ? "" : "\n", tokens[first + r], first + r));
     for (int64_t i = 0; i < n; ++i) {
       const std::string text =
-          tokenizer == nullptr ? "" : "  \"" + tokenizer->decode(std::span(&ids[i], 1)) + "\"";
+          tokenizer == nullptr ? "" : "  \"" + readable(tokenizer->bytes_of(ids[i])) + "\"";
       print(fmt::format("  {:>8}  logit {:>10.5f}  p {:>7.4f}{}\n", ids[i], row[ids[i]],
                         std::exp(static_cast<double>(row[ids[i]]) - row[ids[0]]) / total, text));
     }

@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
-#include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/model_path.h"
 #include "tokenizer/tokenizer.h"
@@ -76,23 +75,6 @@ Status run_lines(const Tokenizer& tokenizer, bool decode) {
     }
   }
   return {};
-}
-
-// A piece as people can read it: text where its bytes are whole characters, bytes in hex where not.
-std::string readable(std::string_view bytes) {
-  std::string out;
-  while (!bytes.empty()) {
-    const int length = utf8_length(bytes);
-    const auto first = static_cast<unsigned char>(bytes[0]);
-    if (length == 0 || first < 0x20 || first == 0x7f) {
-      out += first == '\n' ? "\\n" : first == '\t' ? "\\t" : fmt::format("\\x{:02x}", first);
-      bytes.remove_prefix(1);
-    } else {
-      out += bytes.substr(0, length);
-      bytes.remove_prefix(length);
-    }
-  }
-  return out;
 }
 
 void show_pieces(const Tokenizer& tokenizer, const std::vector<TokenId>& ids, bool as_json) {

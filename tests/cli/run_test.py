@@ -40,11 +40,11 @@ class Run(ProgramTest):
         ids = json.dumps(golden["tokens"])
         prompt = json.loads(self.good("tokenize", MODEL, "--jsonl", "--decode", stdin=ids).stdout)
         again = json.loads(self.good("tokenize", MODEL, "--jsonl", stdin=json.dumps(prompt)).stdout)
-        if again != golden["tokens"]:
-            self.skipTest("the golden tokens do not survive text")
+        self.assertEqual(again, golden["tokens"])
         want = json.loads(self.good("tokenize", MODEL, "--jsonl", "--decode",
                                     stdin=json.dumps(golden["greedy16"])).stdout)
-        got = self.answer("--raw", prompt, "--temperature", "0", "--max-tokens", "16", "--kv", "f32")
+        got = self.answer("--raw", prompt, "--temperature", "0", "--max-tokens", "16", "--kv", "f32",
+                          env={"JAJU_ISA": "ref"})
         self.assertEqual(got.rstrip("\n"), want.rstrip("\n"))
 
     def test_max_tokens_and_verbose(self):
@@ -157,7 +157,8 @@ class Run(ProgramTest):
         self.bad(1, "run", str(damaged), "hi", says=["generation_config.json", "temperature"])
 
     def test_interrupt_ends_the_answer(self):
-        with subprocess.Popen([PROGRAM, "run", MODEL, "hi", "--max-tokens", "100000", "--context", "2000000", "--raw"],
+        with subprocess.Popen([PROGRAM, "run", MODEL, "hi", "--max-tokens", "-1", "--logit-bias", "2048:-100",
+                               "--logit-bias", "2051:-100"],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               env=self.environment()) as process:
             self.assertTrue(os.read(process.stdout.fileno(), 1))

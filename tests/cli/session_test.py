@@ -1,10 +1,8 @@
 """The session on a terminal, driven through a pseudo terminal."""
 import os
-import pathlib
 import pty
 import re
 import select
-import shutil
 import stat
 import subprocess
 import time
@@ -75,6 +73,14 @@ class Session(ProgramTest):
         terminal.expect(">>> ")
         return terminal
 
+    def leave(self, terminal):
+        """Ctrl-D once the prompt is there: between two prompts the terminal would swallow it."""
+        end = time.monotonic() + 20
+        while time.monotonic() < end and not terminal.seen.endswith(">>> "):
+            terminal.read(0.2)
+        terminal.send("\x04")
+        self.ended(terminal)
+
     def ended(self, terminal, code=0):
         end = time.monotonic() + 20
         while time.monotonic() < end and terminal.process.poll() is None:
@@ -114,16 +120,14 @@ class Session(ProgramTest):
         terminal.send("\x01가\x05나\r")  # to the beginning, a syllable, to the end, another
         terminal.expect("cut after")
         terminal.expect(">>> ")
-        terminal.send("\x04")
-        self.ended(terminal)
+        self.leave(terminal)
         self.assertEqual((self.home / "state" / "history").read_text(), '"가안녕하나"\n')
 
     def test_korean_without_a_locale(self):
         terminal = self.start(LANG="C")
         terminal.line("한글")
         terminal.expect("cut after")
-        terminal.send("\x04")
-        self.ended(terminal)
+        self.leave(terminal)
         self.assertEqual((self.home / "state" / "history").read_text(), '"한글"\n')
 
     def test_history_is_private_and_comes_back(self):
@@ -145,8 +149,7 @@ class Session(ProgramTest):
         terminal.expect("set: nohistory")
         terminal.line("a secret")
         terminal.expect("cut after")
-        terminal.send("\x04")
-        self.ended(terminal)
+        self.leave(terminal)
         self.assertNotIn("a secret", path.read_text())
 
     def test_lines_between_quotes_are_one_message(self):
@@ -158,8 +161,7 @@ class Session(ProgramTest):
         terminal.line('third"""')
         terminal.expect("cut after")
         terminal.expect(">>> ")
-        terminal.send("\x04")
-        self.ended(terminal)
+        self.leave(terminal)
         self.assertEqual((self.home / "state" / "history").read_text(), '"first\\nsecond\\nthird"\n')
 
     def test_a_paste_is_one_message(self):
@@ -170,14 +172,12 @@ class Session(ProgramTest):
         terminal.send("\r")
         terminal.expect("cut after")
         terminal.expect(">>> ")
-        terminal.send("\x04")
-        self.ended(terminal)
+        self.leave(terminal)
         self.assertEqual((self.home / "state" / "history").read_text(), '"one\\ntwo\\nthree"\n')
         self.assertIn("\x1b[?2004h", terminal.seen)
 
     def test_ctrl_c_stops_the_answer_and_keeps_the_session(self):
-        terminal = self.start("--max-tokens", "100000", "--logit-bias", "2048:-100", "--logit-bias", "2051:-100",
-                              "--context", "200000")
+        terminal = self.start("--max-tokens", "-1", "--logit-bias", "2048:-100", "--logit-bias", "2051:-100")
         terminal.line("talk")
         terminal.expect("talk")
         terminal.expect(r"\S.{40}")
@@ -190,8 +190,7 @@ class Session(ProgramTest):
         terminal.expect("set max_tokens to 3")
         terminal.line("again")
         terminal.expect("cut after 3 tokens")
-        terminal.send("\x04")
-        self.ended(terminal)
+        self.leave(terminal)
 
     def test_editor_key(self):
         editor = self.home / "editor.sh"
@@ -202,8 +201,7 @@ class Session(ProgramTest):
         terminal.expect("draft edited")
         terminal.send("\r")
         terminal.expect("cut after")
-        terminal.send("\x04")
-        self.ended(terminal)
+        self.leave(terminal)
         self.assertEqual((self.home / "state" / "history").read_text(), '"draft edited"\n')
 
     def test_set_and_show(self):
@@ -224,8 +222,7 @@ class Session(ProgramTest):
             terminal.line(line)
             terminal.expect(says)
             terminal.expect(">>> ")
-        terminal.send("\x04")
-        self.ended(terminal)
+        self.leave(terminal)
 
     def test_thinking_is_dim_or_folded(self):
         terminal = self.start("--think")
@@ -236,8 +233,7 @@ class Session(ProgramTest):
         terminal.expect(">>> ")
         terminal.line("hm")
         terminal.expect(r"thought for \d+\.\d s")
-        terminal.send("\x04")
-        self.ended(terminal)
+        self.leave(terminal)
         terminal = self.start("--think", NO_COLOR="1")
         terminal.line("hm")
         terminal.expect("cut after")
@@ -272,8 +268,7 @@ class Session(ProgramTest):
         terminal.expect("'model' must be a text")
         terminal.line("/load " + MODEL)
         terminal.expect("loaded the model")
-        terminal.send("\x04")
-        self.ended(terminal)
+        self.leave(terminal)
 
     def test_errors_do_not_end_the_session(self):
         terminal = self.start("--context", "40")
@@ -282,8 +277,7 @@ class Session(ProgramTest):
         terminal.expect(">>> ")
         terminal.line("short")
         terminal.expect(">>> ")
-        terminal.send("\x04")
-        self.ended(terminal)
+        self.leave(terminal)
 
 
 if __name__ == "__main__":
