@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <memory>
+#include <new>
 
 #include "base/utf8.h"
 #include "tokenizer/byte_level.h"
@@ -24,8 +26,12 @@ uint64_t pair_hash(uint64_t key) {
 
 }  // namespace
 
-BpeScratch::BpeScratch() : cache(kCacheEntries) {
-  for (auto& e : cache) e.n_ids = 0;
+BpeScratch::BpeScratch() : cache_memory(std::calloc(kCacheEntries + 1, sizeof(CacheEntry))) {
+  if (cache_memory == nullptr) throw std::bad_alloc();
+  void* start = cache_memory.get();
+  size_t space = (kCacheEntries + 1) * sizeof(CacheEntry);
+  cache = static_cast<CacheEntry*>(
+      std::align(alignof(CacheEntry), kCacheEntries * sizeof(CacheEntry), start, space));
 }
 
 void BpeScratch::shrink() {

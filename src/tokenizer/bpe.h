@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -42,7 +43,12 @@ class BpeScratch {
     TokenId merged;
     uint32_t prev, next;
   };
-  std::vector<CacheEntry> cache;
+  // calloc, not a vector: pages of the cache that a short text never reaches are never touched.
+  struct Free {
+    void operator()(void* p) const { std::free(p); }
+  };
+  std::unique_ptr<void, Free> cache_memory;
+  CacheEntry* cache = nullptr;  // (kCacheEntries) within cache_memory, on cache lines
   std::vector<Symbol> symbols;
   std::vector<uint64_t> heap;  // rank << 32 | position
 };

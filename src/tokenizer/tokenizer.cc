@@ -230,6 +230,26 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, SpecialText specia
   return out;
 }
 
+std::vector<Tokenizer::AddedSpan> Tokenizer::find_added(std::string_view text) const {
+  std::vector<AddedSpan> spans;
+  std::vector<AddedMatch> matches, inner;
+  const auto look_between = [&](size_t begin, size_t end) {
+    if (!impl_->normalizer.empty() || impl_->normalized_added.empty()) return;
+    inner.clear();
+    impl_->normalized_added.find(text.substr(begin, end - begin), inner);
+    for (const AddedMatch& m : inner) spans.push_back({begin + m.begin, begin + m.end, m.id});
+  };
+  if (!impl_->added.empty()) impl_->added.find(text, matches);
+  size_t from = 0;
+  for (const AddedMatch& m : matches) {
+    look_between(from, m.begin);
+    spans.push_back({m.begin, m.end, m.id});
+    from = m.end;
+  }
+  look_between(from, text.size());
+  return spans;
+}
+
 std::string_view Tokenizer::bytes_of(TokenId id) const {
   const Impl::Token* token = impl_->token(id);
   return token == nullptr ? std::string_view() : std::string_view(token->bytes);

@@ -38,6 +38,16 @@ class Tokenizer {
   // Ids of `text`, adding nothing (no BOS/EOS). Invalid UTF-8 is replaced by U+FFFD first. Linear time.
   std::vector<TokenId> encode(std::string_view text, SpecialText special = SpecialText::parse) const;
 
+  // The added tokens encode(parse) would read in `text` (valid UTF-8), from left to right, white space they
+  // swallow (lstrip, rstrip) included. Where a normalizer rewrites text, tokens with the `normalized` flag
+  // are not looked for.
+  struct AddedSpan {
+    size_t begin = 0;
+    size_t end = 0;
+    TokenId id = -1;
+  };
+  std::vector<AddedSpan> find_added(std::string_view text) const;
+
   // Bytes of one token: its raw bytes for a BPE token, its content for an added token. Empty for an unknown
   // id.
   std::string_view bytes_of(TokenId id) const;
