@@ -88,8 +88,12 @@ void matmul(benchmark::State& state, const Case& c) {
   const int64_t n = state.range(0);
   ThreadTeam team(static_cast<int>(state.range(1)));
   Context context(team, *ops, c.precision);
-  reserve_scratch(
-      context, {.max_rows = n, .max_cols = kCols, .n_heads = 1, .nope = 1, .rope = 1, .v = 1, .latent = 1});
+  reserve_scratch(context, {.max_rows = n,
+                            .max_input = n * staggered_stride(kCols, 4),
+                            .nope = 1,
+                            .rope = 1,
+                            .v = 1,
+                            .latent = 1});
   Operands o(c.type, n, n == 1 ? 8 : 1);
   const auto run = [&](size_t which) {
     ops->matmul(context, o.matrices[which], Rows(o.x.data(), n, kCols), MutRows(o.y.data(), n, kRows));

@@ -72,9 +72,12 @@ class Backend : public testing::TestWithParam<const char*> {
   }
   Context context_for(ThreadTeam& threads, const Ops& table, Precision precision = Precision::f32) {
     Context context(threads, table, precision);
-    reserve_scratch(
-        context,
-        {.max_rows = 256, .max_cols = 2048, .n_heads = 16, .nope = 64, .rope = 32, .v = 64, .latent = 256});
+    reserve_scratch(context, {.max_rows = 256,
+                              .max_input = 256 * staggered_stride(2048, 4),
+                              .nope = 64,
+                              .rope = 32,
+                              .v = 64,
+                              .latent = 256});
     return context;
   }
   const Ops* ops = nullptr;

@@ -79,9 +79,16 @@ std::vector<std::pair<std::string, bool>> cpu_features() {
 #endif
 }
 
+int64_t staggered_stride(int64_t cols, int64_t element_bytes) {
+  constexpr int64_t kPage = 4096;
+  constexpr int64_t kStagger = 1024;
+  const int64_t bytes = cols * element_bytes;
+  const int64_t pages = bytes <= kStagger ? 0 : (bytes - kStagger + kPage - 1) / kPage;
+  return (pages * kPage + kStagger) / element_bytes;
+}
+
 void reserve_scratch(Context& context, const ScratchSizes& s) {
-  // bf16 copies of the inputs of a matmul, two values to a float.
-  const auto shared = static_cast<size_t>(s.max_rows * ((s.max_cols + 1) / 2 + 32));
+  const auto shared = static_cast<size_t>(s.max_input);
   if (context.shared_scratch.size() < shared) context.shared_scratch.resize(shared);
   constexpr int64_t kBlock = LatentCache::kPositions;
   // Expanded: latents, keys and values of a block, scores and running softmax of every query row (cpu/mla.h).

@@ -132,17 +132,18 @@ struct Ops {
 };
 
 // Grows the context's scratch for the largest step: call once when sizes are known.
-// max_cols: the widest matmul input; max_rows: rows of a step; q_width etc. as in MlaArgs.
 struct ScratchSizes {
-  int64_t max_rows = 0;
-  int64_t max_cols = 0;
-  int64_t n_heads = 0;
-  int64_t nope = 0;
+  int64_t max_rows = 0;   // rows of a step
+  int64_t max_input = 0;  // floats of the largest matmul input: rows times staggered_stride(columns)
+  int64_t nope = 0;       // and so on, as in MlaArgs
   int64_t rope = 0;
   int64_t v = 0;
   int64_t latent = 0;
 };
 void reserve_scratch(Context& context, const ScratchSizes& sizes);
+// Elements from one row to the next of a copied matmul input of `cols` columns: at least cols, and 1 KiB past
+// a multiple of 4 KiB, so that neighbouring rows fall in different cache sets.
+int64_t staggered_stride(int64_t cols, int64_t element_bytes);
 
 // The backend for this machine: JAJU_ISA=ref|avx2|avx512 when set, else the best the CPU has.
 // Errors: an unknown name, or one the CPU cannot run.

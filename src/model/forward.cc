@@ -38,15 +38,18 @@ Forward::Forward(const ModelConfig& config, const Weights& weights, Context& con
   // The most sequences a step can hold is one per row.
   expanded_.reserve(static_cast<size_t>(max_rows));
   absorbed_.reserve(static_cast<size_t>(max_rows));
-  // grouped_down's input is the tallest: a row per visit.
-  const int64_t inner =
-      std::max(config.intermediate_size, config.moe_intermediate_size * config.n_shared_experts);
-  const int64_t widest =
-      std::max({h * (weights.mtp ? 2 : 1), config.n_heads * config.v_dim, inner, config.q_lora_rank,
-                config.n_experts_per_token * config.moe_intermediate_size});
+  // Inputs of the matmuls of a step: rows of these widths, and a row per visit for the experts' down
+  // projections.
+  const int64_t shared_inner = config.moe_intermediate_size * config.n_shared_experts;
+  int64_t max_input = 0;
+  for (const int64_t cols : {h * (weights.mtp ? 2 : 1), config.n_heads * config.v_dim,
+                             config.intermediate_size, shared_inner, config.q_lora_rank}) {
+    max_input = std::max(max_input, max_rows * staggered_stride(cols, sizeof(float)));
+  }
+  max_input = std::max(max_input, max_rows * config.n_experts_per_token *
+                                      staggered_stride(config.moe_intermediate_size, sizeof(float)));
   reserve_scratch(context, {.max_rows = max_rows,
-                            .max_cols = widest + 32 * config.n_experts_per_token,
-                            .n_heads = config.n_heads,
+                            .max_input = max_input,
                             .nope = config.qk_nope_dim,
                             .rope = config.qk_rope_dim,
                             .v = config.v_dim,

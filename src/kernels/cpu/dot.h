@@ -71,25 +71,19 @@ struct Inputs {
   int64_t row_of(int64_t i) const { return index != nullptr ? index[i] : i; }
 };
 
-// Inputs per pass over a block of W: with K = 7168 they take under 1 MB, so they stay in the second-level
-// cache.
+// A block of W visits its inputs kInputBlock at a time and, when there are several, kColBlock columns at a
+// time, so that inputs (24 KB) and weights of a tile stay in the first-level cache.
+constexpr int64_t kRowBlock = 32;
 constexpr int64_t kInputBlock = 24;
+constexpr int64_t kColBlock = 256;
+// From this many inputs on, weights are widened to f32 once and the columns are blocked.
+constexpr int64_t kBlockedInputs = 4;
 
+// acc[a][c] += rows[a] . x[c] over columns [k0, k1), walking up in steps of kLanes.
 template <typename Row, int R, int C>
-inline void dot_tile(const Matrix& w, int64_t r, const Inputs& in, int64_t i, float* out,
-                     int64_t out_stride) {
-  const int64_t cols = w.cols;
-  const auto row = [&](int k) { return Row(w, r + k); };
-  const Row rows[4] = {row(0), row(R > 1 ? 1 : 0), row(R > 2 ? 2 : 0), row(R > 3 ? 3 : 0)};
-  static_assert(R <= 4);
-  const float* x[C];
-  for (int c = 0; c < C; ++c) x[c] = in.x.row(in.row_of(i + c));
-  V acc[R][C];
-  for (int a = 0; a < R; ++a) {
-    for (int c = 0; c < C; ++c) acc[a][c] = zero();
-  }
-  int64_t k = 0;
-  for (; k + kLanes <= cols; k += kLanes) {
+inline void dot_tile(const Row* rows, const float* const* x, int64_t k0, int64_t k1, V (&acc)[R][C]) {
+  int64_t k = k0;
+  for (; k + kLanes <= k1; k += kLanes) {
     V weights[R];
     for (int a = 0; a < R; ++a) weights[a] = rows[a].at(k);
     for (int c = 0; c < C; ++c) {
@@ -97,39 +91,121 @@ inline void dot_tile(const Matrix& w, int64_t r, const Inputs& in, int64_t i, fl
       for (int a = 0; a < R; ++a) acc[a][c] = fma(weights[a], input, acc[a][c]);
     }
   }
-  if (k < cols) {
-    V weights[R];
-    for (int a = 0; a < R; ++a) weights[a] = rows[a].at_n(k, cols - k);
-    for (int c = 0; c < C; ++c) {
-      const V input = load_n(x[c] + k, cols - k);
-      for (int a = 0; a < R; ++a) acc[a][c] = fma(weights[a], input, acc[a][c]);
-    }
+  if (k == k1) return;
+  V weights[R];
+  for (int a = 0; a < R; ++a) weights[a] = rows[a].at_n(k, k1 - k);
+  for (int c = 0; c < C; ++c) {
+    const V input = load_n(x[c] + k, k1 - k);
+    for (int a = 0; a < R; ++a) acc[a][c] = fma(weights[a], input, acc[a][c]);
   }
+}
+
+// Few inputs (decode): straight from the stored weights, once over each row.
+template <typename Row, int R, int C>
+inline void dot_rows(const Matrix& w, int64_t r, const float* const* x, float* out, int64_t out_stride) {
+  const auto row = [&](int k) { return Row(w, r + (k < R ? k : 0)); };
+  const Row rows[4] = {row(0), row(1), row(2), row(3)};
+  V acc[R][C];
+  for (int a = 0; a < R; ++a) {
+    for (int c = 0; c < C; ++c) acc[a][c] = zero();
+  }
+  dot_tile<Row, R, C>(rows, x, 0, w.cols, acc);
   for (int c = 0; c < C; ++c) {
     for (int a = 0; a < R; ++a) out[c * out_stride + a] = sum(acc[a][c]);
   }
 }
 
 template <typename Row, int R>
-inline void dot_inputs(const Matrix& w, int64_t r, const Inputs& in, int64_t i, int64_t n, float* out,
-                       int64_t stride) {
-  for (; n >= kTileInputs; i += kTileInputs, n -= kTileInputs, out += kTileInputs * stride) {
-    dot_tile<Row, R, kTileInputs>(w, r, in, i, out, stride);
+inline void dot_few(const Matrix& w, int64_t r, const float* const* x, int64_t n, float* out,
+                    int64_t stride) {
+  for (; n >= 2; x += 2, n -= 2, out += 2 * stride) dot_rows<Row, R, 2>(w, r, x, out, stride);
+  if (n == 1) dot_rows<Row, R, 1>(w, r, x, out, stride);
+}
+
+// A row already widened: element k of the matrix at p[k - k0].
+struct RowWidened {
+  const float* p;  // minus k0
+  V at(int64_t k) const { return load(p + k); }
+  V at_n(int64_t k, int64_t n) const { return load_n(p + k, n); }
+};
+
+// Many inputs (prompts): the accumulators wait in `state` between column blocks, which adds in the same
+// order.
+template <int R, int C>
+inline void dot_step(const RowWidened* rows, const float* const* x, int64_t k0, int64_t k1, int64_t cols,
+                     float* state, float* out, int64_t out_stride) {
+  V acc[R][C];
+  for (int a = 0; a < R; ++a) {
+    for (int c = 0; c < C; ++c) acc[a][c] = k0 == 0 ? zero() : load(state + (c * R + a) * kLanes);
+  }
+  dot_tile<RowWidened, R, C>(rows, x, k0, k1, acc);
+  for (int c = 0; c < C; ++c) {
+    for (int a = 0; a < R; ++a) {
+      if (k1 == cols) {
+        out[c * out_stride + a] = sum(acc[a][c]);
+      } else {
+        store(state + (c * R + a) * kLanes, acc[a][c]);
+      }
+    }
+  }
+}
+
+template <int R>
+inline void dot_inputs(const RowWidened* rows, const float* const* x, int64_t n, int64_t k0, int64_t k1,
+                       int64_t cols, float* state, float* out, int64_t stride) {
+  const auto advance = [&](int64_t c) {
+    x += c;
+    n -= c;
+    state += c * R * kLanes;
+    out += c * stride;
+  };
+  for (; n >= kTileInputs; advance(kTileInputs)) {
+    dot_step<R, kTileInputs>(rows, x, k0, k1, cols, state, out, stride);
   }
   if constexpr (kTileInputs > 4) {
     if (n >= 4) {
-      dot_tile<Row, R, 4>(w, r, in, i, out, stride);
-      i += 4, n -= 4, out += 4 * stride;
+      dot_step<R, 4>(rows, x, k0, k1, cols, state, out, stride);
+      advance(4);
     }
   }
   if (n >= 2) {
-    dot_tile<Row, R, 2>(w, r, in, i, out, stride);
-    i += 2, n -= 2, out += 2 * stride;
+    dot_step<R, 2>(rows, x, k0, k1, cols, state, out, stride);
+    advance(2);
   }
-  if (n == 1) dot_tile<Row, R, 1>(w, r, in, i, out, stride);
+  if (n == 1) dot_step<R, 1>(rows, x, k0, k1, cols, state, out, stride);
 }
 
-// out[i * out_stride + (r - r0)] = W[r] . x[i] for r in [r0, r1), i in [i0, i0 + n), n <= kInputBlock.
+template <typename Row>
+inline void dot_blocked(const Matrix& w, int64_t r0, int64_t r1, const float* const* x, int64_t n, float* out,
+                        int64_t out_stride) {
+  static_assert(kTileRows == 4);
+  alignas(64) float state[kRowBlock * kInputBlock * kLanes];
+  alignas(64) float wide[kTileRows * kColBlock];
+  for (int64_t k0 = 0; k0 < w.cols; k0 += kColBlock) {
+    const int64_t k1 = k0 + kColBlock < w.cols ? k0 + kColBlock : w.cols;
+    for (int64_t r = r0; r < r1;) {
+      const int64_t tile = r + kTileRows <= r1 ? kTileRows : 1;
+      RowWidened rows[kTileRows];
+      for (int64_t a = 0; a < tile; ++a) {
+        const Row row(w, r + a);
+        float* const to = wide + a * kColBlock;
+        int64_t k = k0;
+        for (; k + kLanes <= k1; k += kLanes) store(to + (k - k0), row.at(k));
+        if (k < k1) store_n(to + (k - k0), row.at_n(k, k1 - k), k1 - k);
+        rows[a].p = to - k0;
+      }
+      float* const tile_state = state + (r - r0) * kInputBlock * kLanes;
+      if (tile == kTileRows) {
+        dot_inputs<kTileRows>(rows, x, n, k0, k1, w.cols, tile_state, out + (r - r0), out_stride);
+      } else {
+        dot_inputs<1>(rows, x, n, k0, k1, w.cols, tile_state, out + (r - r0), out_stride);
+      }
+      r += tile;
+    }
+  }
+}
+
+// out[i * out_stride + (r - r0)] = W[r] . x[i0 + i] for r in [r0, r1), at most kInputBlock inputs.
 inline void dot_block(const Matrix& w, int64_t r0, int64_t r1, const Inputs& in, int64_t i0, int64_t n,
                       float* out, int64_t out_stride) {
 #ifdef JAJU_HAS_BF16_DOT
@@ -139,12 +215,20 @@ inline void dot_block(const Matrix& w, int64_t r0, int64_t r1, const Inputs& in,
     return bf16dot::dot_block(w, r0, r1, x, n, out, out_stride);
   }
 #endif
+  const float* x[kInputBlock];
+  for (int64_t i = 0; i < n; ++i) x[i] = in.x.row(in.row_of(i0 + i));
   with_row_type(w.dtype, [&](auto type) {
     using Row = typename decltype(type)::type;
+    if (n >= kBlockedInputs) {
+      for (int64_t r = r0; r < r1; r += kRowBlock) {
+        dot_blocked<Row>(w, r, r + kRowBlock < r1 ? r + kRowBlock : r1, x, n, out + (r - r0), out_stride);
+      }
+      return;
+    }
     int64_t r = r0;
     for (; r + kTileRows <= r1; r += kTileRows)
-      dot_inputs<Row, kTileRows>(w, r, in, i0, n, out + (r - r0), out_stride);
-    for (; r < r1; ++r) dot_inputs<Row, 1>(w, r, in, i0, n, out + (r - r0), out_stride);
+      dot_few<Row, kTileRows>(w, r, x, n, out + (r - r0), out_stride);
+    for (; r < r1; ++r) dot_few<Row, 1>(w, r, x, n, out + (r - r0), out_stride);
   });
 }
 

@@ -4,22 +4,20 @@
 namespace jaju::JAJU_ISA {
 namespace {
 
-// Rows of W per task: enough work to hide the hand-out, few enough to balance.
-constexpr int64_t kRowBlock = 32;
-
 inline int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
 
-// Rounds the inputs to bf16 into shared scratch when this matmul will use the BF16 dot product.
+// Copies the inputs of a matmul to shared scratch when that pays: rounded to bf16 where this matmul will use
+// the BF16 dot product; else, for several rows, to rows that do not all start in the same sets of the
+// first-level cache (rows a multiple of 4 KiB apart do, and the widths of models are such).
 inline Inputs prepare(Context& context, Rows x, DType weights) {
   Inputs in;
   in.x = x;
 #ifdef JAJU_HAS_BF16_DOT
   if (context.precision == Precision::bf16 && weights == DType::bf16 && has_bf16_dot()) {
-    // Rows start on cache lines.
-    in.bf16_stride = (x.cols + 31) / 32 * 32;
-    auto* to = reinterpret_cast<uint16_t*>(context.shared_scratch.data());
+    in.bf16_stride = staggered_stride(x.cols, sizeof(uint16_t));
+    auto* const to = reinterpret_cast<uint16_t*>(context.shared_scratch.data());
     JAJU_CHECK(static_cast<int64_t>(context.shared_scratch.size()) * 2 >= x.n * in.bf16_stride);
     context.team.parallel_for(x.n, [&](int64_t i, int) {
       const float* from = x.row(i);
@@ -27,11 +25,19 @@ inline Inputs prepare(Context& context, Rows x, DType weights) {
       for (int64_t k = 0; k < x.cols; ++k) row[k] = f32_to_bf16(from[k]);
     });
     in.bf16 = to;
+    return in;
   }
 #else
-  (void)context;
   (void)weights;
 #endif
+  if (x.n < kBlockedInputs) return in;
+  const int64_t stride = staggered_stride(x.cols, sizeof(float));
+  float* const to = context.shared_scratch.data();
+  JAJU_CHECK(static_cast<int64_t>(context.shared_scratch.size()) >= x.n * stride);
+  context.team.parallel_for(x.n, [&](int64_t i, int) {
+    __builtin_memcpy(to + i * stride, x.row(i), static_cast<size_t>(x.cols) * sizeof(float));
+  });
+  in.x = Rows(to, x.n, x.cols, stride);
   return in;
 }
 
