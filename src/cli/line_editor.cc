@@ -167,6 +167,9 @@ LineEditor::Outcome LineEditor::read(const std::string& prompt, std::string* lin
   std::fflush(stdout);
   std::fputs("\x1b[?2004h", stderr);  // bracketed paste
   std::fflush(stderr);
+  // libedit itself changes the terminal's mode after it has shown the prompt; a Ctrl-D in between would be
+  // lost.
+  el_set(impl_->edit, EL_PREP_TERM, 1);
   int length = 0;
   const char* text = el_gets(impl_->edit, &length);
   std::fputs("\x1b[?2004l", stderr);

@@ -51,7 +51,7 @@ const CLI::App* find_verb(const CLI::App& app, int argc, char** argv) {
 std::string explain(const CLI::App& app, const CLI::ParseError& problem, int argc, char** argv) {
   const CLI::App* verb = find_verb(app, argc, argv);
   const std::string help = verb != nullptr ? fmt::format("jaju {} --help", verb->get_name()) : "jaju --help";
-  if (problem.get_name() == "ExtrasError") {
+  if (problem.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
     std::vector<std::string> options;
     for (const CLI::Option* option : (verb != nullptr ? *verb : app).get_options()) {
       for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
