@@ -41,7 +41,8 @@ Status write_all(int fd, std::string_view content, const std::string& path) {
 }  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& path, int64_t max_bytes) {
-  Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Non-blocking: a pipe of that name must give the sentence below, not wait for a writer.
+  Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) return error("cannot open {}: {}", path.string(), std::strerror(errno));
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return error("cannot read {}: {}", path.string(), std::strerror(errno));

@@ -1,8 +1,12 @@
 #include "base/file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
+#include <iterator>
+
+#include "base/mapped_file.h"
 
 namespace jaju {
 namespace {
@@ -25,6 +29,22 @@ TEST(File, AtomicWriteReplacesAndReads) {
 
 TEST(File, FailedWriteLeavesNothing) {
   EXPECT_FALSE(write_file_atomic("/nonexistent-folder/x", "text").ok());
+  // A folder of that name: the rename fails after everything was written.
+  const fs::path dir = fs::path(testing::TempDir()) / "jaju_failed_write";
+  fs::create_directories(dir / "name");
+  EXPECT_NE(write_file_atomic(dir / "name", "text").message().find("cannot write"), std::string::npos);
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir), fs::directory_iterator()), 1);
+  fs::remove_all(dir);
+}
+
+// A blocking open would wait for a writer for ever.
+TEST(File, PipesAreRefusedAtOnce) {
+  const fs::path path = fs::path(testing::TempDir()) / "jaju_pipe";
+  fs::remove(path);
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_NE(read_file(path, 100).message().find("not a regular file"), std::string::npos);
+  EXPECT_NE(MappedFile::open(path).message().find("not a regular file"), std::string::npos);
+  fs::remove(path);
 }
 
 TEST(File, HumanBytes) {

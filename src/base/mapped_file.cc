@@ -80,7 +80,7 @@ int take_slot(uintptr_t begin, uintptr_t end) {
 Result<std::unique_ptr<MappedFile>> MappedFile::open(const std::filesystem::path& path) {
   std::unique_ptr<MappedFile> file(new MappedFile);
   file->path_ = path.string();
-  file->fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  file->fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must not block here
   if (file->fd_ < 0) return error("cannot open {}: {}", file->path_, std::strerror(errno));
   struct stat info {};
   if (::fstat(file->fd_, &info) != 0) return error("cannot read {}: {}", file->path_, std::strerror(errno));
@@ -94,7 +94,8 @@ Result<std::unique_ptr<MappedFile>> MappedFile::open(const std::filesystem::path
   const auto begin = reinterpret_cast<uintptr_t>(data);
   const auto page = static_cast<uintptr_t>(::getpagesize());
   file->slot_ = take_slot(begin, (begin + static_cast<uintptr_t>(file->size_) + page - 1) / page * page);
-  if (file->slot_ < 0) return error("cannot map {}: more than {} files are mapped", file->path_, kMaxMappings);
+  if (file->slot_ < 0)
+    return error("cannot map {}: more than {} files are mapped", file->path_, kMaxMappings);
   return file;
 }
 
@@ -107,8 +108,11 @@ MappedFile::~MappedFile() {
 Status MappedFile::intact() const {
   struct stat info {};
   const bool shrunk = ::fstat(fd_, &info) == 0 && info.st_size < size_;
-  if (!shrunk && !g_slots[static_cast<size_t>(slot_)].damaged.load(std::memory_order_acquire)) return {};
-  return error("{} became shorter while in use: restore the file and start again", path_);
+  if (shrunk) return error("{} became shorter while in use: restore the file and start again", path_);
+  if (!g_slots[static_cast<size_t>(slot_)].damaged.load(std::memory_order_acquire)) return {};
+  return error(
+      "{} could not be read while in use (it was cut, or its disk failed): restore it and start again",
+      path_);
 }
 
 }  // namespace jaju

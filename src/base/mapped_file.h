@@ -2,7 +2,8 @@
 //
 // Touching a mapped page past the end of its file raises SIGBUS. The first mapping installs a handler that
 // puts zero pages over the rest of that mapping and marks it damaged; whoever computed with it asks damaged()
-// afterwards (once per step, not per access) and reports the file. Faults elsewhere go to the previous handler.
+// afterwards (once per step, not per access) and reports the file. Faults elsewhere go to the previous
+// handler.
 #pragma once
 
 #include <atomic>
@@ -27,7 +28,8 @@ class MappedFile {
   int64_t size() const { return size_; }
   const std::string& path() const { return path_; }
 
-  // OK, or the sentence to report when the file shrank after it was mapped: what was read from it is wrong.
+  // OK, or the sentence to report when the file shrank after it was mapped, or its disk failed: what was read
+  // from it is wrong.
   Status intact() const;
 
  private:

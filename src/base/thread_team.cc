@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <sstream>
 #include <string>
+#include <system_error>
 
 #include "base/check.h"
 
@@ -23,23 +25,32 @@ constexpr int kSpins = 2000;
 
 }  // namespace
 
+int cpus_of_quota(const std::string& cpu_max) {
+  std::istringstream words(cpu_max);
+  double quota = 0;
+  double period = 0;
+  if (!(words >> quota >> period) || !(quota > 0) || !(period > 0)) return 0;  // "max" is no number
+  const double cpus = std::ceil(quota / period);
+  return cpus < 1e6 ? static_cast<int>(cpus) : 0;
+}
+
 int usable_cpus() {
   cpu_set_t set;
   int n = static_cast<int>(std::thread::hardware_concurrency());
   if (::sched_getaffinity(0, sizeof set, &set) == 0) n = CPU_COUNT(&set);
-  // cgroup v2: "max 100000" or "<quota> <period>".
   std::ifstream quota_file("/sys/fs/cgroup/cpu.max");
   std::string quota;
-  double period = 0;
-  if (quota_file >> quota >> period && quota != "max" && period > 0) {
-    n = std::min(n, static_cast<int>(std::ceil(std::atof(quota.c_str()) / period)));
-  }
+  std::getline(quota_file, quota);
+  if (const int limit = cpus_of_quota(quota); limit > 0) n = std::min(n, limit);
   return std::max(n, 1);
 }
 
 ThreadTeam::ThreadTeam(int n_threads) : n_threads_(n_threads > 0 ? n_threads : usable_cpus()) {
-  for (int t = 1; t < n_threads_; ++t) {
-    members_.emplace_back([this, t] { member_loop(t); });
+  members_.reserve(static_cast<size_t>(n_threads_ - 1));
+  try {
+    for (int t = 1; t < n_threads_; ++t) members_.emplace_back([this, t] { member_loop(t); });
+  } catch (const std::system_error&) {
+    n_threads_ = 1 + static_cast<int>(members_.size());  // members do not read it
   }
 }
 
@@ -50,6 +61,7 @@ ThreadTeam::~ThreadTeam() {
     generation_.fetch_add(1);
   }
   wake_.notify_all();
+  members_.clear();  // joins them while the mutex and the condition they wait on still exist
 }
 
 void ThreadTeam::work(int thread) {

@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -16,7 +17,8 @@ namespace jaju {
 
 class ThreadTeam {
  public:
-  // n_threads counts the caller; 0 means one per CPU this process may use.
+  // n_threads counts the caller; 0 means one per CPU this process may use. Where the system refuses more
+  // threads the team stays smaller: size() tells.
   explicit ThreadTeam(int n_threads = 0);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;
@@ -24,15 +26,16 @@ class ThreadTeam {
 
   int size() const { return n_threads_; }
 
-  // Calls task(data, i, thread) for every i in [0, n_tasks), thread in [0, size()); returns when all are done.
-  // Not reentrant, one caller at a time.
+  // Calls task(data, i, thread) for every i in [0, n_tasks), thread in [0, size()); returns when all are
+  // done. Not reentrant, one caller at a time.
   using Task = void (*)(void* data, int64_t i, int thread);
   void run(int64_t n_tasks, Task task, void* data);
 
   template <typename F>
   void parallel_for(int64_t n_tasks, F&& body) {
     using Body = std::remove_reference_t<F>;
-    run(n_tasks, [](void* data, int64_t i, int thread) { (*static_cast<Body*>(data))(i, thread); },
+    run(
+        n_tasks, [](void* data, int64_t i, int thread) { (*static_cast<Body*>(data))(i, thread); },
         const_cast<void*>(static_cast<const void*>(&body)));
   }
 
@@ -40,7 +43,7 @@ class ThreadTeam {
   void member_loop(int thread);
   void work(int thread);
 
-  const int n_threads_;
+  int n_threads_;  // constant after construction
   std::vector<std::jthread> members_;
   // The region: written by run() before generation_ moves, read by members after.
   Task task_ = nullptr;
@@ -57,5 +60,9 @@ class ThreadTeam {
 
 // CPUs this process may run on (affinity and cgroup quota respected), at least 1.
 int usable_cpus();
+
+// CPUs that a cgroup v2 `cpu.max` ("max 100000", "150000 100000") allows, rounded up; 0: no limit, or not
+// readable as one.
+int cpus_of_quota(const std::string& cpu_max);
 
 }  // namespace jaju
