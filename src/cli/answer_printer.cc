@@ -38,7 +38,7 @@ int column_width(uint32_t code_point) {
 void TerminalText::flush_word(std::string& out) {
   if (word_.empty()) return;
   const int gap = static_cast<int>(spaces_.size());
-  if (columns_ > 0 && column_ > 0 && column_ + gap + word_width_ > columns_ && word_width_ <= columns_) {
+  if (columns_ > 0 && column_ > 0 && column_ + gap + word_width_ > columns_) {
     out += '\n';
     column_ = 0;
   } else {
@@ -48,8 +48,6 @@ void TerminalText::flush_word(std::string& out) {
   spaces_.clear();
   out += word_;
   column_ += word_width_;
-  // A word longer than a line was wrapped by the terminal itself.
-  if (columns_ > 0 && column_ > columns_) column_ %= columns_;
   word_.clear();
   word_width_ = 0;
 }
@@ -74,10 +72,11 @@ std::string TerminalText::push(std::string_view text) {
       word_width_ += 1;
     } else {
       const int width = column_width(c);
-      if (breaks_anywhere(c)) flush_word(out);
+      // A word longer than the line is cut where the line ends.
+      if (breaks_anywhere(c) || (columns_ > 0 && word_width_ + width > columns_)) flush_word(out);
       word_ += bytes;
       word_width_ += width;
-      if (breaks_anywhere(c) || columns_ == 0 || word_width_ >= columns_) flush_word(out);
+      if (breaks_anywhere(c) || columns_ == 0) flush_word(out);
     }
   }
   return out;

@@ -27,9 +27,10 @@ TEST(TerminalText, MovesWordsWhole) {
   }
   EXPECT_EQ(wrap(10, "안녕하세요 반갑습니다", 100), "안녕하세요\n반갑습니다");
   EXPECT_EQ(wrap(10, "안녕 하세요 너", 100), "안녕\n하세요 너");
-  // Ideographs break anywhere; the terminal itself wraps a long word.
+  // Ideographs break anywhere; a word longer than the line is cut.
   EXPECT_EQ(wrap(6, "漢字漢字", 100), "漢字漢\n字");
-  EXPECT_EQ(wrap(4, "abcdefghij k", 100), "abcdefghij k");
+  EXPECT_EQ(wrap(4, "abcdefghij k", 100), "abcd\nefgh\nij k");
+  EXPECT_EQ(wrap(5, "가나다라마", 100), "가나\n다라\n마");
 }
 
 TEST(TerminalText, ShowsControlCharactersInsteadOfObeyingThem) {
