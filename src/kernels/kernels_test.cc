@@ -123,7 +123,7 @@ TEST_P(Backend, MatmulMatchesDoubleForEveryTypeAndSize) {
 TEST_P(Backend, MatmulBitsDoNotDependOnBatchOrThreads) {
   for (const Precision precision : {Precision::f32, Precision::bf16}) {
     for (const DType type : kTypes) {
-      const int64_t rows = 77, cols = 333, n = 41;
+      const int64_t rows = 77, cols = 1333, n = 41;  // several column blocks of every kernel
       const OwnedMatrix w = random_matrix(type, rows, cols, 9);
       const std::vector<float> x = random_values(static_cast<size_t>(n * cols), 6);
       std::vector<float> whole(static_cast<size_t>(n * rows));
@@ -144,7 +144,7 @@ TEST_P(Backend, MatmulBitsDoNotDependOnBatchOrThreads) {
 // bf16 x bf16 products are exact in f32; only inputs are rounded. Relative to inputs rounded beforehand, f32
 // bounds hold.
 TEST_P(Backend, Bf16PrecisionIsRoundedInputs) {
-  const int64_t rows = 20, cols = 500, n = 9;
+  const int64_t rows = 20, cols = 1300, n = 9;
   const OwnedMatrix w = random_matrix(DType::bf16, rows, cols, 3);
   std::vector<float> x = random_values(static_cast<size_t>(n * cols), 8);
   if (std::string(GetParam()) == "avx512" && cpu_has_bf16_dot()) {
@@ -157,6 +157,53 @@ TEST_P(Backend, Bf16PrecisionIsRoundedInputs) {
   (*find_ops("ref")).matmul(plain, w.view, Rows(x.data(), n, cols), MutRows(exact.data(), n, rows));
   for (size_t i = 0; i < exact.size(); ++i)
     EXPECT_NEAR(rounded[i], exact[i], 2.0f * static_cast<float>(cols) * kEps * static_cast<float>(cols));
+}
+
+// Tensors of a safetensors file may start at any byte.
+TEST_P(Backend, UnalignedWeightsGiveTheSameBits) {
+  Context context = context_for(team, *ops);
+  for (const DType type : kTypes) {
+    const int64_t rows = 37, cols = 261;
+    const OwnedMatrix w = random_matrix(type, rows, cols, 13);
+    std::vector<uint8_t> shifted(w.bytes.size() + 1);
+    std::copy(w.bytes.begin(), w.bytes.end(), shifted.begin() + 1);
+    Matrix odd = w.view;
+    odd.data = shifted.data() + 1;
+    for (const int64_t n : {1, 3, 30}) {
+      const std::vector<float> x = random_values(static_cast<size_t>(n * cols), 14);
+      std::vector<float> a(static_cast<size_t>(n * rows)), b(a.size());
+      ops->matmul(context, w.view, Rows(x.data(), n, cols), MutRows(a.data(), n, rows));
+      ops->matmul(context, odd, Rows(x.data(), n, cols), MutRows(b.data(), n, rows));
+      EXPECT_EQ(0, std::memcmp(a.data(), b.data(), a.size() * 4)) << name_of(type) << " n " << n;
+    }
+  }
+}
+
+// Experts of different types in one layer: a token's bits do not depend on what its neighbours visit.
+TEST_P(Backend, ExpertsOfSeveralTypesKeepToThemselves) {
+  Context context = context_for(team, *ops, Precision::bf16);
+  const int64_t hidden = 96, inner = 40;
+  const auto group = [&](DType type, uint32_t seed, OwnedMatrix(&m)[3]) {
+    m[0] = random_matrix(type, inner, hidden, seed);
+    m[1] = random_matrix(type, inner, hidden, seed + 1);
+    m[2] = random_matrix(type, hidden, inner, seed + 2);
+    return ExpertGroup{m[0].view, m[1].view, m[2].view, nullptr, 1, 0};
+  };
+  OwnedMatrix first[3], second[3];
+  ExpertGroup wide = group(DType::f32, 80, first);
+  ExpertGroup half = group(DType::bf16, 90, second);
+  const std::vector<float> x = random_values(static_cast<size_t>(2 * hidden), 31);
+  const auto run = [&](std::span<const ExpertGroup> groups, int64_t n) {
+    std::vector<float> h(static_cast<size_t>(n * inner)), y(static_cast<size_t>(n * hidden));
+    ops->grouped_swiglu(context, groups, Rows(x.data(), 1, hidden), MutRows(h.data(), n, inner));
+    ops->grouped_down(context, groups, Rows(h.data(), n, inner), MutRows(y.data(), n, hidden));
+    return y;
+  };
+  const std::vector<float> alone = run({&half, 1}, 1);
+  half.first = 1;
+  const ExpertGroup both[] = {wide, half};
+  const std::vector<float> together = run(both, 2);
+  EXPECT_EQ(0, std::memcmp(alone.data(), together.data() + hidden, alone.size() * 4));
 }
 
 TEST_P(Backend, NanWeightsStayNan) {

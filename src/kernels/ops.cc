@@ -87,18 +87,30 @@ int64_t staggered_stride(int64_t cols, int64_t element_bytes) {
   return (pages * kPage + kStagger) / element_bytes;
 }
 
-void reserve_scratch(Context& context, const ScratchSizes& s) {
-  const auto shared = static_cast<size_t>(s.max_input);
-  if (context.shared_scratch.size() < shared) context.shared_scratch.resize(shared);
+namespace {
+
+int64_t thread_floats(const ScratchSizes& s) {
   constexpr int64_t kBlock = LatentCache::kPositions;
   // Expanded: latents, keys and values of a block, scores and running softmax of every query row (cpu/mla.h).
   const int64_t expanded = kBlock * (s.latent + 2 * s.rope + s.nope + s.v) + s.max_rows * (kBlock + 2);
   // Absorbed: for a tile of 8 heads the query, the weighted latent and the scores.
   const int64_t absorbed = 8 * (2 * s.latent + s.rope + kBlock);
-  const auto per_thread = static_cast<size_t>(std::max(expanded, absorbed) + 1024);
+  return std::max(expanded, absorbed) + 1024;
+}
+
+}  // namespace
+
+void reserve_scratch(Context& context, const ScratchSizes& s) {
+  const auto shared = static_cast<size_t>(s.max_input);
+  if (context.shared_scratch.size() < shared) context.shared_scratch.resize(shared);
+  const auto per_thread = static_cast<size_t>(thread_floats(s));
   for (auto& scratch : context.thread_scratch) {
     if (scratch.size() < per_thread) scratch.resize(per_thread);
   }
+}
+
+int64_t scratch_bytes(const ScratchSizes& s, int threads) {
+  return (s.max_input + threads * thread_floats(s)) * static_cast<int64_t>(sizeof(float));
 }
 
 }  // namespace jaju

@@ -9,7 +9,9 @@
 //  - Every output element is reduced in an order that depends on its own row only, so results are the same
 //  bits
 //    whatever the batch around it, the number of threads, or how a prompt was cut into chunks.
-//  - No allocation: temporary memory comes from Context::scratch, sized once by scratch_floats().
+//  - No allocation: temporary memory comes from the Context, sized once by reserve_scratch() (ref/, which is
+//  no
+//    backend for work, allocates in its attention).
 //  - All arithmetic is f32 on weights as stored (bf16, f16, f8 times its block scale, f32), except where
 //    Context::precision allows activations rounded to bf16.
 #pragma once
@@ -141,6 +143,8 @@ struct ScratchSizes {
   int64_t latent = 0;
 };
 void reserve_scratch(Context& context, const ScratchSizes& sizes);
+// What that takes with `threads` threads, in bytes.
+int64_t scratch_bytes(const ScratchSizes& sizes, int threads);
 // Elements from one row to the next of a copied matmul input of `cols` columns: at least cols, and 1 KiB past
 // a multiple of 4 KiB, so that neighbouring rows fall in different cache sets.
 int64_t staggered_stride(int64_t cols, int64_t element_bytes);

@@ -11,11 +11,11 @@ inline int64_t ceil_div(int64_t a, int64_t b) {
 // Copies the inputs of a matmul to shared scratch when that pays: rounded to bf16 where this matmul will use
 // the BF16 dot product; else, for several rows, to rows that do not all start in the same sets of the
 // first-level cache (rows a multiple of 4 KiB apart do, and the widths of models are such).
-inline Inputs prepare(Context& context, Rows x, DType weights) {
+inline Inputs prepare(Context& context, Rows x, bool bf16_weights) {
   Inputs in;
   in.x = x;
 #ifdef JAJU_HAS_BF16_DOT
-  if (context.precision == Precision::bf16 && weights == DType::bf16 && has_bf16_dot()) {
+  if (context.precision == Precision::bf16 && bf16_weights && has_bf16_dot()) {
     in.bf16_stride = staggered_stride(x.cols, sizeof(uint16_t));
     auto* const to = reinterpret_cast<uint16_t*>(context.shared_scratch.data());
     JAJU_CHECK(static_cast<int64_t>(context.shared_scratch.size()) * 2 >= x.n * in.bf16_stride);
@@ -28,7 +28,7 @@ inline Inputs prepare(Context& context, Rows x, DType weights) {
     return in;
   }
 #else
-  (void)weights;
+  (void)bf16_weights;
 #endif
   if (x.n < kBlockedInputs) return in;
   const int64_t stride = staggered_stride(x.cols, sizeof(float));
@@ -43,7 +43,7 @@ inline Inputs prepare(Context& context, Rows x, DType weights) {
 
 inline void matmul(Context& context, const Matrix& w, Rows x, MutRows y) {
   JAJU_CHECK(x.cols == w.cols && y.cols == w.rows && x.n == y.n);
-  const Inputs in = prepare(context, x, w.dtype);
+  const Inputs in = prepare(context, x, w.dtype == DType::bf16);
   context.team.parallel_for(ceil_div(w.rows, kRowBlock), [&](int64_t task, int) {
     const int64_t r0 = task * kRowBlock;
     const int64_t r1 = r0 + kRowBlock < w.rows ? r0 + kRowBlock : w.rows;
@@ -66,9 +66,21 @@ inline void for_each_row_block(Context& context, std::span<const ExpertGroup> gr
   });
 }
 
+// Whether one of the groups multiplies bf16 weights: asked of all of them, so that which experts the rest of
+// the batch visits changes nothing where experts are of different types.
+template <typename Weights>
+inline bool any_bf16(std::span<const ExpertGroup> groups, const Weights& weights) {
+  for (const ExpertGroup& g : groups) {
+    if (weights(g)) return true;
+  }
+  return false;
+}
+
 inline void grouped_swiglu(Context& context, std::span<const ExpertGroup> groups, Rows x, MutRows h) {
   if (groups.empty()) return;
-  const Inputs shared = prepare(context, x, groups[0].gate.dtype);
+  const Inputs shared = prepare(context, x, any_bf16(groups, [](const ExpertGroup& g) {
+                                  return g.gate.dtype == DType::bf16 || g.up.dtype == DType::bf16;
+                                }));
   for_each_row_block(context, groups, h.cols, [&](const ExpertGroup& g, int64_t r0, int64_t r1) {
     JAJU_CHECK(g.gate.rows == h.cols && g.up.rows == h.cols && g.gate.cols == x.cols && g.up.cols == x.cols);
     Inputs in = shared;
@@ -94,7 +106,8 @@ inline void grouped_swiglu(Context& context, std::span<const ExpertGroup> groups
 
 inline void grouped_down(Context& context, std::span<const ExpertGroup> groups, Rows h, MutRows y) {
   if (groups.empty()) return;
-  const Inputs in = prepare(context, h, groups[0].down.dtype);
+  const Inputs in =
+      prepare(context, h, any_bf16(groups, [](const ExpertGroup& g) { return g.down.dtype == DType::bf16; }));
   for_each_row_block(context, groups, y.cols, [&](const ExpertGroup& g, int64_t r0, int64_t r1) {
     JAJU_CHECK(g.down.rows == y.cols && g.down.cols == h.cols);
     for (int64_t i = 0; i < g.n; i += kInputBlock) {
