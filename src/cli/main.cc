@@ -108,7 +108,7 @@ int run_program(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     const CLI::App* verb = find_verb(app, argc, argv);
-    print(verb != nullptr ? verb->help("jaju " + verb->get_name()) : app.help());
+    print(verb != nullptr ? verb->help("jaju") : app.help());
     return flush_stdout().ok() ? kOk : kFailure;
   } catch (const CLI::ParseError& problem) {
     return fail_usage(Status::error(explain(app, problem, argc, argv)));

@@ -32,6 +32,7 @@ struct RunOptions {
   int64_t context = 0;
   int threads = 0;
   std::string kv = "auto";
+  std::string precision = "auto";
   std::optional<float> temperature, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty;
   std::optional<int> top_k;
   std::optional<uint64_t> seed;
@@ -155,6 +156,8 @@ int run_run(const RunOptions& options) {
   settings.engine.kv_type = options.kv == "f32"    ? KvType::f32
                             : options.kv == "bf16" ? KvType::bf16
                                                    : KvType::automatic;
+  if (options.precision != "auto")
+    settings.engine.precision = options.precision == "f32" ? Precision::f32 : Precision::bf16;
   Result<std::unique_ptr<Conversation>> conversation = Conversation::open(request->model, settings.engine);
   if (!conversation.ok()) return fail(conversation.status());
   const Engine& engine = (*conversation)->engine();
@@ -234,6 +237,11 @@ void add_run(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 4096))
       ->group(engine);
   verb->add_option("--kv", o->kv, "Type of the cache: auto, f32 or bf16")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+      ->group(engine);
+  verb->add_option("--precision", o->precision,
+                   "Activations in matmuls with bf16 weights: auto, f32 (exact) or bf16 (as the Python engines; "
+                   "auto uses it where the CPU multiplies bf16)")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))
       ->group(engine);
   verb->add_flag("--check", o->check, "First read every weight and stop at a NaN or an infinity")

@@ -23,7 +23,7 @@ struct ShowOptions {
 };
 
 struct Report {
-  fs::path dir;
+  fs::path dir;  // or a config file on its own
   ModelConfig config;
   ParameterCount parameters;
   std::unique_ptr<Weights> weights;  // null: only a config.json
@@ -50,7 +50,12 @@ bool has_weights(const fs::path& dir) {
 
 Result<Report> look(const std::string& model) {
   Report report;
-  JAJU_ASSIGN(report.dir, find_model(model));
+  std::error_code failure;
+  if (model.ends_with(".json") && fs::is_regular_file(model, failure)) {
+    report.dir = model;  // whatever its name, and whatever lies beside it
+  } else {
+    JAJU_ASSIGN(report.dir, find_model(model));
+  }
   JAJU_ASSIGN(report.config, load_config(report.dir));
   if (has_weights(report.dir)) {
     JAJU_ASSIGN(report.weights, Weights::load(report.dir, report.config));
