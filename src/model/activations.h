@@ -7,11 +7,16 @@
 
 #include "kernels/ops.h"
 #include "model/config.h"
+#include "model/weights.h"
 
 namespace jaju {
 
+// Sized by what the weights hold, never by a number of the config that no tensor confirms: the experts'
+// arrays stay empty without MoE layers, and so on.
 struct Activations {
-  Activations(const ModelConfig& c, int64_t max_rows);
+  Activations(const ModelConfig& c, const Weights& w, int64_t max_rows);
+  // Bytes of these arrays per row.
+  static int64_t row_bytes(const ModelConfig& c, const Weights& w);
 
   int64_t max_rows;
   std::vector<float> x;                // (rows, hidden): the residual stream

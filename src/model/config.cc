@@ -17,7 +17,6 @@ constexpr int64_t kMaxConfigBytes = 16'000'000;
 constexpr int64_t kMaxWidth = int64_t{1} << 22;
 constexpr int64_t kMaxVocab = int64_t{1} << 26;
 constexpr int64_t kMaxLayers = 4096;
-constexpr int64_t kMaxExperts = 65536;
 constexpr int64_t kMaxContext = int64_t{1} << 40;
 constexpr double kMaxParameters = 1e16;
 

@@ -14,6 +14,9 @@
 
 namespace jaju {
 
+// Most routed experts a config may announce: the router's tables have room for as many.
+inline constexpr int64_t kMaxExperts = 4096;
+
 // Rotary embedding with optional YaRN (arXiv 2309.00071). Rules, not constants: see rope.h.
 struct RopeConfig {
   double theta = 10000.0;
@@ -23,8 +26,8 @@ struct RopeConfig {
   int64_t original_context = 0;
   double beta_fast = 32.0;
   double beta_slow = 1.0;
-  double mscale = 0.0;          // 0: not given
-  double mscale_all_dim = 0.0;  // 0: not given
+  double mscale = 0.0;            // 0: not given
+  double mscale_all_dim = 0.0;    // 0: not given
   double attention_factor = 0.0;  // 0: not given
 };
 
@@ -98,8 +101,9 @@ struct ParameterCount {
   int64_t active = 0;  // total less the routed experts a token does not visit
 };
 
-// with_router_bias: count a selection bias per MoE layer; with_mtp: count config.n_mtp_layers layers in `mtp`.
-// Without weights at hand callers pass false for A.X K1 (the release holds neither; facts sheet, section 0).
+// with_router_bias: count a selection bias per MoE layer; with_mtp: count config.n_mtp_layers layers in
+// `mtp`. Without weights at hand callers pass false for A.X K1 (the release holds neither; facts sheet,
+// section 0).
 ParameterCount count_parameters(const ModelConfig& config, bool with_router_bias, bool with_mtp);
 
 }  // namespace jaju

@@ -262,11 +262,12 @@ TEST(Config, RefusesNumbersOutOfRange) {
   expect_error(with("/eos_token_id", Json(std::vector<int>(300, 1))), "lists 300 tokens");
   expect_error(with("/norm_topk_prob", 1), "'norm_topk_prob' is 1");
   expect_error(with("/torch_dtype", 16), "'torch_dtype' is 16");
+  expect_error(with("/n_routed_experts", kMaxExperts + 8), "'n_routed_experts' is 4104");
   Json huge = axk1();
   for (const char* field : {"hidden_size", "moe_intermediate_size", "intermediate_size"})
     huge[field] = 1 << 22;
   huge["num_hidden_layers"] = 4096;
-  huge["n_routed_experts"] = 65536;
+  huge["n_routed_experts"] = kMaxExperts;
   expect_error(parse(huge), "one of its sizes must be wrong");
 }
 

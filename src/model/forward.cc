@@ -1,59 +1,109 @@
 #include "model/forward.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 
 namespace jaju {
 
-Activations::Activations(const ModelConfig& c, int64_t rows) : max_rows(rows) {
-  const auto sized = [&](std::vector<float>& v, int64_t cols) { v.resize(static_cast<size_t>(rows * cols)); };
-  const int64_t k = c.n_experts_per_token;
-  sized(x, c.hidden_size);
-  sized(y, c.hidden_size);
-  sized(block_out, c.hidden_size);
-  sized(q_a, c.q_lora_rank);
-  sized(q, c.n_heads * c.qk_dim());
-  sized(kv, c.kv_width());
-  sized(heads_out, c.n_heads * c.v_dim);
-  sized(cos_sin, c.qk_rope_dim);
-  sized(inner, std::max(c.intermediate_size, c.moe_intermediate_size * c.n_shared_experts));
-  sized(router_scores, c.n_routed_experts);
-  sized(expert_weights, k);
-  sized(packed_inner, k * c.moe_intermediate_size);
-  sized(packed_out, k * c.hidden_size);
-  const auto visits = static_cast<size_t>(rows * k);
+namespace {
+
+// Widths that depend on which kinds of layers there are; 0 where there is none.
+struct Widths {
+  int64_t inner = 0;    // widest SwiGLU of a dense layer or of the shared expert
+  int64_t experts = 0;  // router scores
+  int64_t visits = 0;   // experts per token
+  int64_t expert_inner = 0;
+  int64_t mtp_input = 0;
+
+  Widths(const ModelConfig& c, const Weights& w) {
+    const auto add = [&](const LayerWeights& layer) {
+      if (!layer.is_moe) {
+        inner = std::max(inner, c.intermediate_size);
+        return;
+      }
+      inner = std::max(inner, c.moe_intermediate_size * c.n_shared_experts);
+      experts = c.n_routed_experts;
+      visits = c.n_experts_per_token;
+      expert_inner = c.moe_intermediate_size;
+    };
+    for (const LayerWeights& layer : w.layers) add(layer);
+    if (w.mtp) add(w.mtp->layer);
+    if (w.mtp) mtp_input = 2 * c.hidden_size;
+  }
+};
+
+// Every float array of the activations and its values per row.
+using Column = std::pair<std::vector<float> Activations::*, int64_t>;
+std::array<Column, 14> float_columns(const ModelConfig& c, const Widths& w) {
+  return {{{&Activations::x, c.hidden_size},
+           {&Activations::y, c.hidden_size},
+           {&Activations::block_out, c.hidden_size},
+           {&Activations::q_a, c.q_lora_rank},
+           {&Activations::q, c.n_heads * c.qk_dim()},
+           {&Activations::kv, c.kv_width()},
+           {&Activations::heads_out, c.n_heads * c.v_dim},
+           {&Activations::cos_sin, c.qk_rope_dim},
+           {&Activations::inner, w.inner},
+           {&Activations::router_scores, w.experts},
+           {&Activations::expert_weights, w.visits},
+           {&Activations::packed_inner, w.visits * w.expert_inner},
+           {&Activations::packed_out, w.visits * c.hidden_size},
+           {&Activations::mtp_input, w.mtp_input}}};
+}
+
+ScratchSizes scratch_sizes(const ModelConfig& c, const Weights& weights, int64_t max_rows) {
+  const Widths w(c, weights);
+  // Inputs of the matmuls of a step: rows of these widths, and a row per visit for the experts' down
+  // projections.
+  int64_t input = w.visits * staggered_stride(w.expert_inner, sizeof(float));
+  for (const int64_t cols : {c.hidden_size, w.mtp_input, c.n_heads * c.v_dim, w.inner, c.q_lora_rank}) {
+    input = std::max(input, staggered_stride(cols, sizeof(float)));
+  }
+  return {.max_rows = max_rows,
+          .max_input = max_rows * input,
+          .nope = c.qk_nope_dim,
+          .rope = c.qk_rope_dim,
+          .v = c.v_dim,
+          .latent = c.kv_lora_rank};
+}
+
+}  // namespace
+
+Activations::Activations(const ModelConfig& c, const Weights& weights, int64_t rows) : max_rows(rows) {
+  const Widths w(c, weights);
+  for (const auto& [array, cols] : float_columns(c, w))
+    (this->*array).resize(static_cast<size_t>(rows * cols));
+  const auto visits = static_cast<size_t>(rows * w.visits);
   expert_ids.resize(visits);
   slots.resize(visits);
   packed_rows.resize(visits);
-  groups.reserve(static_cast<size_t>(c.n_routed_experts));
-  expert_counts.resize(static_cast<size_t>(c.n_routed_experts) + 1);
+  groups.reserve(static_cast<size_t>(w.experts));
+  expert_counts.resize(static_cast<size_t>(w.experts) + 1);
+}
+
+int64_t Activations::row_bytes(const ModelConfig& c, const Weights& weights) {
+  const Widths w(c, weights);
+  int64_t bytes = w.visits * 3 * static_cast<int64_t>(sizeof(int32_t));
+  for (const auto& [array, cols] : float_columns(c, w)) bytes += cols * static_cast<int64_t>(sizeof(float));
+  return bytes;
 }
 
 Forward::Forward(const ModelConfig& config, const Weights& weights, Context& context, int64_t max_rows)
-    : config_(config), weights_(weights), context_(context), rope_(config), act_(config, max_rows) {
-  const int64_t h = config.hidden_size;
-  if (weights.mtp) act_.mtp_input.resize(static_cast<size_t>(max_rows * 2 * h));
+    : config_(config), weights_(weights), context_(context), rope_(config), act_(config, weights, max_rows) {
   // The most sequences a step can hold is one per row.
   expanded_.reserve(static_cast<size_t>(max_rows));
   absorbed_.reserve(static_cast<size_t>(max_rows));
-  // Inputs of the matmuls of a step: rows of these widths, and a row per visit for the experts' down
-  // projections.
-  const int64_t shared_inner = config.moe_intermediate_size * config.n_shared_experts;
-  int64_t max_input = 0;
-  for (const int64_t cols : {h * (weights.mtp ? 2 : 1), config.n_heads * config.v_dim,
-                             config.intermediate_size, shared_inner, config.q_lora_rank}) {
-    max_input = std::max(max_input, max_rows * staggered_stride(cols, sizeof(float)));
-  }
-  max_input = std::max(max_input, max_rows * config.n_experts_per_token *
-                                      staggered_stride(config.moe_intermediate_size, sizeof(float)));
-  reserve_scratch(context, {.max_rows = max_rows,
-                            .max_input = max_input,
-                            .nope = config.qk_nope_dim,
-                            .rope = config.qk_rope_dim,
-                            .v = config.v_dim,
-                            .latent = config.kv_lora_rank});
+  reserve_scratch(context, scratch_sizes(config, weights, max_rows));
+}
+
+int64_t Forward::working_bytes(const ModelConfig& config, const Weights& weights, int64_t max_rows,
+                               int threads) {
+  return max_rows * Activations::row_bytes(config, weights) +
+         scratch_bytes(scratch_sizes(config, weights, max_rows), threads);
 }
 
 int64_t Forward::cache_layers() const {

@@ -54,6 +54,11 @@ class Forward {
   // max_rows: most rows of one step. The context must outlive this object; its scratch is sized here.
   Forward(const ModelConfig& config, const Weights& weights, Context& context, int64_t max_rows);
 
+  // Bytes that a Forward of max_rows on a team of `threads` takes, its context's scratch included. The cache
+  // is not in it. Ask before building one: the constructor allocates without asking.
+  static int64_t working_bytes(const ModelConfig& config, const Weights& weights, int64_t max_rows,
+                               int threads);
+
   // logits: (logit_rows.size(), vocab).
   void run(const Batch& batch, MutRows logits, const ForwardExtras& extras = {});
 

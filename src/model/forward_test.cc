@@ -113,7 +113,9 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 double relative_difference(const std::vector<float>& a, const std::vector<float>& b) {
   double worst = 0, largest = 0;
   for (size_t i = 0; i < a.size(); ++i) {
-    worst = std::max(worst, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+    const double difference = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
+    if (std::isnan(difference) || difference > worst)
+      worst = difference;  // a NaN stays, and fails every comparison
     largest = std::max(largest, std::abs(static_cast<double>(a[i])));
   }
   return worst / largest;

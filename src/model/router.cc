@@ -11,7 +11,6 @@ namespace jaju {
 namespace {
 
 constexpr float kClosed = -std::numeric_limits<float>::infinity();
-constexpr size_t kMaxExperts = 4096;  // config.cc refuses more
 
 // Sum of the two best choices of a group: the score Transformers gives it (facts sheet 2.6).
 float top2_sum(std::span<const float> choice) {
@@ -45,7 +44,7 @@ void mark_largest(std::span<const float> values, int64_t n, std::span<bool> mark
 void route_token(const ModelConfig& config, std::span<float> logits, std::span<const float> bias,
                  int32_t* ids, float* weights) {
   const size_t n_experts = logits.size();
-  JAJU_CHECK(n_experts <= kMaxExperts && bias.size() == n_experts);
+  JAJU_CHECK(n_experts <= static_cast<size_t>(kMaxExperts) && bias.size() == n_experts);
   std::array<float, kMaxExperts> choice;
   for (size_t e = 0; e < n_experts; ++e) {
     logits[e] = 1.0f / (1.0f + std::exp(-logits[e]));

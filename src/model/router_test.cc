@@ -94,6 +94,19 @@ TEST(Router, NanScoresStillGiveValidDistinctIds) {
 }
 
 // Against sorting, on the real sizes.
+// What the config lets in, the router takes.
+TEST(Router, TheMostExpertsAConfigMayHave) {
+  const ModelConfig c = routing(kMaxExperts, 1, 1, 2);
+  std::vector<float> s(static_cast<size_t>(kMaxExperts), -1.0f);
+  s[7] = s[static_cast<size_t>(kMaxExperts) - 1] = 1.0f;
+  const std::vector<float> bias(s.size(), 0.0f);
+  int32_t ids[2];
+  float weights[2];
+  route_token(c, s, bias, ids, weights);
+  EXPECT_EQ(ids[0], 7);
+  EXPECT_EQ(ids[1], kMaxExperts - 1);
+}
+
 TEST(Router, MatchesSortingOnRandomScores) {
   const ModelConfig c = routing(192, 8, 4, 8);
   std::mt19937 dice(3);

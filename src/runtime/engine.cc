@@ -1,7 +1,10 @@
 #include "runtime/engine.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
+#include "base/file.h"
 #include "runtime/engine_impl.h"
 
 namespace jaju {
@@ -29,13 +32,46 @@ Status check_options(const EngineOptions& o, const ModelConfig& config) {
   return {};
 }
 
+int64_t physical_memory() {
+  return static_cast<int64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<int64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+// Working memory grows with the rows of a step, and the sizes in a small file can make a row very large: the
+// step is cut down to what fits half of this machine. Results do not depend on it.
+Status fit_prefill_chunk(const std::filesystem::path& dir, const ModelConfig& config, const Weights& weights,
+                         EngineOptions& o) {
+  const int64_t memory = physical_memory();
+  const auto working = [&](int64_t rows) { return Forward::working_bytes(config, weights, rows, o.threads); };
+  const int64_t rows = rows_that_fit(o.prefill_chunk, memory / 2, working);
+  if (rows > 0) {
+    o.prefill_chunk = rows;
+    return {};
+  }
+  return error("{}: one token needs {} of working memory, half of this machine's is {}: use a larger machine",
+               dir.string(), human_bytes(static_cast<double>(working(1))),
+               human_bytes(static_cast<double>(memory / 2)));
+}
+
 }  // namespace
+
+int64_t rows_that_fit(int64_t rows, int64_t memory, const std::function<int64_t(int64_t)>& bytes_for) {
+  while (rows > 0 && bytes_for(rows) > memory) rows /= 2;
+  return rows;
+}
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::~Engine() = default;
 
 Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& model_dir,
                                              const EngineOptions& options) {
+  return within_memory("open the model", [&]() -> Result<std::unique_ptr<Engine>> {
+    JAJU_ASSIGN(std::unique_ptr<Impl> impl, Impl::open(model_dir, options));
+    return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+  });
+}
+
+Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const std::filesystem::path& model_dir,
+                                                         const EngineOptions& options) {
   auto impl = std::make_unique<Impl>();
   JAJU_ASSIGN(const Ops* ops, select_ops());
   JAJU_ASSIGN(impl->config, load_config(model_dir));
@@ -51,11 +87,15 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& model_
       impl->config.dtype == "bfloat16" && std::string_view(ops->name) == "avx512" && cpu_has_bf16_dot();
   if (!o.precision) o.precision = bf16_pays ? Precision::bf16 : Precision::f32;
   impl->team = std::make_unique<ThreadTeam>(o.threads);
+  if (impl->team->size() < o.threads) {
+    return error("cannot start {} threads, the system allows {}: use fewer", o.threads, impl->team->size());
+  }
   o.threads = impl->team->size();
+  JAJU_RETURN_IF_ERROR(fit_prefill_chunk(model_dir, impl->config, *impl->weights, o));
   impl->context = std::make_unique<Context>(*impl->team, *ops, *o.precision);
   impl->forward = std::make_unique<Forward>(impl->config, *impl->weights, *impl->context, o.prefill_chunk);
   impl->pool = std::make_unique<KvPool>(impl->config.n_layers, impl->config.kv_width(), dtype_of(o.kv_type));
-  return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+  return impl;
 }
 
 const ModelConfig& Engine::config() const {
@@ -83,13 +123,23 @@ int64_t Engine::kv_bytes_per_token() const {
 }
 
 Result<std::unique_ptr<Session>> Engine::new_session() {
-  auto session = std::make_unique<Session::Impl>(*impl_);
-  session->logits.resize(static_cast<size_t>(impl_->config.vocab_size));
-  return std::unique_ptr<Session>(new Session(std::move(session)));
+  return within_memory("start a session", [&]() -> Result<std::unique_ptr<Session>> {
+    auto session = std::make_unique<Session::Impl>(*impl_);
+    session->logits.resize(static_cast<size_t>(impl_->config.vocab_size));
+    return std::unique_ptr<Session>(new Session(std::move(session)));
+  });
 }
 
 Result<Evaluation> Engine::evaluate(std::span<const int32_t> tokens, bool all_positions) {
-  Impl& e = *impl_;
+  const Precision precision = impl_->context->precision;
+  auto result =
+      within_memory("evaluate that many tokens", [&] { return impl_->evaluate(tokens, all_positions); });
+  impl_->context->precision = precision;
+  return result;
+}
+
+Result<Evaluation> Engine::Impl::evaluate(std::span<const int32_t> tokens, bool all_positions) {
+  Impl& e = *this;
   const auto n = static_cast<int64_t>(tokens.size());
   const int64_t vocab = e.config.vocab_size;
   if (n == 0) return error("no tokens to evaluate: give at least one");
@@ -99,11 +149,17 @@ Result<Evaluation> Engine::evaluate(std::span<const int32_t> tokens, bool all_po
       return error("token {} is outside the vocabulary (0 to {})", token, vocab - 1);
   }
 
+  const int64_t wanted_bytes = (all_positions ? n : 1) * vocab * static_cast<int64_t>(sizeof(float));
+  if (wanted_bytes > physical_memory() / 2) {
+    return error("the logits of {} positions need {}: ask for fewer tokens, or the last position only", n,
+                 human_bytes(static_cast<double>(wanted_bytes)));
+  }
+
   // Truth before speed: an f32 cache and unrounded activations, whatever the session options say.
-  KvPool pool(e.forward->cache_layers(), e.config.kv_width(), DType::f32);
-  KvPages pages(pool);
+  KvPool f32_pool(e.forward->cache_layers(), e.config.kv_width(), DType::f32);
+  KvPages pages(f32_pool);
   JAJU_RETURN_IF_ERROR(pages.reserve(n));
-  const Precision precision = std::exchange(e.context->precision, Precision::f32);
+  e.context->precision = Precision::f32;  // Engine::evaluate puts it back
   const int64_t hidden = e.config.hidden_size;
   const bool with_mtp = e.weights->mtp.has_value() && n > 1;
 
@@ -148,7 +204,6 @@ Result<Evaluation> Engine::evaluate(std::span<const int32_t> tokens, bool all_po
                          MutRows(result.mtp_logits.data(), final_draft ? 1 : 0, vocab));
     }
   }
-  e.context->precision = precision;
   JAJU_RETURN_IF_ERROR(e.weights->intact());
 
   // on_experts saw (rows * k) ids per chunk: cut them into positions.

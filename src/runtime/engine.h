@@ -30,8 +30,10 @@ struct EngineOptions {
   // checkpoint on such a CPU, else f32. evaluate() always uses f32.
   std::optional<Precision> precision = std::nullopt;
   // Performance
-  int threads = 0;              // 0: every CPU this process may use
-  int64_t prefill_chunk = 256;  // prompt tokens per step; results do not depend on it
+  int threads = 0;  // 0: every CPU this process may use
+  // Prompt tokens per step; results do not depend on it. Made smaller where a step would need more than half
+  // of this machine's memory.
+  int64_t prefill_chunk = 256;
 };
 
 // What one forward pass over a whole prompt gives, for `jaju logits` and the tests.

@@ -1,7 +1,10 @@
 // What Engine and Session share behind the public door.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <new>
+#include <stdexcept>
 #include <vector>
 
 #include "model/forward.h"
@@ -9,6 +12,21 @@
 #include "runtime/kv_pool.h"
 
 namespace jaju {
+
+// Runs `work`, which returns a Status or a Result; a failed allocation becomes an error that says what for.
+template <typename Work>
+auto within_memory(const char* purpose, const Work& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+  } catch (const std::length_error&) {  // a vector larger than any memory
+  }
+  return error("not enough memory to {}: close other programs, or use a shorter context or a smaller model",
+               purpose);
+}
+
+// The largest of rows, rows / 2, rows / 4, ... whose working memory fits; 0 when one row does not.
+int64_t rows_that_fit(int64_t rows, int64_t memory, const std::function<int64_t(int64_t)>& bytes_for);
 
 struct Engine::Impl {
   ModelConfig config;
@@ -18,6 +36,10 @@ struct Engine::Impl {
   std::unique_ptr<Context> context;
   std::unique_ptr<Forward> forward;
   std::unique_ptr<KvPool> pool;
+
+  static Result<std::unique_ptr<Impl>> open(const std::filesystem::path& model_dir,
+                                            const EngineOptions& options);
+  Result<Evaluation> evaluate(std::span<const int32_t> tokens, bool all_positions);
 };
 
 struct Session::Impl {
@@ -28,6 +50,8 @@ struct Session::Impl {
   std::vector<int32_t> tokens;  // whose latents are in the cache
   std::vector<float> logits;    // (vocab)
 
+  Result<Generation> generate(std::span<const int32_t> prompt, const SamplingParams& params,
+                              const GenerateHooks& hooks);
   // Reads prompt tokens from `from` on; leaves the logits of the last one.
   Status prefill(std::span<const int32_t> prompt, int64_t from, const GenerateHooks& hooks);
   // One generated token in; leaves the logits of what follows.

@@ -2,6 +2,7 @@
 #include "runtime/engine.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -10,6 +11,9 @@
 
 #include "base/json.h"
 #include "kernels/ops.h"
+#include "model/forward.h"
+#include "model/synthetic_checkpoint.h"
+#include "runtime/engine_impl.h"
 
 namespace jaju {
 namespace {
@@ -45,7 +49,9 @@ class Golden : public testing::TestWithParam<std::tuple<const char*, const char*
 void expect_close(const float* got, const std::vector<double>& want, const char* what) {
   double worst = 0, largest = 0;
   for (size_t i = 0; i < want.size(); ++i) {
-    worst = std::max(worst, std::abs(static_cast<double>(got[i]) - want[i]));
+    const double difference = std::abs(static_cast<double>(got[i]) - want[i]);
+    if (std::isnan(difference) || difference > worst)
+      worst = difference;  // a NaN stays, and fails the comparison
     largest = std::max(largest, std::abs(want[i]));
   }
   EXPECT_LT(worst / largest, 1e-4) << what;
@@ -217,6 +223,69 @@ TEST(Engine, ShrinkingCheckpointEndsTheRequestNotTheProcess) {
   const auto result = engine->evaluate(std::vector<int32_t>{1, 2, 3}, false);
   EXPECT_NE(result.message().find("model.safetensors became shorter"), std::string::npos) << result.message();
   fs::remove_all(dir);
+}
+
+// A checkpoint of holes with its config.json, for tests of sizes.
+fs::path sparse_model(const char* name, const nlohmann::json& changes) {
+  const fs::path dir = fs::path(testing::TempDir()) / name;
+  fs::remove_all(dir);
+  fs::create_directories(dir);
+  nlohmann::json json = {{"model_type", "AXK1"},
+                         {"torch_dtype", "bfloat16"},
+                         {"vocab_size", 8},
+                         {"hidden_size", 4},
+                         {"num_hidden_layers", 2},
+                         {"num_attention_heads", 2},
+                         {"num_key_value_heads", 2},
+                         {"q_lora_rank", 4},
+                         {"kv_lora_rank", 4},
+                         {"qk_nope_head_dim", 2},
+                         {"qk_rope_head_dim", 2},
+                         {"v_head_dim", 2},
+                         {"intermediate_size", 8},
+                         {"n_group", 1},
+                         {"topk_group", 1},
+                         {"n_routed_experts", 4096},
+                         {"num_experts_per_tok", 4096},
+                         {"moe_intermediate_size", 1 << 22},
+                         {"first_k_dense_replace", 1}};
+  json.update(changes);
+  const auto config = parse_config(json.dump(), "config.json");
+  EXPECT_TRUE(config.ok()) << config.message();
+  std::ofstream(dir / "config.json") << json.dump();
+  if (config.ok()) SyntheticCheckpoint(*config, {.dtype = DType::bf16, .sparse = true}).write(dir);
+  return dir;
+}
+
+// Numbers that no tensor confirms (experts of a model without MoE layers) must cost nothing.
+TEST(Engine, DenseModelsPayNothingForExpertsTheyLack) {
+  const fs::path dir = sparse_model("jaju_dense_only", {{"first_k_dense_replace", 2}});
+  const auto engine = open_or_fail(dir, {});
+  ASSERT_NE(engine, nullptr);
+  EXPECT_EQ(engine->options().prefill_chunk, 256);
+  EXPECT_LT(Forward::working_bytes(engine->config(), engine->weights(), 256, 1), 1 << 20);
+  const auto result = engine->evaluate(std::vector<int32_t>{1, 2, 3}, false);
+  ASSERT_TRUE(result.ok()) << result.message();
+  EXPECT_TRUE(result->experts.empty());
+  fs::remove_all(dir);
+}
+
+// 1 token visits 4096 experts of width 4 M: 137 GB of intermediates.
+TEST(Engine, ModelsTooWideForTheMachineAreRefused) {
+  if (::sysconf(_SC_PHYS_PAGES) * ::sysconf(_SC_PAGESIZE) > 200'000'000'000) GTEST_SKIP() << "it fits here";
+  const fs::path dir = sparse_model("jaju_too_wide", nlohmann::json::object());
+  const auto engine = Engine::open(dir, {});
+  EXPECT_NE(engine.message().find("one token needs 137 GB of working memory"), std::string::npos)
+      << engine.message();
+  fs::remove_all(dir);
+}
+
+TEST(Engine, StepsShrinkToTheMemory) {
+  const auto bytes = [](int64_t rows) { return 10 + 3 * rows; };
+  EXPECT_EQ(rows_that_fit(256, 778, bytes), 256);
+  EXPECT_EQ(rows_that_fit(256, 777, bytes), 128);
+  EXPECT_EQ(rows_that_fit(256, 13, bytes), 1);
+  EXPECT_EQ(rows_that_fit(256, 12, bytes), 0);
 }
 
 TEST(Engine, KvBytesPerToken) {

@@ -55,7 +55,12 @@ Status Session::Impl::decode(int32_t token) {
 
 Result<Generation> Session::generate(std::span<const int32_t> prompt, const SamplingParams& params,
                                      const GenerateHooks& hooks) {
-  Impl& s = *impl_;
+  return within_memory("answer", [&] { return impl_->generate(prompt, params, hooks); });
+}
+
+Result<Generation> Session::Impl::generate(std::span<const int32_t> prompt, const SamplingParams& params,
+                                           const GenerateHooks& hooks) {
+  Impl& s = *this;
   const int64_t vocab = s.engine.config.vocab_size;
   const int64_t context = s.engine.options.context;
   const auto n_prompt = static_cast<int64_t>(prompt.size());
@@ -90,7 +95,8 @@ Result<Generation> Session::generate(std::span<const int32_t> prompt, const Samp
   sampler.observe_prompt(prompt);
   const Clock::time_point decode_start = Clock::now();
   for (;;) {
-    if (cancelled(hooks)) {
+    // A prompt that was not read to its end has no logits, even if the flag is down again by now.
+    if (cancelled(hooks) || static_cast<int64_t>(s.tokens.size()) < n_prompt) {
       result.reason = StopReason::cancelled;
       break;
     }
