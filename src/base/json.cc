@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/utf8.h"
 
 namespace jaju {
 namespace {
@@ -22,7 +23,8 @@ class Limits {
     if (event == Event::object_end && !keys_.empty()) keys_.pop_back();
     if (event == Event::key && !keys_.empty()) {
       const auto& key = parsed.template get_ref<const std::string&>();
-      if (!keys_.back().insert(key).second) throw std::length_error(fmt::format("key \"{}\" appears twice", key));
+      if (!keys_.back().insert(key).second)
+        throw std::length_error(fmt::format("key \"{}\" appears twice", printable(key)));
     }
   }
 
@@ -54,7 +56,8 @@ Result<nlohmann::json> parse_json(std::string_view text, const std::string& what
   return parse<nlohmann::json>(text, what, max_depth);
 }
 
-Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, const std::string& what, int max_depth) {
+Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, const std::string& what,
+                                                  int max_depth) {
   return parse<nlohmann::ordered_json>(text, what, max_depth);
 }
 

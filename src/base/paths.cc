@@ -26,10 +26,18 @@ fs::path place(const char* kind, const char* xdg_variable, const char* below_hom
 
 }  // namespace
 
-fs::path config_dir() { return place("config", "XDG_CONFIG_HOME", ".config"); }
-fs::path state_dir() { return place("state", "XDG_STATE_HOME", ".local/state"); }
-fs::path cache_dir() { return place("cache", "XDG_CACHE_HOME", ".cache"); }
-fs::path data_dir() { return place("data", "XDG_DATA_HOME", ".local/share"); }
+fs::path config_dir() {
+  return place("config", "XDG_CONFIG_HOME", ".config");
+}
+fs::path state_dir() {
+  return place("state", "XDG_STATE_HOME", ".local/state");
+}
+fs::path cache_dir() {
+  return place("cache", "XDG_CACHE_HOME", ".cache");
+}
+fs::path data_dir() {
+  return place("data", "XDG_DATA_HOME", ".local/share");
+}
 
 fs::path executable_path() {
   std::error_code failure;

@@ -45,7 +45,8 @@ int utf8_length(std::string_view text, uint32_t* code_point) {
   if (lead.length == 0 || matching_bytes(text, lead) != lead.length) return 0;
   if (code_point != nullptr) {
     uint32_t value = lead.length == 1 ? first : first & (0x7fu >> lead.length);
-    for (int i = 1; i < lead.length; ++i) value = value << 6 | (static_cast<uint8_t>(text[static_cast<size_t>(i)]) & 0x3fu);
+    for (int i = 1; i < lead.length; ++i)
+      value = value << 6 | (static_cast<uint8_t>(text[static_cast<size_t>(i)]) & 0x3fu);
     *code_point = value;
   }
   return lead.length;
@@ -82,6 +83,15 @@ std::string utf8_replace_invalid(std::string_view text) {
     text.remove_prefix(static_cast<size_t>(n));
   }
   return out;
+}
+
+std::string printable(std::string_view name) {
+  constexpr size_t kLongest = 120;
+  std::string text = utf8_replace_invalid(name.substr(0, kLongest));
+  for (char& c : text) {
+    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return name.size() > kLongest ? text + "..." : text;
 }
 
 void utf8_append(std::string& out, uint32_t c) {

@@ -19,6 +19,9 @@ bool utf8_valid(std::string_view text);
 // Every maximal invalid part becomes U+FFFD (the WHATWG rule, as Python's and Rust's "replace" do).
 std::string utf8_replace_invalid(std::string_view text);
 
+// A name from a file as a message may show it: invalid UTF-8 and control bytes replaced, cut at 120 bytes.
+std::string printable(std::string_view name);
+
 void utf8_append(std::string& out, uint32_t code_point);
 
 }  // namespace jaju

@@ -36,5 +36,11 @@ TEST(Utf8, ReplacesMaximalParts) {
   EXPECT_EQ(utf8_replace_invalid("\xe1\x80\xc3\xa9"), r + "é");
 }
 
+TEST(Utf8, NamesInMessagesAreHarmless) {
+  EXPECT_EQ(printable("model.\x1b[31m\n\x7f"), "model.?[31m??");
+  EXPECT_EQ(printable(std::string(500, 'a')), std::string(120, 'a') + "...");
+  EXPECT_EQ(printable("\xff"), "\xef\xbf\xbd");
+}
+
 }  // namespace
 }  // namespace jaju

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/file.h"
+#include "base/utf8.h"
 
 namespace jaju {
 namespace {

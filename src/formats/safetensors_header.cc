@@ -214,13 +214,4 @@ std::string shape_text(std::span<const int64_t> shape) {
   return text + ")";
 }
 
-std::string printable(std::string_view name) {
-  constexpr size_t kLongest = 120;
-  std::string text = utf8_replace_invalid(name.substr(0, kLongest));
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return name.size() > kLongest ? text + "..." : text;
-}
-
 }  // namespace jaju

@@ -47,7 +47,4 @@ std::optional<int64_t> element_count(std::span<const int64_t> shape);
 // "(192, 4096)".
 std::string shape_text(std::span<const int64_t> shape);
 
-// A name from a file as a person may see it: control bytes replaced, cut at 120 bytes.
-std::string printable(std::string_view name);
-
 }  // namespace jaju

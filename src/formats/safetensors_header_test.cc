@@ -126,12 +126,6 @@ TEST(SafetensorsHeader, RefusesALyingLength) {
       std::string::npos);
 }
 
-TEST(SafetensorsHeader, NamesInMessagesAreHarmless) {
-  EXPECT_EQ(printable("model.\x1b[31m\n\x7f"), "model.?[31m??");
-  EXPECT_EQ(printable(std::string(500, 'a')), std::string(120, 'a') + "...");
-  EXPECT_EQ(printable("\xff"), "\xef\xbf\xbd");
-}
-
 TEST(SafetensorsHeader, ElementCount) {
   EXPECT_EQ(element_count({}), 1);
   EXPECT_EQ(element_count(std::vector<int64_t>{192, 4096, 7168}), 5'637'144'576);

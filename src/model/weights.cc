@@ -5,6 +5,7 @@
 #include <charconv>
 #include <map>
 
+#include "base/utf8.h"
 #include "formats/safetensors.h"
 
 namespace jaju {

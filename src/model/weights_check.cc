@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/utf8.h"
 #include "formats/safetensors.h"
 #include "model/weights.h"
 
