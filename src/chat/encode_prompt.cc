@@ -19,7 +19,8 @@ std::vector<TokenId> encode_prompt(const Tokenizer& tokenizer, const std::vector
     size_t at = 0;
     if (piece.trusted) {
       for (const Tokenizer::AddedSpan& span : tokenizer.find_added(piece.text)) {
-        plain.append(piece.text, at, span.begin - at);
+        // White space that the token before swallowed (rstrip) may be an added token itself.
+        if (at < span.begin) plain.append(piece.text, at, span.begin - at);
         flush();
         ids.push_back(span.id);
         at = span.end;

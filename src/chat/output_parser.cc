@@ -35,11 +35,21 @@ size_t unfinished_suffix(std::string_view text, std::string_view marker) {
   return 0;
 }
 
-// End of `text` without the white space before `end`.
-size_t before_space(std::string_view text, size_t end) {
-  while (end > 0 && is_space(text[end - 1])) --end;
-  return end;
+// End of `text` without the white space before `end`; the first `spaces` bytes are known to be white space.
+size_t before_space(std::string_view text, size_t end, size_t spaces) {
+  while (end > spaces && is_space(text[end - 1])) --end;
+  return end > spaces ? end : 0;
 }
+
+// Length of the white space at the start of `text`, of which `spaces` bytes are known.
+size_t leading_space(std::string_view text, size_t spaces) {
+  while (spaces < text.size() && is_space(text[spaces])) ++spaces;
+  return spaces;
+}
+
+// A model may write a quote that hides the end of every call behind it; each is read anew at the end, but not
+// more often than this: then quotes no longer count, and the time stays linear.
+constexpr int kMaxRereads = 16;
 
 bool parse_call(std::string_view payload, ToolCall* call) {
   auto json = parse_ordered_json(trim(payload), "tool call");
@@ -82,7 +92,14 @@ std::vector<OutputEvent> OutputParser::push(std::string_view text) {
   pending_ += text;
   while (step(out)) {
   }
+  pending_.erase(0, begin_);
+  begin_ = 0;
   return out;
+}
+
+void OutputParser::consume(size_t n) {
+  begin_ += n;
+  spaces_ = spaces_ > n ? spaces_ - n : 0;
 }
 
 bool OutputParser::step(std::vector<OutputEvent>& out) {
@@ -107,24 +124,21 @@ bool OutputParser::step(std::vector<OutputEvent>& out) {
 
 // Drops white space at the front; false when nothing else is there yet.
 bool OutputParser::drop_space() {
-  size_t n = 0;
-  while (n < pending_.size() && is_space(pending_[n])) ++n;
-  pending_.erase(0, n);
-  return !pending_.empty();
+  consume(leading_space(rest(), spaces_));
+  return !rest().empty();
 }
 
 // A model whose prompt carries no tag may open its own reasoning, or close one that was never opened.
 bool OutputParser::start_answer() {
-  size_t n = 0;
-  while (n < pending_.size() && is_space(pending_[n])) ++n;
-  std::string_view rest = std::string_view(pending_).substr(n);
-  if (unfinished(rest, kThink) || unfinished(rest, kEndThink)) return false;
-  if (rest.starts_with(kThink)) {
-    pending_.erase(0, n + kThink.size());
+  const size_t n = spaces_ = leading_space(rest(), spaces_);
+  const std::string_view text = rest().substr(n);
+  if (unfinished(text, kThink) || unfinished(text, kEndThink)) return false;
+  if (text.starts_with(kThink)) {
+    consume(n + kThink.size());
     repeated_think_ = true;
     state_ = State::reasoning_start;
-  } else if (rest.starts_with(kEndThink)) {
-    pending_.erase(0, n + kEndThink.size());
+  } else if (text.starts_with(kEndThink)) {
+    consume(n + kEndThink.size());
     state_ = State::after_reasoning;
   } else {
     state_ = State::answer;
@@ -135,10 +149,10 @@ bool OutputParser::start_answer() {
 bool OutputParser::start_reasoning() {
   if (!drop_space()) return false;
   if (!repeated_think_) {
-    if (unfinished(pending_, kThink)) return false;
-    if (std::string_view(pending_).starts_with(kThink)) {
+    if (unfinished(rest(), kThink)) return false;
+    if (rest().starts_with(kThink)) {
       repeated_think_ = true;
-      pending_.erase(0, kThink.size());
+      consume(kThink.size());
       return true;
     }
   }
@@ -147,35 +161,38 @@ bool OutputParser::start_reasoning() {
 }
 
 bool OutputParser::read_reasoning(std::vector<OutputEvent>& out) {
-  const std::string_view text = pending_;
-  size_t marker = text.find(kEndThink);
+  const std::string_view text = rest();
+  const size_t marker = text.find(kEndThink, spaces_);
   if (marker != std::string_view::npos) {
-    emit(out, OutputEvent::Kind::reasoning, text.substr(0, before_space(text, marker)));
-    pending_.erase(0, marker + kEndThink.size());
+    emit(out, OutputEvent::Kind::reasoning, text.substr(0, before_space(text, marker, spaces_)));
+    consume(marker + kEndThink.size());
     state_ = State::after_reasoning;
     return true;
   }
-  size_t keep = before_space(text, text.size() - unfinished_suffix(text, kEndThink));
+  const size_t end = text.size() - unfinished_suffix(text, kEndThink);
+  const size_t keep = before_space(text, end, spaces_);
   emit(out, OutputEvent::Kind::reasoning, text.substr(0, keep));
-  pending_.erase(0, keep);
+  consume(keep);
+  spaces_ = end - keep;
   return false;
 }
 
 bool OutputParser::read_answer(std::vector<OutputEvent>& out) {
-  const std::string_view text = pending_;
+  const std::string_view text = rest();
   if (!options_.tools) {
     emit(out, OutputEvent::Kind::answer, text);
-    pending_.clear();
+    consume(text.size());
     return false;
   }
-  size_t marker = text.find(kCall);
+  const size_t marker = text.find(kCall, spaces_);
   const bool found = marker != std::string_view::npos;
   const size_t end = found ? marker : text.size() - unfinished_suffix(text, kCall);
-  const size_t keep = before_space(text, end);
+  const size_t keep = before_space(text, end, spaces_);
   if (keep > 0) after_call_ = false;
   emit(out, OutputEvent::Kind::answer, text.substr(0, keep));
   if (!found) {
-    pending_.erase(0, keep);
+    consume(keep);
+    spaces_ = end - keep;
     return false;
   }
   begin_call(marker + kCall.size());
@@ -183,7 +200,7 @@ bool OutputParser::read_answer(std::vector<OutputEvent>& out) {
 }
 
 void OutputParser::begin_call(size_t payload) {
-  pending_.erase(0, payload);
+  consume(payload);
   state_ = State::call;
   scanned_ = 0;
   in_string_ = escaped_ = false;
@@ -191,20 +208,20 @@ void OutputParser::begin_call(size_t payload) {
 
 void OutputParser::end_call(std::vector<OutputEvent>& out, size_t payload_end, size_t raw_end) {
   OutputEvent event{OutputEvent::Kind::malformed_tool_call, std::string(kCall), {}};
-  event.text += std::string_view(pending_).substr(0, raw_end);
-  if (parse_call(std::string_view(pending_).substr(0, payload_end), &event.call)) {
+  event.text += rest().substr(0, raw_end);
+  if (parse_call(rest().substr(0, payload_end), &event.call)) {
     event.kind = OutputEvent::Kind::tool_call;
   } else {
     event.call = {};
   }
   out.push_back(std::move(event));
-  pending_.erase(0, raw_end);
+  consume(raw_end);
   state_ = State::answer;
   after_call_ = true;
 }
 
 bool OutputParser::read_call(std::vector<OutputEvent>& out) {
-  const std::string_view text = pending_;
+  const std::string_view text = rest();
   for (; scanned_ < text.size(); ++scanned_) {
     const char c = text[scanned_];
     if (in_string_) {
@@ -215,19 +232,19 @@ bool OutputParser::read_call(std::vector<OutputEvent>& out) {
       } else if (c == '"') {
         in_string_ = false;
       }
-    } else if (c == '"') {
+    } else if (c == '"' && rereads_ < kMaxRereads) {
       in_string_ = true;
     } else if (c == '<') {
-      const std::string_view rest = text.substr(scanned_);
-      if (rest.starts_with(kEndCall)) {
+      const std::string_view tail = text.substr(scanned_);
+      if (tail.starts_with(kEndCall)) {
         end_call(out, scanned_, scanned_ + kEndCall.size());
         return true;
       }
-      if (rest.starts_with(kCall)) {  // the last call was never closed
-        end_call(out, scanned_, before_space(text, scanned_));
+      if (tail.starts_with(kCall)) {  // the last call was never closed
+        end_call(out, scanned_, before_space(text, scanned_, 0));
         return true;
       }
-      if (unfinished(rest, kEndCall) || unfinished(rest, kCall)) return false;
+      if (unfinished(tail, kEndCall) || unfinished(tail, kCall)) return false;
     }
   }
   return false;
@@ -237,25 +254,28 @@ std::vector<OutputEvent> OutputParser::finish() {
   std::vector<OutputEvent> out;
   while (state_ == State::call) {
     ToolCall call;
-    size_t marker = pending_.find(kEndCall);
-    if (parse_call(pending_, &call) || marker == std::string::npos) {
-      end_call(out, pending_.size(), pending_.size());
+    const size_t marker = rest().find(kEndCall);
+    if (parse_call(rest(), &call) || marker == std::string_view::npos) {
+      end_call(out, rest().size(), rest().size());
     } else {
       // A quote without its pair hid the end marker: this call is text, what follows is read anew.
+      ++rereads_;
       end_call(out, marker, marker + kEndCall.size());
       while (step(out)) {
       }
     }
   }
   const bool reasoning = state_ == State::reasoning || state_ == State::reasoning_start;
-  std::string_view rest = pending_;
+  std::string_view last = rest();
   if (reasoning) {
-    rest = trim(rest);
-  } else if (after_call_ && trim(rest).empty()) {
-    rest = {};
+    last = trim(last);
+  } else if (after_call_ && trim(last).empty()) {
+    last = {};
   }
-  emit(out, reasoning ? OutputEvent::Kind::reasoning : OutputEvent::Kind::answer, rest);
+  emit(out, reasoning ? OutputEvent::Kind::reasoning : OutputEvent::Kind::answer, last);
   pending_.clear();
+  begin_ = spaces_ = 0;
+  rereads_ = 0;
   state_ = State::answer;
   return out;
 }

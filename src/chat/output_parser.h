@@ -40,7 +40,8 @@ class OutputParser {
   explicit OutputParser(Options options);
 
   std::vector<OutputEvent> push(std::string_view text);
-  // The end of the turn: what was held back, a call without its end marker included.
+  // The end of the turn: what was held back, a call without its end marker included. A quote without its pair
+  // hides the end marker of a call: that call is then malformed, and what follows it is read anew.
   std::vector<OutputEvent> finish();
 
  private:
@@ -62,13 +63,18 @@ class OutputParser {
   void begin_call(size_t payload);
   void end_call(std::vector<OutputEvent>& out, size_t payload_end, size_t raw_end);
   bool drop_space();
+  std::string_view rest() const { return std::string_view(pending_).substr(begin_); }
+  void consume(size_t n);
 
   const Options options_;
   State state_;
-  std::string pending_;
+  std::string pending_;  // from begin_ on; what is before is dropped once per push
+  size_t begin_ = 0;
+  size_t spaces_ = 0;        // so much of rest() is known to be white space: a run of it is looked at once
+  int rereads_ = 0;          // calls that finish() took apart again
   bool after_call_ = false;  // no answer text since the last call
   bool repeated_think_ = false;
-  // Position in the payload of a call, pending_ from behind <tool_call>.
+  // Position in the payload of a call, rest() from behind <tool_call>.
   size_t scanned_ = 0;
   bool in_string_ = false;
   bool escaped_ = false;

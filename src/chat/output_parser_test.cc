@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include <random>
 
 namespace jaju {
@@ -187,6 +189,38 @@ TEST(OutputParser, RandomTextsAndCuts) {
       }
       ASSERT_EQ(parse(pieces, options), expected) << text;
     }
+  }
+}
+
+// A model that goes round in circles costs linear time.
+TEST(OutputParserTime, IsLinear) {
+  const auto repeat = [](const std::string& s, int n) {
+    std::string out;
+    for (int i = 0; i < n; ++i) out += s;
+    return out;
+  };
+  const struct {
+    std::string text;
+    size_t step;
+    bool thinking;
+  } kCases[] = {{std::string("x") + repeat(" ", 400'000), 1, true},
+                {std::string("x") + repeat("\n", 400'000), 1, false},
+                {repeat("\n", 400'000), 1, false},
+                {repeat("<", 400'000), 1, false},
+                {repeat("<tool_call>\\\"</tool_call>", 40'000), 1 << 30, false},
+                {repeat("<tool_call>{}</tool_call>", 40'000), 1 << 30, false}};
+  for (const auto& c : kCases) {
+    const auto start = std::chrono::steady_clock::now();
+    OutputParser parser({.thinking = c.thinking, .tools = true});
+    size_t bytes = 0;
+    const auto count = [&](const std::vector<OutputEvent>& events) {
+      for (const auto& event : events) bytes += event.text.size();
+    };
+    for (size_t i = 0; i < c.text.size(); i += c.step)
+      count(parser.push(std::string_view(c.text).substr(i, c.step)));
+    count(parser.finish());
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(3)) << c.text.substr(0, 30);
+    EXPECT_EQ(bytes, c.thinking ? 1 : c.text.size()) << c.text.substr(0, 30);
   }
 }
 

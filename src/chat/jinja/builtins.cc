@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <unordered_set>
 
 #include "base/utf8.h"
 
@@ -65,12 +66,11 @@ Text strip(const Text& text, const Value* chars, bool left, bool right) {
   // A set of characters.
   const std::string& set = text_of(*chars, "strip").bytes();
   std::vector<size_t> set_offsets = char_offsets(set);
-  auto in_set = [&](std::string_view c) {
-    for (size_t i = 0; i + 1 < set_offsets.size(); ++i) {
-      if (std::string_view(set).substr(set_offsets[i], set_offsets[i + 1] - set_offsets[i]) == c) return true;
-    }
-    return false;
-  };
+  std::unordered_set<std::string_view> members;
+  for (size_t i = 0; i + 1 < set_offsets.size(); ++i) {
+    members.insert(std::string_view(set).substr(set_offsets[i], set_offsets[i + 1] - set_offsets[i]));
+  }
+  auto in_set = [&](std::string_view c) { return members.contains(c); };
   std::vector<size_t> offsets = char_offsets(s);
   size_t first = 0, last = offsets.size() - 1;
   auto at = [&](size_t i) { return s.substr(offsets[i], offsets[i + 1] - offsets[i]); };
@@ -119,7 +119,7 @@ Value replace(Interpreter& in, const Text& text, const Text& from, const Text& t
     return in.make(std::move(out));
   }
   for (; count > 0; --count) {
-    size_t found = s.find(from.bytes(), at);
+    size_t found = find_text(s, from.bytes(), at);
     if (found == std::string::npos) break;
     out.append(text, at, found);
     in.charge_bytes(to.size());
@@ -267,7 +267,7 @@ Dict make_dict(Interpreter& in, const Args& args) {
     in.charge(value.weight());
     for (const auto& [key, item] : value.dict().items()) dict.set(key, item);
   }
-  for (const auto& [name, value] : args.named) dict.set(Value::literal(name), value);
+  for (const auto& [name, value] : args.named) dict.set(Text(name, !args.outside_names), value);
   return dict;
 }
 
@@ -281,7 +281,8 @@ Value make_namespace(Interpreter& in, const Args& args) {
 }
 
 Value strftime_now(Interpreter& in, const Args& args) {
-  const std::string& format = text_of(required(args, 0, "format", "strftime_now"), "strftime_now").bytes();
+  const Text& given = text_of(required(args, 0, "format", "strftime_now"), "strftime_now");
+  const std::string& format = given.bytes();
   if (format.size() > 256) throw TemplateError("the format of strftime_now is longer than 256 bytes");
   std::time_t t = static_cast<std::time_t>(in.now());
   std::tm local{};
@@ -289,7 +290,7 @@ Value strftime_now(Interpreter& in, const Args& args) {
   char buffer[4096];
   size_t n = format.empty() ? 0 : std::strftime(buffer, sizeof buffer, format.c_str(), &local);
   std::string text(buffer, n);
-  return in.make(Text(utf8_valid(text) ? text : utf8_replace_invalid(text), true));
+  return in.make(Text(utf8_valid(text) ? text : utf8_replace_invalid(text), given.trusted()));
 }
 
 void define(Interpreter& in, const char* name, Value (*function)(Interpreter&, const Args&)) {
@@ -309,7 +310,7 @@ void define_globals(Interpreter& in) {
   define(in, "raise_exception", [](Interpreter&, const Args& args) -> Value {
     const Value* message = args.get(0, "message");
     std::string text = message != nullptr ? to_text(*message).bytes() : "";
-    throw TemplateError("the chat template refuses these messages: " + text.substr(0, 500));
+    throw TemplateError("the chat template refuses these messages: " + std::string(clip(text, 500)));
   });
 }
 

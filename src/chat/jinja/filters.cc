@@ -107,7 +107,9 @@ Value round_number(const Value& v, const Args& args) {
   if (how != "common") throw TemplateError("the method of 'round' is common, ceil or floor");
   if (!v.is_float()) {
     if (precision >= 0) return v.integer();
-    return static_cast<int64_t>(std::nearbyint(v.real() * scale) / scale);
+    const double rounded = std::nearbyint(v.real() * scale) / scale;
+    if (!(std::abs(rounded) < 9.2e18)) throw TemplateError("an integer is larger than 64 bits");
+    return static_cast<int64_t>(rounded);
   }
   if (!std::isfinite(v.real())) return v.real();
   if (precision < 0) return std::nearbyint(v.real() * scale) / scale;
@@ -133,7 +135,7 @@ Value indent(Interpreter& in, const Value& v, const Args& args) {
     size_t end = std::min(s.find('\n', begin), s.size());
     // Jinja adds a line end and splits: a final newline does not open one more line.
     if (line > 0 && begin == s.size() && s.ends_with('\n')) {
-      out.append("\n", true);
+      out.append("\n", text.trusted_at(begin - 1));
       if (blank) out.append(pad);
       break;
     }
@@ -206,7 +208,7 @@ Value truncate(Interpreter& in, const Value& v, const Args& args) {
   const int64_t leeway = int_argument(args, 3, "leeway", "truncate", 5);
   std::vector<size_t> offsets = char_offsets(text.bytes());
   const int64_t chars = static_cast<int64_t>(offsets.size()) - 1;
-  const int64_t keep = length - static_cast<int64_t>(count_chars(tail.bytes()));
+  const int64_t keep = std::max<int64_t>(length, -1) - static_cast<int64_t>(count_chars(tail.bytes()));
   if (keep < 0 || leeway < 0) throw TemplateError("'truncate' needs a length of at least its end");
   if (chars - leeway <= length) return in.make(std::move(text));
   Text out = text.substr(0, offsets[static_cast<size_t>(keep)]);
@@ -230,8 +232,8 @@ Value tojson(Interpreter& in, const Value& v, const Args& args) {
   if (const Value* separators = args.get(2, "separators"); separators != nullptr && separators->is_list()) {
     const auto& items = separators->list().items;
     if (items.size() != 2) throw TemplateError("the separators of 'tojson' are two strings");
-    style.item_separator = text_of(items[0], "tojson").bytes();
-    style.key_separator = text_of(items[1], "tojson").bytes();
+    style.item_separator = text_of(items[0], "tojson");
+    style.key_separator = text_of(items[1], "tojson");
   }
   style.sort_keys = bool_argument(args, 3, "sort_keys", false);
   in.charge(v.weight());
@@ -313,10 +315,12 @@ Value map(Interpreter& in, const Value& v, const Args& args) {
     return Value::list(std::move(out));
   }
   const std::string name = text_of(required(args, 0, "filter", "map"), "map").bytes();
+  // x | map('map', 'map', ...) goes one level deeper with each argument.
+  const Interpreter::Entered entered(in);
   Args inner = args;
-  inner.positional.erase(inner.positional.begin());
+  if (!inner.positional.empty()) inner.positional.erase(inner.positional.begin());
   for (const Value& item : in.iterate_charged(v)) {
-    in.charge(1);
+    in.charge(1 + static_cast<int64_t>(inner.positional.size()));
     out.push_back(apply_filter(in, name, item, inner));
   }
   return Value::list(std::move(out));
@@ -491,7 +495,9 @@ const std::unordered_map<std::string_view, Filter>& filters() {
 Value apply_filter(Interpreter& in, const std::string& name, const Value& value, const Args& args) {
   auto it = filters().find(name == "d" ? "default" : name);
   if (it == filters().end())
-    throw TemplateError(fmt::format("there is no filter '{}' in chat templates", name));
+    throw TemplateError(fmt::format("there is no filter '{}' in chat templates", clip(name)));
+  if (value.is_string()) in.charge(value.weight());
+  in.charge(args);
   return it->second(in, value, args);
 }
 

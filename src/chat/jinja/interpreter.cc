@@ -10,24 +10,16 @@
 
 namespace jaju::jinja {
 
-// One level of recursion.
-class Interpreter::Entered {
- public:
-  explicit Entered(Interpreter& in) : in_(in) {
-    if (in.depth_ >= in.limits_.max_depth) {
-      throw TemplateError(fmt::format("evaluation nests deeper than {} levels; a macro may call itself",
-                                      in.limits_.max_depth));
-    }
-    ++in.depth_;
-    in.charge(1);
-  }
-  ~Entered() { --in_.depth_; }
-  Entered(const Entered&) = delete;
-  Entered& operator=(const Entered&) = delete;
+constexpr size_t kIndexFrom = 32;  // names in one scope
 
- private:
-  Interpreter& in_;
-};
+Interpreter::Entered::Entered(Interpreter& in) : in_(in) {
+  if (in.depth_ >= in.limits_.max_depth) {
+    throw TemplateError(
+        fmt::format("evaluation nests deeper than {} levels; a macro may call itself", in.limits_.max_depth));
+  }
+  in.charge(1);
+  ++in.depth_;
+}
 
 Interpreter::Interpreter(const Limits& limits, int64_t now) : limits_(limits), now_(now) {
   push_scope(nullptr);
@@ -50,6 +42,12 @@ void Interpreter::charge(int64_t steps) {
   if (steps_ > limits_.max_steps) {
     throw TemplateError(fmt::format("the template takes more than {} steps", limits_.max_steps));
   }
+}
+
+void Interpreter::charge(const Args& args) {
+  for (const Value& value : args.positional) charge(value.weight());
+  charge(static_cast<int64_t>(args.named.size()));
+  for (const auto& argument : args.named) charge(argument.second.weight());
 }
 
 void Interpreter::charge_bytes(size_t bytes) {
@@ -85,23 +83,34 @@ void Interpreter::pop_scope() {
   scopes_.pop_back();
 }
 
-const Value* Interpreter::lookup(const std::string& name) const {
-  for (const Scope* scope = scope_; scope != nullptr; scope = scope->parent) {
-    for (const auto& [key, value] : scope->names) {
+// A request may bring many variables: looking one up may not take longer with each.
+Value* Interpreter::Scope::find(const std::string& name) {
+  if (index.empty()) {
+    for (auto& [key, value] : names) {
       if (key == name) return &value;
     }
+    return nullptr;
+  }
+  auto it = index.find(name);
+  return it == index.end() ? nullptr : &names[it->second].second;
+}
+
+const Value* Interpreter::lookup(const std::string& name) const {
+  for (Scope* scope = scope_; scope != nullptr; scope = scope->parent) {
+    if (const Value* value = scope->find(name)) return value;
   }
   return nullptr;
 }
 
 void Interpreter::assign(const std::string& name, Value value) {
-  for (auto& [key, old] : scope_->names) {
-    if (key == name) {
-      old = std::move(value);
-      return;
-    }
+  if (Value* old = scope_->find(name)) {
+    *old = std::move(value);
+    return;
   }
   scope_->names.emplace_back(name, std::move(value));
+  const size_t n = scope_->names.size();
+  if (n < kIndexFrom) return;
+  for (size_t i = n == kIndexFrom ? 0 : n - 1; i < n; ++i) scope_->index.emplace(scope_->names[i].first, i);
 }
 
 void Interpreter::assign(const Target& target, const Value& value) {
@@ -280,7 +289,8 @@ Value Interpreter::call_macro(const Node& node, Scope* scope, const Args& args) 
     bool known = argument.first == "caller" ||
                  std::any_of(node.parameters.begin(), node.parameters.end(),
                              [&](const Parameter& p) { return p.name == argument.first; });
-    if (!known) throw TemplateError(fmt::format("macro '{}' has no argument '{}'", name, argument.first));
+    if (!known)
+      throw TemplateError(fmt::format("macro '{}' has no argument '{}'", name, clip(argument.first)));
   }
   Scope* outer = scope_;
   push_scope(scope);
@@ -393,6 +403,7 @@ Value Interpreter::eval_collection(const Expr& expr) {
     Dict dict;
     for (size_t i = 0; i + 1 < expr.items.size(); i += 2) {
       Value key = eval(*expr.items[i]);
+      charge(key.weight());
       dict.set(key, eval(*expr.items[i + 1]));
     }
     return Value::dict(std::move(dict));
@@ -415,6 +426,7 @@ Args Interpreter::eval_arguments(const Expr& expr) {
       charge(value.weight());
       for (const auto& [key, item] : value.dict().items()) {
         if (!key.is_string()) throw TemplateError("the keys of a '**' argument must be strings");
+        args.outside_names = args.outside_names || !key.text().trusted();
         args.named.emplace_back(key.text().bytes(), item);
       }
     } else if (argument.name.empty()) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -33,16 +34,29 @@ class Interpreter {
   int line() const { return line_; }
   int64_t now() const { return now_; }
 
+  // One level of recursion: counts against the depth budget while it lives.
+  class Entered {
+   public:
+    explicit Entered(Interpreter& in);
+    ~Entered() { --in_.depth_; }
+    Entered(const Entered&) = delete;
+    Entered& operator=(const Entered&) = delete;
+
+   private:
+    Interpreter& in_;
+  };
+
   // Budgets. Work that grows with a value charges its weight or its bytes before it is done.
   void charge(int64_t steps);
+  void charge(const Args& args);
   void charge_bytes(size_t bytes);
   // A string made by the template.
   Value make(Text text) {
-    charge_bytes(text.size());
+    charge_bytes(text.size() + 16 * text.runs());  // what it really holds
     return Value(std::move(text));
   }
   std::vector<Value> iterate_charged(const Value& value) {
-    charge(value.weight() + (value.is_string() ? static_cast<int64_t>(value.text().size()) : 0));
+    charge(value.weight() + (value.is_string() ? 4 * static_cast<int64_t>(value.text().size()) : 0));
     return iterate(value);
   }
 
@@ -57,10 +71,11 @@ class Interpreter {
   struct Scope {
     Scope* parent = nullptr;
     std::vector<std::pair<std::string, Value>> names;
-    bool captured = false;  // a macro refers to it: it lives until the end
+    std::unordered_map<std::string, size_t> index;  // name -> position, once there are many
+    bool captured = false;                          // a macro refers to it: it lives until the end
+    Value* find(const std::string& name);
   };
   enum class Flow { normal, break_, continue_ };
-  class Entered;
 
   void push_scope(Scope* parent);
   void pop_scope();

@@ -62,7 +62,7 @@ Value split(Interpreter& in, const Value& self, const Args& args, bool from_righ
     } else {
       size_t begin = 0;
       while (most-- > 0) {
-        size_t found = s.find(by, begin);
+        size_t found = find_text(s, by, begin);
         if (found == std::string::npos) break;
         parts.emplace_back(begin, found);
         begin = found + by.size();
@@ -82,7 +82,7 @@ Value partition(Interpreter& in, const Value& self, const Args& args, bool from_
   const Text& by = text_of(required(args, 0, "sep", "partition"), "partition");
   if (by.empty()) throw TemplateError("partition needs a separator that is not empty");
   in.charge_bytes(text.size());
-  size_t found = from_right ? text.bytes().rfind(by.bytes()) : text.bytes().find(by.bytes());
+  size_t found = from_right ? text.bytes().rfind(by.bytes()) : find_text(text.bytes(), by.bytes());
   if (found == std::string::npos) {
     Value empty{Text()};
     return from_right ? Value::list({empty, empty, self}, true) : Value::list({self, empty, empty}, true);
@@ -125,7 +125,7 @@ bool affix(const Value& self, const Args& args, bool start) {
 int64_t find(const Value& self, const Args& args, bool last) {
   const std::string& s = self.text().bytes();
   const std::string& what = text_of(required(args, 0, "sub", "find"), "find").bytes();
-  size_t found = last ? s.rfind(what) : s.find(what);
+  size_t found = last ? s.rfind(what) : find_text(s, what);
   return found == std::string::npos ? -1
                                     : static_cast<int64_t>(count_chars(std::string_view(s).substr(0, found)));
 }
@@ -172,6 +172,7 @@ Value format(Interpreter& in, const Value& self, const Args& args) {
       size_t k = static_cast<size_t>(std::stoi(name));
       value = k < args.positional.size() ? &args.positional[k] : nullptr;
     } else {
+      in.charge(static_cast<int64_t>(args.named.size() / 8));
       value = args.get(name);
     }
     if (value == nullptr) throw TemplateError("a format string names a value that was not given");
@@ -225,7 +226,7 @@ const Methods& string_methods() {
        const std::string &s = v.text().bytes(), &what = text_of(required(a, 0, "sub", "count"), "count").bytes();
        if (what.empty()) return static_cast<int64_t>(count_chars(s)) + 1;
        int64_t n = 0;
-       for (size_t i = s.find(what); i != std::string::npos; i = s.find(what, i + what.size())) ++n;
+       for (size_t i = find_text(s, what); i != std::string::npos; i = find_text(s, what, i + what.size())) ++n;
        return n; }},
     {"join", [](Interpreter& in, const Value& v, const Args& a) {
        return join(in, v.text(), in.iterate_charged(required(a, 0, "iterable", "join")), true); }},
@@ -328,6 +329,14 @@ bool has_method(const Value& object, std::string_view name) {
 
 Value call_method(Interpreter& in, const Value& object, std::string_view name, const Args& args) {
   in.charge(object.is_string() ? object.weight() : 1);
+  in.charge(args);
+  if (object.is_string() && (name == "rfind" || name == "rsplit" || name == "rpartition")) {
+    // Searching from the end compares anew at every position.
+    const Value* part = args.get(0, name == "rfind" ? "sub" : "sep");
+    if (part != nullptr && part->is_string()) {
+      in.charge(object.weight() * static_cast<int64_t>(part->text().size() / 64));
+    }
+  }
   return methods_of(object)->at(name)(in, object, args);
 }
 

@@ -84,10 +84,10 @@ Value repeat(Interpreter& in, const Value& value, int64_t times) {
       throw TemplateError("a repeated string grows larger than 64 MB");
     }
     in.charge_bytes(text.size() * static_cast<size_t>(times));
-    in.charge(times);
+    in.charge(times * static_cast<int64_t>(text.runs()));
     Text out;
     for (int64_t i = 0; i < times; ++i) out.append(text);
-    return out;
+    return in.make(std::move(out));
   }
   const auto& items = value.list().items;
   if (!items.empty() && times > kMaxValueWeight / static_cast<int64_t>(items.size())) {
@@ -126,7 +126,7 @@ Value loop_attribute(const Loop& loop, std::string_view name) {
     };
     return Value(CallablePtr(std::move(cycle)));
   }
-  return Value::undefined(fmt::format("'loop' has no attribute '{}'", name));
+  return Value::undefined(fmt::format("'loop' has no attribute '{}'", clip(name)));
 }
 
 }  // namespace
@@ -139,7 +139,7 @@ Value Interpreter::binary(const std::string& op, const Value& a, const Value& b)
     charge_bytes(a.text().size() + b.text().size());
     Text text = a.text();
     text.append(b.text());
-    return text;
+    return make(std::move(text));
   }
   if (op == "+" && a.is_list() && b.is_list() && a.list().tuple == b.list().tuple) {
     charge(static_cast<int64_t>(a.list().items.size() + b.list().items.size()));
@@ -165,7 +165,7 @@ Value Interpreter::attribute(const Value& object, const std::string& name) {
     auto it = attributes.find(name);
     return it != attributes.end()
                ? it->second
-               : Value::undefined(fmt::format("the namespace has no attribute '{}'", name));
+               : Value::undefined(fmt::format("the namespace has no attribute '{}'", clip(name)));
   }
   if (object.is_loop()) return loop_attribute(object.loop(), name);
   if (has_method(object, name)) {
@@ -181,11 +181,12 @@ Value Interpreter::attribute(const Value& object, const std::string& name) {
   if (object.is_dict()) {
     if (const Value* found = object.dict().find(name)) return *found;
   }
-  return Value::undefined(fmt::format("a {} has no attribute '{}'", object.type_name(), name));
+  return Value::undefined(fmt::format("a {} has no attribute '{}'", object.type_name(), clip(name)));
 }
 
 Value Interpreter::item(const Value& object, const Value& key) {
   object.require_defined();
+  if (key.is_string()) charge(key.weight());
   if (object.is_dict()) {
     charge(static_cast<int64_t>(object.dict().size() / 8));
     if (const Value* found = object.dict().find(key)) return *found;
@@ -210,7 +211,7 @@ Value Interpreter::item(const Value& object, const Value& key) {
   }
   if (key.is_string()) {
     if (object.is_dict() && !has_method(object, key.text().bytes())) {
-      return Value::undefined(fmt::format("the dict has no key '{}'", key.text().bytes().substr(0, 60)));
+      return Value::undefined(fmt::format("the dict has no key '{}'", clip(key.text().bytes())));
     }
     return attribute(object, key.text().bytes());
   }

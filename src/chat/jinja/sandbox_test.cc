@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <nlohmann/json.hpp>
 
+#include "base/utf8.h"
 #include "chat/jinja/template.h"
 
 namespace jaju::jinja {
@@ -118,6 +120,95 @@ TEST(Sandbox, NothingBehindTheDataIsReachable) {
   }
   mentions(failure("{% import 'os' as os %}"), "not available");
   mentions(failure("{% extends 'x' %}"), "not available");
+}
+
+// Each of these took minutes, gigabytes or the stack before it was counted.
+TEST(Sandbox, WorkWithinOneStepEnds) {
+  const std::string long_a = "{% set s = 'a' * 2000000 %}";
+  EXPECT_EQ(failure(long_a + "{{ (('a' * 1000000) ~ 'b') in s }}{{ s.count(('a' * 1000000) ~ 'b') }}"
+                             "{{ s.strip(('b' * 1000000) ~ 'a') }}"),
+            "rendered");
+  mentions(failure("{{ 'a' | map(*(['map'] * 14000)) | list }}"), "nests deeper");
+  mentions(failure("{% set s = ' ' * 60000000 %}{% for i in range(300) %}{% set x = s | int %}{% endfor %}"),
+           "steps");
+  mentions(failure("{% set s = 'a' * 9000000 %}{% for i in range(999) %}{% set x = {s: 1} %}{% endfor %}"),
+           "steps");
+  mentions(failure("{% set s = 'ab' * 4500000 %}{% for c in s %}{% endfor %}"), "steps");
+  mentions(failure("{{ 'abc' | truncate(-9223372036854775807 - 1) }}"), "length");
+  mentions(failure("{{ 9223372036854775807 | round(-1) }}"), "64 bits");
+}
+
+TEST(Sandbox, ManyVariablesAreFoundAtOnce) {
+  auto tmpl = Template::parse("{% for i in range(1000) %}{{ k7 }}{% endfor %}", "t");
+  ASSERT_TRUE(tmpl.ok());
+  Template::Variables variables;
+  for (int i = 0; i < 100'000; ++i)
+    variables.emplace_back(std::string("k") + std::to_string(i), Value(int64_t{i}));
+  const auto start = std::chrono::steady_clock::now();
+  auto text = (*tmpl)->render(variables);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  ASSERT_TRUE(text.ok()) << text.message();
+  EXPECT_EQ(text->bytes(), repeat("7", 1000));
+}
+
+TEST(Sandbox, MessagesAreCutBetweenCharacters) {
+  for (int n = 490; n < 500; ++n) {
+    EXPECT_TRUE(
+        utf8_valid(failure("{{ raise_exception('" + repeat("x", n) + repeat("\xea\xb0\x80", 9) + "') }}")));
+  }
+}
+
+// Text from outside stays so, whatever a template does with it.
+TEST(Trust, NothingMakesOutsideTextTrusted) {
+  Dict dict;
+  dict.set(Text("EVIL", false), Value(Text("EVIL", false)));
+  const Template::Variables variables = {{"u", Value(Text("EVIL", false))}, {"d", Value::dict(dict)}};
+  for (const char* source :
+       {"{{ dict(**d) | list | join }}",
+        "{{ dict(d) }}",
+        "{{ strftime_now(u) }}",
+        "{{ d | tojson }}",
+        "{{ [1, 2] | tojson(separators=(u, u)) }}",
+        "{{ {1: 2} | tojson(separators=(',', u)) }}",
+        "{{ u | indent(u) }}",
+        "{{ 'a\nb' | indent(u) }}",
+        "{{ u | title | upper }}",
+        "{{ [1, 2] | join(u) }}",
+        "{{ 'a' | replace('a', u) }}",
+        "{{ u.format(1) }}",
+        "{{ '{}'.format(u) }}",
+        "{{ '%s %r' % (u, u) }}",
+        "{{ 'abcdefgh' | truncate(5, true, u, 0) }}",
+        "{% set x %}<{{ u }}>{% endset %}{{ x }}",
+        "{% macro m(a) %}{{ a }}{{ caller() }}{% endmacro %}{% call m(u) %}{{ u }}{% endcall %}",
+        "{% filter upper %}{{ u }}{% endfilter %}",
+        "{{ d | dictsort }}{{ d.items() | list }}{{ [d] | groupby('EVIL') }}",
+        "{{ u | e | safe | string | center(9) | reverse | reverse }}",
+        "{{ u[0:] ~ u[0] ~ u[1] ~ u[2] ~ u[3] }}",
+        "{% set ns = namespace(x=u) %}{% set ns.x = ns.x ~ u %}{{ ns.x }}",
+        "{{ u * 2 }}{{ [u] * 2 }}"}) {
+    auto tmpl = Template::parse(source, "t");
+    ASSERT_TRUE(tmpl.ok()) << tmpl.message();
+    auto text = (*tmpl)->render(variables, {}, 0);
+    ASSERT_TRUE(text.ok()) << source << text.message();
+    bool seen = false;
+    text->for_runs([&](std::string_view run, bool trusted) {
+      const bool evil = run.find_first_of("EVILevil") != std::string_view::npos;
+      seen = seen || (evil && !trusted);
+      EXPECT_FALSE(evil && trusted && run.find_first_of("EVIL") != std::string_view::npos) << source;
+    });
+    EXPECT_TRUE(seen) << source << ": " << text->bytes();
+  }
+}
+
+TEST(Sandbox, DeepJsonIsRefused) {
+  nlohmann::ordered_json json = 1;
+  for (int i = 0; i < 100'000; ++i) {
+    nlohmann::ordered_json outer = nlohmann::ordered_json::array();
+    outer.push_back(std::move(json));
+    json = std::move(outer);
+  }
+  EXPECT_THROW(from_json(json, false), TemplateError);
 }
 
 TEST(Sandbox, ExtremeNumbers) {

@@ -85,9 +85,10 @@ bool apply_test(Interpreter& in, const std::string& name, const Value& value, co
   };
   auto other = kOtherNames.find(name);
   auto it = tests().find(other == kOtherNames.end() ? std::string_view(name) : other->second);
-  if (it == tests().end()) throw TemplateError(fmt::format("there is no test '{}' in chat templates", name));
+  if (it == tests().end())
+    throw TemplateError(fmt::format("there is no test '{}' in chat templates", clip(name)));
   in.charge(value.weight());
-  for (const Value& argument : args.positional) in.charge(argument.weight());
+  in.charge(args);
   return it->second(in, value, args);
 }
 

@@ -1,6 +1,7 @@
 #include "chat/jinja/text.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/utf8.h"
 
@@ -50,6 +51,21 @@ bool starts_char(char c) {
   return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
 }
 }  // namespace
+
+size_t find_text(std::string_view bytes, std::string_view part, size_t from) {
+  if (from > bytes.size()) return std::string_view::npos;
+  if (part.empty()) return from;
+  // std::string::find compares anew at every position: n * m for two long runs of one letter.
+  const void* found = memmem(bytes.data() + from, bytes.size() - from, part.data(), part.size());
+  if (found == nullptr) return std::string_view::npos;
+  return static_cast<size_t>(static_cast<const char*>(found) - bytes.data());
+}
+
+std::string_view clip(std::string_view bytes, size_t most) {
+  if (bytes.size() <= most) return bytes;
+  while (most > 0 && !starts_char(bytes[most])) --most;
+  return bytes.substr(0, most);
+}
 
 std::vector<size_t> char_offsets(std::string_view bytes) {
   std::vector<size_t> offsets;

@@ -19,6 +19,7 @@ class Text {
   const std::string& bytes() const { return bytes_; }
   size_t size() const { return bytes_.size(); }
   bool empty() const { return bytes_.empty(); }
+  size_t runs() const { return runs_.size(); }
   bool trusted_at(size_t byte) const;
   // True when no byte came from outside.
   bool trusted() const { return runs_.empty() || (runs_.size() == 1 && runs_[0].trusted); }
@@ -57,6 +58,10 @@ class Text {
 // Python counts characters, not bytes. Byte offset of every character of `bytes`, and of the end.
 std::vector<size_t> char_offsets(std::string_view bytes);
 size_t count_chars(std::string_view bytes);
+// Like bytes.find(part, from), in linear time whatever the two are.
+size_t find_text(std::string_view bytes, std::string_view part, size_t from = 0);
+// At most `most` bytes from the start, cut between characters: what a message may quote.
+std::string_view clip(std::string_view bytes, size_t most = 60);
 bool is_ascii(std::string_view bytes);
 
 // Length in bytes of the white space character (Python's str.isspace) at `at`, 0 when there is none.

@@ -205,7 +205,7 @@ bool contains(const Value& haystack, const Value& needle) {
       throw TemplateError(
           fmt::format("'in <string>' needs a string on its left, not {}", needle.type_name()));
     }
-    return haystack.text().bytes().find(needle.text().bytes()) != std::string::npos;
+    return find_text(haystack.text().bytes(), needle.text().bytes()) != std::string::npos;
   }
   if (haystack.is_dict()) return haystack.dict().find(needle) != nullptr;
   if (haystack.is_list()) {
@@ -234,7 +234,10 @@ std::vector<Value> iterate(const Value& value) {
   throw TemplateError(fmt::format("a {} can not be iterated", value.type_name()));
 }
 
-Value from_json(const nlohmann::ordered_json& json, bool trusted) {
+namespace {
+
+Value from_json_at(const nlohmann::ordered_json& json, bool trusted, int depth) {
+  check_size(depth, 0);
   using Kind = nlohmann::ordered_json::value_t;
   switch (json.type()) {
     case Kind::null:
@@ -259,18 +262,25 @@ Value from_json(const nlohmann::ordered_json& json, bool trusted) {
     case Kind::array: {
       std::vector<Value> items;
       items.reserve(json.size());
-      for (const auto& item : json) items.push_back(from_json(item, trusted));
+      for (const auto& item : json) items.push_back(from_json_at(item, trusted, depth + 1));
       return Value::list(std::move(items));
     }
     case Kind::object: {
       Dict dict;
       for (const auto& [key, value] : json.items()) {
-        dict.set(Text(utf8_valid(key) ? key : utf8_replace_invalid(key), trusted), from_json(value, trusted));
+        dict.set(Text(utf8_valid(key) ? key : utf8_replace_invalid(key), trusted),
+                 from_json_at(value, trusted, depth + 1));
       }
       return Value::dict(std::move(dict));
     }
   }
   return None{};
+}
+
+}  // namespace
+
+Value from_json(const nlohmann::ordered_json& json, bool trusted) {
+  return from_json_at(json, trusted, 0);
 }
 
 }  // namespace jaju::jinja

@@ -163,6 +163,7 @@ struct Callable {
 struct Args {
   std::vector<Value> positional;
   std::vector<std::pair<std::string, Value>> named;
+  bool outside_names = false;  // a name in `named` came from outside (**dict)
   // Argument by position or name; nullptr when it was not given.
   const Value* get(size_t position, std::string_view name) const;
   const Value* get(std::string_view name) const;
@@ -187,8 +188,8 @@ struct JsonStyle {
   int indent = -1;
   bool ensure_ascii = false;
   bool sort_keys = false;
-  std::string item_separator;  // empty: the default for `indent`
-  std::string key_separator;
+  Text item_separator;  // empty: the default for `indent`
+  Text key_separator;
 };
 Text to_json(const Value& value, const JsonStyle& style);
 

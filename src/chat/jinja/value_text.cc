@@ -149,8 +149,8 @@ void json_string(Text& out, const Text& text, bool ensure_ascii) {
 class JsonWriter {
  public:
   JsonWriter(Text& out, const JsonStyle& style) : out_(out), style_(style) {
-    item_ = !style.item_separator.empty() ? style.item_separator : style.indent >= 0 ? "," : ", ";
-    key_ = !style.key_separator.empty() ? style.key_separator : ": ";
+    item_ = !style.item_separator.empty() ? style.item_separator : Text(style.indent >= 0 ? "," : ", ", true);
+    key_ = !style.key_separator.empty() ? style.key_separator : Text(": ", true);
   }
 
   void write(const Value& value, int level) {
@@ -183,7 +183,7 @@ class JsonWriter {
     if (list.items.empty()) return out_.append("[]", true);
     out_.append("[", true);
     for (size_t i = 0; i < list.items.size(); ++i) {
-      if (i > 0) out_.append(item_, true);
+      if (i > 0) out_.append(item_);
       newline(level + 1);
       write(list.items[i], level + 1);
     }
@@ -200,7 +200,7 @@ class JsonWriter {
     }
     out_.append("{", true);
     for (size_t i = 0; i < items.size(); ++i) {
-      if (i > 0) out_.append(item_, true);
+      if (i > 0) out_.append(item_);
       newline(level + 1);
       if (items[i].first.is_string()) {
         write(items[i].first, level + 1);
@@ -209,7 +209,7 @@ class JsonWriter {
         write(items[i].first, level + 1);
         out_.append("\"", true);
       }
-      out_.append(key_, true);
+      out_.append(key_);
       write(items[i].second, level + 1);
     }
     newline(level);
@@ -218,8 +218,8 @@ class JsonWriter {
 
   Text& out_;
   const JsonStyle& style_;
-  std::string item_;
-  std::string key_;
+  Text item_;
+  Text key_;
 };
 
 }  // namespace
