@@ -58,7 +58,7 @@ Bpe::Bpe(const ModelSpec& model, bool raw_bytes, const std::vector<TokenId>& for
   for (const auto& entry : model.vocab) {
     if (is_forbidden(entry.id)) continue;
     if (!model.unk_token.empty() && entry.content == model.unk_token) unk_ = entry.id;
-    if (byte_fallback_ && entry.content.size() == 6) {
+    if (byte_fallback_ && entry.content.size() == 6 && entry.content.starts_with("<0x")) {
       for (int b = 0; b < 256; ++b) {
         if (entry.content == fmt::format("<0x{:02X}>", b)) fallback_[static_cast<size_t>(b)] = entry.id;
       }

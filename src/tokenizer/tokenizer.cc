@@ -234,7 +234,7 @@ std::vector<Tokenizer::AddedSpan> Tokenizer::find_added(std::string_view text) c
   std::vector<AddedSpan> spans;
   std::vector<AddedMatch> matches, inner;
   const auto look_between = [&](size_t begin, size_t end) {
-    if (!impl_->normalizer.empty() || impl_->normalized_added.empty()) return;
+    if (begin >= end || !impl_->normalizer.empty() || impl_->normalized_added.empty()) return;
     inner.clear();
     impl_->normalized_added.find(text.substr(begin, end - begin), inner);
     for (const AddedMatch& m : inner) spans.push_back({begin + m.begin, begin + m.end, m.id});
