@@ -1,5 +1,9 @@
 #include "kernels/ops.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -25,14 +29,20 @@ bool has_avx512() {
 #endif
 }
 
-}  // namespace
-
-bool cpu_has_bf16_dot() {
+// Leaf 7, subleaf 1, EAX bit 5; clang 14's __builtin_cpu_supports does not know the name.
+bool has_avx512_bf16() {
 #if defined(__x86_64__)
-  return has_avx512() && __builtin_cpu_supports("avx512bf16");
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 5 & 1u) != 0;
 #else
   return false;
 #endif
+}
+
+}  // namespace
+
+bool cpu_has_bf16_dot() {
+  return has_avx512() && has_avx512_bf16();
 }
 
 const Ops* find_ops(const std::string& name) {
@@ -73,7 +83,7 @@ std::vector<std::pair<std::string, bool>> cpu_features() {
           {"avx512vl", __builtin_cpu_supports("avx512vl") != 0},
           {"avx512dq", __builtin_cpu_supports("avx512dq") != 0},
           {"avx512vnni", __builtin_cpu_supports("avx512vnni") != 0},
-          {"avx512bf16", __builtin_cpu_supports("avx512bf16") != 0}};
+          {"avx512bf16", has_avx512_bf16()}};
 #else
   return {};
 #endif

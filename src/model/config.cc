@@ -189,6 +189,8 @@ void read_experts(Reader& in, const Json& root, ModelConfig& c) {
     in.integer(name, 1, kMaxExperts, *target);
   }
   if (root.contains("n_group") && root.at("n_group").is_null()) c.topk_group = 1;  // no groups to choose from
+  // The class default of 4 is for 8 groups; a file with fewer groups and no topk_group keeps them all.
+  if (!root.contains("topk_group")) c.topk_group = std::min(c.topk_group, c.n_group);
   in.boolean("norm_topk_prob", c.norm_topk_prob);
   in.number("routed_scaling_factor", 0.0, 1e6, c.routed_scaling_factor);
   std::string scoring = "sigmoid";

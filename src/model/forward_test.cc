@@ -222,7 +222,8 @@ TEST_P(Twins, Bf16CacheIsClose) {
 
 INSTANTIATE_TEST_SUITE_P(All, Twins,
                          testing::Combine(testing::Values("ref", "avx2", "avx512"),
-                                          testing::Values("fused-bf16", "split-bias-f32", "deepseek-v3-f32")),
+                                          testing::Values("fused-bf16", "split-bias-f32", "deepseek-v3-f32",
+                                                          "odd-layers-f32")),
                          [](const auto& p) {
                            std::string name = std::string(std::get<0>(p.param)) + "_" + std::get<1>(p.param);
                            for (char& c : name) c = c == '-' ? '_' : c;
