@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <limits>
 #include <set>
 #include <vector>
 
@@ -12,7 +13,7 @@ namespace {
 // Watches the events of a parse: depth, and keys seen twice in one object.
 class Limits {
  public:
-  explicit Limits(int max_depth) : max_depth_(max_depth) {}
+  Limits(int max_depth, size_t max_keys) : max_depth_(max_depth), max_keys_(max_keys) {}
 
   // False stops nothing by itself; the caller throws, because nlohmann's callback can only drop values.
   template <typename Json>
@@ -25,17 +26,20 @@ class Limits {
       const auto& key = parsed.template get_ref<const std::string&>();
       if (!keys_.back().insert(key).second)
         throw std::length_error(fmt::format("key \"{}\" appears twice", printable(key)));
+      if (keys_.back().size() > max_keys_)
+        throw std::length_error(fmt::format("an object has more than {} keys", max_keys_));
     }
   }
 
  private:
   int max_depth_;
+  size_t max_keys_;
   std::vector<std::set<std::string>> keys_;
 };
 
 template <typename Json>
-Result<Json> parse(std::string_view text, const std::string& what, int max_depth) {
-  Limits limits(max_depth);
+Result<Json> parse(std::string_view text, const std::string& what, int max_depth, size_t max_keys) {
+  Limits limits(max_depth, max_keys);
   try {
     return Json::parse(text.begin(), text.end(), [&](int depth, auto event, Json& parsed) {
       limits.watch(depth, event, parsed);
@@ -53,12 +57,12 @@ Result<Json> parse(std::string_view text, const std::string& what, int max_depth
 }  // namespace
 
 Result<nlohmann::json> parse_json(std::string_view text, const std::string& what, int max_depth) {
-  return parse<nlohmann::json>(text, what, max_depth);
+  return parse<nlohmann::json>(text, what, max_depth, std::numeric_limits<size_t>::max());
 }
 
 Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, const std::string& what,
                                                   int max_depth) {
-  return parse<nlohmann::ordered_json>(text, what, max_depth);
+  return parse<nlohmann::ordered_json>(text, what, max_depth, kMaxOrderedKeys);
 }
 
 Result<nlohmann::json> read_json(const std::filesystem::path& path, int64_t max_bytes) {

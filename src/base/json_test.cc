@@ -30,5 +30,13 @@ TEST(Json, DepthIsBounded) {
   EXPECT_NE(parse_json(bomb, "x").message().find("deeper than 64"), std::string::npos);
 }
 
+TEST(Json, OrderedObjectsHaveALimitOfKeys) {
+  std::string text = "{";
+  for (int i = 0; i < 100000; ++i) text += fmt::format("{}\"k{}\": 1", i == 0 ? "" : ", ", i);
+  text += "}";
+  EXPECT_NE(parse_ordered_json(text, "x").message().find("more than 4096 keys"), std::string::npos);
+  EXPECT_TRUE(parse_json(text, "x").ok());
+}
+
 }  // namespace
 }  // namespace jaju
