@@ -12,9 +12,23 @@
 namespace jaju {
 namespace {
 
+#if defined(__x86_64__)
+// Two features clang 14's __builtin_cpu_supports has no name for. Whether the system saves the registers is
+// part of what it says about avx2 and avx512f.
+bool has_f16c() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx >> 29 & 1u) != 0;
+}
+
+bool has_avx512_bf16() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 5 & 1u) != 0;
+}
+#endif
+
 bool has_avx2() {
 #if defined(__x86_64__)
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 #else
   return false;
 #endif
@@ -29,20 +43,14 @@ bool has_avx512() {
 #endif
 }
 
-// Leaf 7, subleaf 1, EAX bit 5; clang 14's __builtin_cpu_supports does not know the name.
-bool has_avx512_bf16() {
-#if defined(__x86_64__)
-  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 5 & 1u) != 0;
-#else
-  return false;
-#endif
-}
-
 }  // namespace
 
 bool cpu_has_bf16_dot() {
+#if defined(__x86_64__)
   return has_avx512() && has_avx512_bf16();
+#else
+  return false;
+#endif
 }
 
 const Ops* find_ops(const std::string& name) {
@@ -77,7 +85,7 @@ std::vector<std::pair<std::string, bool>> cpu_features() {
   // The builtin takes literals only.
   return {{"avx2", __builtin_cpu_supports("avx2") != 0},
           {"fma", __builtin_cpu_supports("fma") != 0},
-          {"f16c", __builtin_cpu_supports("f16c") != 0},
+          {"f16c", has_f16c()},
           {"avx512f", __builtin_cpu_supports("avx512f") != 0},
           {"avx512bw", __builtin_cpu_supports("avx512bw") != 0},
           {"avx512vl", __builtin_cpu_supports("avx512vl") != 0},
