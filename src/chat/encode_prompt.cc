@@ -1,5 +1,6 @@
 // Pieces to ids: equal to tokenizing the whole text, except that special tokens spelled by outside text stay
-// text.
+// text, and that tokens which swallow white space (lstrip, rstrip) or want a word's border (single_word) see
+// only the trusted piece they stand in.
 //
 // The text is cut only at added tokens that lie within one trusted piece; all between two of them is encoded
 // as plain text in one go. Cutting at every border between pieces would change the merges around it.

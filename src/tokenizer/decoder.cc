@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 #include "tokenizer/byte_level.h"
+#include "tokenizer/growth.h"
 #include "tokenizer/normalizer.h"
 #include "tokenizer/unicode.h"
 
@@ -62,8 +63,10 @@ std::string join(const std::vector<std::string>& tokens, std::string_view separa
 Result<Decoder> Decoder::create(std::vector<DecoderSpec> specs, bool has_decoder, const std::string& what) {
   Decoder decoder;
   decoder.has_decoder_ = has_decoder;
+  Growth growth;
   for (auto& spec : specs) {
     Step step;
+    if (spec.kind == Kind::replace) growth.replace(spec.pattern, spec.content);
     if (spec.kind == Kind::replace && spec.pattern.is_regex) {
       JAJU_ASSIGN(Regex regex, Regex::compile(spec.pattern.text, what + ": decoder Replace"));
       step.regex.push_back(std::move(regex));
@@ -71,6 +74,7 @@ Result<Decoder> Decoder::create(std::vector<DecoderSpec> specs, bool has_decoder
     step.spec = std::move(spec);
     decoder.steps_.push_back(std::move(step));
   }
+  JAJU_RETURN_IF_ERROR(growth.check(what, "decoder"));
   // ByteLevel first and nothing that changes text after it.
   decoder.joins_bytes_ = !decoder.steps_.empty() && decoder.steps_[0].spec.kind == Kind::byte_level;
   for (size_t i = 1; i < decoder.steps_.size(); ++i) {

@@ -6,6 +6,7 @@
 
 #include "base/utf8.h"
 #include "tokenizer/byte_level.h"
+#include "tokenizer/growth.h"
 #include "tokenizer/unicode.h"
 
 namespace jaju {
@@ -140,9 +141,13 @@ std::string replace_all(const std::string& text, const Regex& regex, std::string
 }
 
 Result<Normalizer> Normalizer::create(std::vector<NormalizerSpec> specs, const std::string& what) {
+  using Kind = NormalizerSpec::Kind;
   Normalizer normalizer;
+  Growth growth;
   for (auto& spec : specs) {
     Step step;
+    if (spec.kind == Kind::replace) growth.replace(spec.pattern, spec.content);
+    if (spec.kind == Kind::byte_level) growth.times(2);
     if (spec.kind == NormalizerSpec::Kind::replace && spec.pattern.is_regex) {
       JAJU_ASSIGN(Regex regex, Regex::compile(spec.pattern.text, what + ": normalizer Replace"));
       step.regex.push_back(std::move(regex));
@@ -150,6 +155,7 @@ Result<Normalizer> Normalizer::create(std::vector<NormalizerSpec> specs, const s
     step.spec = std::move(spec);
     normalizer.steps_.push_back(std::move(step));
   }
+  JAJU_RETURN_IF_ERROR(growth.check(what, "normalizer"));
   return normalizer;
 }
 

@@ -35,6 +35,20 @@ TEST(Normalizer, UnicodeForms) {
   EXPECT_EQ(run({of(Kind::nfc)}, std::string("a\0b", 3)), std::string("a\0b", 3));
 }
 
+// 40 doublings of 1 MB would be 10^18 bytes.
+TEST(Normalizer, ChainsThatGrowWithoutBoundAreRefused) {
+  NormalizerSpec twice = of(Kind::replace);
+  twice.pattern.text = "a";
+  twice.content = "aa";
+  EXPECT_EQ(run(std::vector<NormalizerSpec>(9, twice), "a").size(), 512u);
+  EXPECT_NE(Normalizer::create(std::vector<NormalizerSpec>(40, twice), "t.json")
+                .message()
+                .find("t.json: the normalizer could"),
+            std::string::npos);
+  twice.pattern.is_regex = true;
+  EXPECT_FALSE(Normalizer::create(std::vector<NormalizerSpec>(40, twice), "t.json").ok());
+}
+
 TEST(Normalizer, Others) {
   EXPECT_EQ(run({of(Kind::lowercase)}, "\u0130\u03a3\u1e9eA"), "i\u0307\u03c3\u00dfa");
   EXPECT_EQ(run({of(Kind::strip)}, "\u3000 a b \n"), "a b");

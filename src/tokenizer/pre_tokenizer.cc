@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "tokenizer/byte_level.h"
+#include "tokenizer/growth.h"
 #include "tokenizer/unicode.h"
 
 namespace jaju {
@@ -117,6 +118,7 @@ void apply_behavior(const std::vector<Pieces::Part>& parts, SplitBehavior behavi
 
 Result<PreTokenizer> PreTokenizer::create(std::vector<PreTokenizerSpec> specs, const std::string& what) {
   PreTokenizer pre;
+  Growth growth;
   for (auto& spec : specs) {
     Step step;
     if (spec.kind == Kind::split && (spec.pattern.is_regex || spec.pattern.text.empty())) {
@@ -124,6 +126,7 @@ Result<PreTokenizer> PreTokenizer::create(std::vector<PreTokenizerSpec> specs, c
       step.regex.push_back(std::move(regex));
     } else if (spec.kind == Kind::byte_level) {
       step.map_bytes = true;
+      growth.times(2);
       if (spec.use_regex) {
         JAJU_ASSIGN(Regex regex, Regex::compile(kGpt2Pattern, what + ": pre-tokenizer ByteLevel"));
         step.regex.push_back(std::move(regex));
@@ -132,6 +135,7 @@ Result<PreTokenizer> PreTokenizer::create(std::vector<PreTokenizerSpec> specs, c
     step.spec = std::move(spec);
     pre.steps_.push_back(std::move(step));
   }
+  JAJU_RETURN_IF_ERROR(growth.check(what, "pre-tokenizer"));
   if (!pre.steps_.empty() && pre.steps_.back().map_bytes) {
     pre.raw_bytes_ = true;
     pre.steps_.back().map_bytes = false;

@@ -35,7 +35,9 @@ class Tokenizer {
   static Result<std::unique_ptr<Tokenizer>> parse(std::string_view json, const std::string& what);
   ~Tokenizer();
 
-  // Ids of `text`, adding nothing (no BOS/EOS). Invalid UTF-8 is replaced by U+FFFD first. Linear time.
+  // Ids of `text`, adding nothing (no BOS/EOS). Invalid UTF-8 is replaced by U+FFFD first. Linear time for patterns
+  // without runaway backtracking; one that meets the regex engine's match limit leaves the rest of the text as one
+  // piece, the same way every time.
   std::vector<TokenId> encode(std::string_view text, SpecialText special = SpecialText::parse) const;
 
   // The added tokens encode(parse) would read in `text` (valid UTF-8), from left to right, white space they
