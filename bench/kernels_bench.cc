@@ -1,7 +1,8 @@
 // Kernels against ref/ at A.X K1's real widths: one expert's gate (2048 x 7168), for one row and for a prompt
 // chunk. Prints GB/s of weights read and GFLOP/s. Results are checked against ref before anything is timed.
 //
-//   ./jaju bench-kernels            or: build/bench/bench/kernels_bench --benchmark_filter=avx512
+//   cmake --preset release -DJAJU_BENCH=ON && cmake --build build/release --target kernels_bench
+//   build/release/bench/kernels_bench --benchmark_filter=avx512
 #include <benchmark/benchmark.h>
 
 #include <cmath>
