@@ -17,7 +17,11 @@ MAY_INCLUDE = {
     "chat": ["tokenizer", "base"],
     # runtime speaks token ids, never text or JSON: no tokenizer, no chat.
     "runtime": ["model", "kernels", "tensor", "base"],
-    "cli": ["runtime", "chat", "model", "formats", "kernels", "tokenizer", "tensor", "base"],
+    "data": ["chat", "tokenizer", "base"],
+    "eval": ["data", "runtime", "chat", "model", "tokenizer", "base"],
+    "cli": ["eval", "data", "runtime", "chat", "model", "formats", "kernels", "tokenizer", "tensor", "base"],
+    # train is a program of its own (jaju-train), so that only it needs LibTorch.
+    "train": ["cli", "eval", "data", "runtime", "chat", "model", "formats", "tokenizer", "tensor", "base"],
 }
 
 

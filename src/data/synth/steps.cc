@@ -1,0 +1,3 @@
+#include "data/synth/steps.h"
+
+namespace jaju::data {}

@@ -1,0 +1,7 @@
+#include "data/synth.h"
+
+namespace jaju::data {
+
+std::string make_text(Dice&, Language) { return {}; }
+
+}  // namespace jaju::data
