@@ -92,6 +92,7 @@ class Engine {
 
  private:
   friend class Session;
+  friend class BatchGenerator;
   struct Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

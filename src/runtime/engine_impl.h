@@ -25,6 +25,11 @@ auto within_memory(const char* purpose, const Work& work) -> decltype(work()) {
                purpose);
 }
 
+// What Session::generate and generate_batch ask of a request: parameters in range, a prompt of at least one token,
+// all in the vocabulary, with room behind it.
+Status check_request(std::span<const int32_t> prompt, const SamplingParams& params, int64_t vocab,
+                     int64_t context);
+
 // The largest of rows, rows / 2, rows / 4, ... whose working memory fits; 0 when one row does not.
 int64_t rows_that_fit(int64_t rows, int64_t memory, const std::function<int64_t(int64_t)>& bytes_for);
 

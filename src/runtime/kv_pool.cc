@@ -1,7 +1,9 @@
 #include "runtime/kv_pool.h"
 
 #include <cstdlib>
+#include <cstring>
 
+#include "base/check.h"
 #include "base/file.h"
 
 namespace jaju {
@@ -41,6 +43,18 @@ void KvPages::truncate(int64_t positions) {
     pool_.give_back(pages_.back());
     pages_.pop_back();
   }
+}
+
+Status KvPages::copy_from(const KvPages& other, int64_t positions) {
+  JAJU_CHECK(&pool_ == &other.pool_);
+  truncate(positions);
+  JAJU_RETURN_IF_ERROR(reserve(positions));
+  JAJU_CHECK(pages_.size() <= other.pages_.size());
+  // Whole pages: what the last one holds behind `positions` is written over before it is read.
+  for (size_t i = 0; i < pages_.size(); ++i) {
+    std::memcpy(pages_[i], other.pages_[i], static_cast<size_t>(pool_.page_bytes()));
+  }
+  return {};
 }
 
 }  // namespace jaju

@@ -48,6 +48,8 @@ class KvPages {
   Status reserve(int64_t positions);
   // Gives back the pages no position below `positions` needs.
   void truncate(int64_t positions);
+  // Becomes a copy of the first `positions` positions of `other`, which must hold them (same pool).
+  Status copy_from(const KvPages& other, int64_t positions);
   KvView view() const { return {pages_.data(), pool_.dtype(), pool_.width()}; }
 
  private:

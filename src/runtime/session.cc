@@ -20,6 +20,23 @@ bool cancelled(const GenerateHooks& hooks) {
 
 }  // namespace
 
+Status check_request(std::span<const int32_t> prompt, const SamplingParams& params, int64_t vocab,
+                     int64_t context) {
+  const auto n_prompt = static_cast<int64_t>(prompt.size());
+  JAJU_RETURN_IF_ERROR(params.validate(vocab));
+  if (prompt.empty()) return error("the prompt is empty: give at least one token");
+  if (n_prompt >= context) {
+    return error("the prompt has {} tokens, the context holds {}: shorten it or raise --context", n_prompt,
+                 context);
+  }
+  for (const int32_t token : prompt) {
+    if (token < 0 || token >= vocab) {
+      return error("token {} of the prompt is outside the model's vocabulary (0 to {})", token, vocab - 1);
+    }
+  }
+  return {};
+}
+
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Session::~Session() = default;
 
@@ -64,17 +81,7 @@ Result<Generation> Session::Impl::generate(std::span<const int32_t> prompt, cons
   const int64_t vocab = s.engine.config.vocab_size;
   const int64_t context = s.engine.options.context;
   const auto n_prompt = static_cast<int64_t>(prompt.size());
-  JAJU_RETURN_IF_ERROR(params.validate(vocab));
-  if (prompt.empty()) return error("the prompt is empty: give at least one token");
-  if (n_prompt >= context) {
-    return error("the prompt has {} tokens, the context holds {}: shorten it or raise --context", n_prompt,
-                 context);
-  }
-  for (const int32_t token : prompt) {
-    if (token < 0 || token >= vocab) {
-      return error("token {} of the prompt is outside the model's vocabulary (0 to {})", token, vocab - 1);
-    }
-  }
+  JAJU_RETURN_IF_ERROR(check_request(prompt, params, vocab, context));
 
   // Keep what the cache and the prompt share, but read at least the last token again: its logits are needed.
   const Clock::time_point start = Clock::now();
