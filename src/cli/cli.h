@@ -29,6 +29,7 @@ using Action = std::function<int()>;
 void add_run(CLI::App& app, Action& action);
 void add_show(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
+void add_tokenizer(CLI::App& app, Action& action);
 void add_logits(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);

@@ -88,6 +88,7 @@ int run_program(int argc, char** argv) {
   add_run(app, action);
   add_show(app, action);
   add_tokenize(app, action);
+  add_tokenizer(app, action);
   add_logits(app, action);
   add_doctor(app, action);
   add_version(app, action);
