@@ -1,0 +1,664 @@
+#include "data/synth/story.h"
+
+#include <algorithm>
+
+#include "data/synth/phrases.h"
+#include "data/synth/steps.h"
+
+namespace jaju::data {
+
+namespace {
+
+// Sentences whose number has nothing to do with the question.
+constexpr const char* kDistractorsKo[] = {
+    " {n3:은} {x}살<입니다|이에요|이야>.",   " 버스로 {x}분 <걸렸습니다|걸렸어요|걸렸어>.",
+    " 책상은 {x}개 <있습니다|있어요|있어>.", " 오늘 기온은 {x}도<입니다|예요|야>.",
+    " 시각은 오후 {h}시<입니다|예요|야>.",   " {n3}의 번호는 {x}번<입니다|이에요|이야>.",
+};
+constexpr const char* kDistractorsEn[] = {
+    " {n3} is {x} years old.",          " It is {x} degrees outside.", " There are {x} chairs in the room.",
+    " The bus ride takes {x} minutes.", " {n3} lives at number {x}.",  " It is {h} o'clock.",
+    " {n3} has read {x} pages today.",
+};
+constexpr const char* kDistractorsZh[] = {"{n3}今年{x}岁。", "今天气温是{x}度。", "教室里有{x}把椅子。",
+                                          "坐车用了{x}分钟。"};
+constexpr const char* kDistractorsJa[] = {"{n3}は{x}歳です。", "今日の気温は{x}度です。",
+                                          "部屋にいすが{x}脚あります。", "バスで{x}分かかりました。"};
+constexpr const char* kDistractorsEs[] = {" {n3} tiene {x} años.", " Hace {x} grados.",
+                                          " En la sala hay {x} sillas.", " El autobús tarda {x} minutos."};
+
+std::span<const char* const> distractors(Language language) {
+  switch (language) {
+    case Language::ko:
+      return kDistractorsKo;
+    case Language::en:
+      return kDistractorsEn;
+    case Language::zh:
+      return kDistractorsZh;
+    case Language::ja:
+      return kDistractorsJa;
+    case Language::es:
+      return kDistractorsEs;
+  }
+  return kDistractorsEn;
+}
+
+// Position of `close` that matches the opening sign at `from`, by depth of both bracket pairs.
+size_t matching(std::string_view text, size_t from) {
+  int depth = 0;
+  for (size_t i = from; i < text.size(); ++i) {
+    if (text[i] == '[' || text[i] == '<' || text[i] == '{') ++depth;
+    if (text[i] == ']' || text[i] == '>' || text[i] == '}') --depth;
+    if (depth == 0) return i;
+  }
+  return text.size() - 1;
+}
+
+std::vector<std::string_view> choices(std::string_view text) {
+  std::vector<std::string_view> out;
+  int depth = 0;
+  size_t start = 0;
+  for (size_t i = 0; i <= text.size(); ++i) {
+    const char c = i < text.size() ? text[i] : '|';
+    if (c == '[' || c == '<' || c == '{') ++depth;
+    if (c == ']' || c == '>' || c == '}') --depth;
+    if (c == '|' && depth == 0) {
+      out.push_back(text.substr(start, i - start));
+      start = i + 1;
+    }
+  }
+  return out;
+}
+
+std::string particle(std::string_view word, std::string_view form) {
+  constexpr std::pair<std::string_view, Josa> kForms[] = {
+      {"은", Josa::topic},         {"이", Josa::subject},     {"을", Josa::object},
+      {"과", Josa::with},          {"이랑", Josa::together},  {"으로", Josa::by},
+      {"이에요", Josa::is_polite}, {"이야", Josa::is_casual}, {"이죠", Josa::is_right},
+      {"이고", Josa::is_and},      {"이면", Josa::is_when},   {"이라", Josa::is_as},
+      {"이나", Josa::or_so},       {"이니", Josa::ask},
+  };
+  for (const auto& [name, kind] : kForms) {
+    if (name == form) return std::string(josa(word, kind));
+  }
+  return "{" + std::string(form) + "}";
+}
+
+using Numbers = std::array<int64_t, 5>;
+
+int64_t round_to(int64_t value, int64_t unit) {
+  return std::max<int64_t>(unit, value / unit * unit);
+}
+
+// Sums and differences of things. `top` bounds the largest number that appears or results.
+Numbers additive(Dice& dice, Shape shape, int64_t low, int64_t top) {
+  Numbers n{};
+  switch (shape) {
+    case Shape::add: {
+      const int64_t sum = dice.between(std::max<int64_t>(2 * low, 4), top);
+      n[0] = dice.between(std::max<int64_t>(low, 2), sum - low);
+      n[1] = sum - n[0];
+      break;
+    }
+    case Shape::add_add:
+    case Shape::add_sub: {
+      n[0] = dice.between(std::max<int64_t>(low, 2), top / 2);
+      n[1] = dice.between(low, top / 2);
+      n[2] = shape == Shape::add_add ? dice.between(low, top / 2) : dice.between(1, n[0] + n[1] - 1);
+      break;
+    }
+    case Shape::sub_sub: {
+      n[0] = dice.between(std::max<int64_t>(3 * low, 6), top);
+      n[1] = dice.between(low, n[0] - 2 * low);
+      n[2] = dice.between(1, n[0] - n[1] - 1);
+      break;
+    }
+    default: {  // sub, sub_add
+      n[0] = dice.between(std::max<int64_t>(2 * low, 4), top);
+      n[1] = dice.between(low, n[0] - 1);
+      n[2] = dice.between(low, top / 2);
+      break;
+    }
+  }
+  return n;
+}
+
+Numbers count_numbers(Dice& dice, Shape shape, int level, bool small, bool large) {
+  constexpr int64_t kTops[] = {20, 99, 999, 999, 5000};
+  int64_t top = kTops[level - 1];
+  if (small) top = std::min<int64_t>(top, 99);
+  int64_t low = level == 1 ? 1 : 2;
+  if (large) low = std::max<int64_t>(low, 10), top = std::max<int64_t>(top, 99);
+  Numbers n{};
+  const auto factors = [&](int64_t& x, int64_t& y) {
+    x = dice.between(2, 9);
+    y = dice.between(2, 9);
+    if (small) {
+      if (level >= 3) y = dice.between(2, 20);
+    } else if (level == 2) {
+      y = dice.between(10, 30);
+    } else if (level == 3) {
+      y = dice.between(10, 99);
+    } else if (level >= 4) {
+      x = dice.between(11, level == 4 ? 30 : 99);
+      y = dice.between(11, level == 4 ? 60 : 99);
+    }
+  };
+  const auto quotient = [&](int64_t& divisor, int64_t& result) {
+    divisor = dice.between(2, 9);
+    result = dice.between(2, level == 1 || small ? 9 : level == 2 ? 30 : 99);
+    if (level >= 4 && !small) divisor = dice.between(2, level == 4 ? 15 : 25);
+  };
+  switch (shape) {
+    case Shape::mul:
+      factors(n[0], n[1]);
+      break;
+    case Shape::div:
+    case Shape::rem: {
+      int64_t result = 0;
+      quotient(n[1], result);
+      n[0] = n[1] * result;
+      if (shape == Shape::rem) n[0] += dice.between(1, n[1] - 1);
+      break;
+    }
+    case Shape::mul_add: {
+      factors(n[0], n[1]);
+      n[2] = dice.between(2, std::max<int64_t>(9, n[0] * n[1] / 2));
+      break;
+    }
+    case Shape::mul_sub: {
+      factors(n[0], n[1]);
+      n[2] = dice.between(1, n[0] * n[1] - 1);
+      break;
+    }
+    case Shape::mul_div: {  // a boxes of b shared by c
+      n[2] = dice.between(2, 9);
+      n[0] = n[2] * dice.between(1, 3);
+      n[1] = dice.between(2, level <= 3 || small ? 12 : 40);
+      break;
+    }
+    case Shape::sub_div: {
+      int64_t result = 0;
+      quotient(n[2], result);
+      n[1] = dice.between(2, std::max<int64_t>(9, n[2] * result / 2));
+      n[0] = n[2] * result + n[1];
+      break;
+    }
+    case Shape::add_div: {
+      int64_t result = 0;
+      quotient(n[2], result);
+      n[0] = dice.between(1, n[2] * result - 1);
+      n[1] = n[2] * result - n[0];
+      break;
+    }
+    case Shape::sub_mul: {
+      n[0] = dice.between(4, level <= 3 || small ? 20 : 60);
+      n[1] = dice.between(1, n[0] - 2);
+      n[2] = dice.between(2, 9);
+      break;
+    }
+    case Shape::add_mul: {
+      n[0] = dice.between(2, level <= 3 || small ? 20 : 60);
+      n[1] = dice.between(2, level <= 3 || small ? 20 : 60);
+      n[2] = dice.between(2, 9);
+      break;
+    }
+    case Shape::pay: {  // a things, b taken c times
+      n[1] = dice.between(2, 9);
+      n[2] = dice.between(2, level <= 3 || small ? 9 : 40);
+      n[0] = n[1] * n[2] + dice.between(1, level <= 3 || small ? 20 : 200);
+      break;
+    }
+    case Shape::mul_mul_add: {
+      n[0] = dice.between(2, 9);
+      n[1] = dice.between(2, level <= 3 || small ? 9 : 40);
+      n[2] = dice.between(2, 9);
+      n[3] = dice.between(2, level <= 3 || small ? 9 : 40);
+      break;
+    }
+    default:
+      n = additive(dice, shape, low, top);
+  }
+  return n;
+}
+
+// Prices are multiples of what coins allow; the sum handed over is a round one above the total.
+Numbers money_numbers(Dice& dice, Language language, Shape shape, int level) {
+  const bool won = language == Language::ko;
+  const bool yen = language == Language::ja;
+  const int64_t unit = won ? 100 : yen ? 10 : 1;
+  const int64_t note = won ? 1000 : yen ? 100 : level <= 3 ? 5 : 10;
+  const auto price = [&] {
+    const int64_t most = won   ? (level <= 2   ? 30
+                                  : level <= 4 ? 60
+                                               : 150)
+                         : yen ? (level <= 2 ? 30 : 95)
+                               : (level <= 1   ? 9
+                                  : level <= 3 ? 20
+                                               : 60);
+    const int64_t least = won ? 3 : yen ? 3 : 2;
+    int64_t value = dice.between(least, most) * unit;
+    if (won && level == 1) value = dice.between(1, 9) * (dice.chance(0.5) ? 100 : 1000);
+    return value;
+  };
+  const auto pieces = [&] { return dice.between(2, level <= 4 ? 9 : 15); };
+  const auto above = [&](int64_t total) { return (total / note + 1 + dice.between(0, 3)) * note; };
+  Numbers n{};
+  switch (shape) {
+    case Shape::add:
+      n = {price(), price()};
+      break;
+    case Shape::sub: {
+      n[1] = price();
+      n[0] = above(n[1]);
+      break;
+    }
+    case Shape::mul:
+      n = {price(), pieces()};
+      break;
+    case Shape::div: {
+      n[1] = pieces();
+      n[0] = price() * n[1];
+      break;
+    }
+    case Shape::add_add:
+      n = {price(), price(), price()};
+      break;
+    case Shape::add_sub: {
+      n[0] = price();
+      n[1] = price();
+      n[2] = round_to(dice.between(1, n[0] + n[1] - 1), unit);
+      if (n[2] >= n[0] + n[1]) n[2] = n[0];
+      break;
+    }
+    case Shape::sub_sub: {
+      n[1] = price();
+      n[2] = price();
+      n[0] = above(n[1] + n[2]);
+      break;
+    }
+    case Shape::sub_add: {
+      n[1] = price();
+      n[0] = above(n[1]);
+      n[2] = price();
+      break;
+    }
+    case Shape::mul_add:
+      n = {price(), pieces(), price()};
+      break;
+    case Shape::mul_sub: {
+      n[0] = price();
+      n[1] = pieces();
+      n[2] = round_to(dice.between(1, n[0] * n[1] / 2), unit);
+      break;
+    }
+    case Shape::pay: {
+      n[1] = price();
+      n[2] = pieces();
+      n[0] = above(n[1] * n[2]);
+      break;
+    }
+    case Shape::mul_mul_add:
+    default: {  // pay_two
+      n = {price(), dice.between(2, 6), price(), dice.between(2, 6), 0};
+      n[4] = above(n[0] * n[1] + n[2] * n[3]);
+      break;
+    }
+  }
+  return n;
+}
+
+Numbers age_numbers(Dice& dice, Shape shape, int level) {
+  Numbers n{};
+  n[0] = dice.between(6, level <= 2 ? 15 : 40);
+  n[1] = dice.between(2, level == 1 ? 5 : level == 2 ? 12 : 30);
+  n[2] = dice.between(2, 15);
+  if (shape == Shape::sub || shape == Shape::sub_add || shape == Shape::sub_sub) {
+    n[0] = level <= 2 ? dice.between(8, 20) : dice.between(25, 70);
+    n[1] = dice.between(1, n[0] / 2);
+    n[2] = dice.between(1, n[0] - n[1] - 1);
+  }
+  if (shape == Shape::mul || shape == Shape::mul_add || shape == Shape::mul_sub) {
+    n[0] = dice.between(5, 14);
+    n[1] = dice.between(2, 5);
+    n[2] = dice.between(1, 6);
+  }
+  if (shape == Shape::add_sub) n[2] = dice.between(1, n[0] + n[1] - 2);
+  if (shape == Shape::add_add) n[2] = dice.between(2, 20);
+  if (shape == Shape::twice_sum) n[1] = dice.between(2, 12);
+  if (shape == Shape::div) {
+    n[1] = dice.between(2, 5);
+    n[0] = n[1] * dice.between(5, 16);
+  }
+  return n;
+}
+
+Numbers speed_numbers(Dice& dice, Shape shape, int level) {
+  Numbers n{};
+  const auto pace = [&] {
+    return level <= 1 ? dice.between(3, 9) : dice.between(2, level <= 3 ? 12 : 24) * 5;
+  };
+  const auto hours = [&] { return dice.between(2, level <= 3 ? 6 : 12); };
+  n[0] = pace();
+  n[1] = hours();
+  n[2] = pace();
+  n[3] = hours();
+  if (shape == Shape::div) {
+    n[1] = level <= 2 ? dice.between(2, 9) : pace();
+    n[0] = n[1] * hours();
+  }
+  if (shape == Shape::mul_add) n[2] = dice.between(2, 90);
+  if (shape == Shape::mul_sub) n[2] = dice.between(2, n[0] * n[1] - 1);
+  if (shape == Shape::pay) {  // a km of way, b km/h for c hours
+    n[1] = pace();
+    n[2] = hours();
+    n[0] = n[1] * n[2] + dice.between(2, 90);
+  }
+  if (shape == Shape::half) {
+    n[0] = dice.between(2, 20) * 6;
+    n[1] = dice.between(1, 11) * 10;
+  }
+  if (shape == Shape::mul_div) {  // there at a km/h in b hours, back in c
+    n[2] = dice.between(2, 6);
+    n[0] = dice.between(2, 15) * n[2];
+    n[1] = dice.between(2, 6);
+  }
+  if (shape == Shape::add_mul || shape == Shape::sub_mul) {
+    n[0] = dice.between(6, level <= 4 ? 20 : 60);
+    n[1] = dice.between(2, n[0] - 1);
+    n[2] = hours();
+  }
+  return n;
+}
+
+Numbers length_numbers(Dice& dice, Shape shape, int level) {
+  constexpr int64_t kTops[] = {9, 20, 50, 99, 250};
+  const int64_t top = kTops[level - 1];
+  Numbers n{};
+  n[0] = dice.between(3, top);
+  n[1] = dice.between(2, level <= 2 ? 9 : level <= 4 ? 30 : 60);
+  n[2] = dice.between(2, level <= 2 ? 9 : 30);
+  if (n[0] == n[1]) ++n[0];
+  if (shape == Shape::div) {
+    n[1] = dice.between(2, level <= 3 ? 9 : 25);
+    n[0] = n[1] * dice.between(2, top);
+  }
+  if (shape == Shape::sub || shape == Shape::sub_sub) {
+    n[0] = dice.between(6, top * 2);
+    n[1] = dice.between(1, n[0] - 3);
+    n[2] = dice.between(1, n[0] - n[1] - 1);
+  }
+  if (shape == Shape::square) n[0] = dice.between(2, level <= 1 ? 9 : level <= 3 ? 20 : 40);
+  if (shape == Shape::mul_sub) n[2] = dice.between(1, n[0] * n[1] - 1);
+  return n;
+}
+
+Numbers score_numbers(Dice& dice, int level) {
+  constexpr int64_t kTops[] = {10, 20, 60, 100, 300};
+  const int64_t top = kTops[level - 1];
+  const int64_t mean = dice.between(3, top - 2);
+  const int64_t room = std::min(mean - 1, top - mean);
+  Numbers n{};
+  do {
+    n[0] = mean + dice.between(-room, room);
+    n[1] = mean + dice.between(-room, room);
+    n[2] = 3 * mean - n[0] - n[1];
+  } while (n[2] < 1 || n[2] > top);
+  return n;
+}
+
+int64_t work_out(Shape shape, const Numbers& n, Trace& trace) {
+  const auto& [a, b, c, d, e] = n;
+  switch (shape) {
+    case Shape::add:
+      return trace.add(a, b);
+    case Shape::sub:
+      return trace.sub(a, b);
+    case Shape::mul:
+      return trace.mul(a, b);
+    case Shape::div:
+      return trace.div(a, b);
+    case Shape::rem:
+      return trace.rem(a, b);
+    case Shape::add_add:
+      return trace.add(trace.add(a, b), c);
+    case Shape::add_sub:
+      return trace.sub(trace.add(a, b), c);
+    case Shape::sub_add:
+      return trace.add(trace.sub(a, b), c);
+    case Shape::sub_sub:
+      return trace.sub(trace.sub(a, b), c);
+    case Shape::mul_add:
+      return trace.add(trace.mul(a, b), c);
+    case Shape::mul_sub:
+      return trace.sub(trace.mul(a, b), c);
+    case Shape::mul_div:
+      return trace.div(trace.mul(a, b), c);
+    case Shape::sub_div:
+      return trace.div(trace.sub(a, b), c);
+    case Shape::add_div:
+      return trace.div(trace.add(a, b), c);
+    case Shape::sub_mul:
+      return trace.mul(trace.sub(a, b), c);
+    case Shape::add_mul:
+      return trace.mul(trace.add(a, b), c);
+    case Shape::pay:
+      return trace.sub(a, trace.mul(b, c));
+    case Shape::mul_mul_add:
+    case Shape::pay_two: {
+      const int64_t first = trace.mul(a, b);
+      const int64_t second = trace.mul(c, d);
+      const int64_t total = trace.add(first, second);
+      return shape == Shape::pay_two ? trace.sub(e, total) : total;
+    }
+    case Shape::mean3:
+      return trace.div(trace.add(trace.add(a, b), c), 3);
+    case Shape::twice_sum:
+      return trace.mul(trace.add(a, b), 2);
+    case Shape::square:
+      return trace.mul(a, a);
+    case Shape::four_times:
+      return trace.mul(a, 4);
+    case Shape::half:
+      return trace.div(trace.mul(a, b), 60);
+  }
+  return 0;
+}
+
+void set_spanish(Filler& filler, const Thing& thing) {
+  const bool her = thing.feminine;
+  filler.set("cuantos", her ? "cuántas" : "cuántos");
+  filler.set("Cuantos", her ? "Cuántas" : "Cuántos");
+}
+
+bool fits(const Story& story, int level) {
+  const std::string_view kinds = story.kinds;
+  if (kinds.find('S') != kinds.npos && level > 3) return false;
+  return kinds.find('B') == kinds.npos || level > 1;
+}
+
+}  // namespace
+
+void Filler::set(std::string_view slot, std::string value) {
+  for (auto& [name, old] : slots_) {
+    if (name == slot) {
+      old = std::move(value);
+      return;
+    }
+  }
+  slots_.emplace_back(slot, std::move(value));
+}
+
+std::string Filler::fill(std::string_view skeleton) {
+  std::string out;
+  expand(skeleton, out);
+  return out;
+}
+
+void Filler::expand(std::string_view text, std::string& out) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '~') {
+      expand(distractor_, out);
+      continue;
+    }
+    if (c != '{' && c != '[' && c != '<') {
+      out += c;
+      continue;
+    }
+    const size_t end = matching(text, i);
+    const std::string_view inside = text.substr(i + 1, end - i - 1);
+    if (c == '[') {
+      expand(dice_.pick(choices(inside)), out);
+    } else if (c == '<') {
+      const auto styles = choices(inside);
+      expand(styles[style_ % styles.size()], out);
+    } else {
+      const size_t colon = inside.find(':');
+      const std::string_view name = inside.substr(0, colon);
+      const auto slot =
+          std::find_if(slots_.begin(), slots_.end(), [&](const auto& s) { return s.first == name; });
+      if (slot == slots_.end()) {
+        out += text.substr(i, end - i + 1);
+      } else {
+        out += slot->second;
+        if (colon != inside.npos) out += particle(slot->second, inside.substr(colon + 1));
+      }
+    }
+    i = end;
+  }
+}
+
+void Trace::say(std::string_view line) {
+  if (!text_.empty()) text_ += '\n';
+  text_ += line;
+}
+int64_t Trace::add(int64_t a, int64_t b) {
+  say(add_steps(a, b));
+  return a + b;
+}
+int64_t Trace::sub(int64_t a, int64_t b) {
+  say(sub_steps(a, b));
+  return a - b;
+}
+int64_t Trace::mul(int64_t a, int64_t b) {
+  say(mul_steps(a, b));
+  return a * b;
+}
+int64_t Trace::div(int64_t a, int64_t b) {
+  say(div_steps(a, b));
+  return a / b;
+}
+int64_t Trace::rem(int64_t a, int64_t b) {
+  say(div_steps(a, b));
+  return a % b;
+}
+
+const Stories& stories(Language language) {
+  switch (language) {
+    case Language::ko:
+      return stories_ko();
+    case Language::en:
+      return stories_en();
+    case Language::zh:
+      return stories_zh();
+    case Language::ja:
+      return stories_ja();
+    case Language::es:
+      return stories_es();
+  }
+  return stories_en();
+}
+
+Problem tell(Dice& dice, Language language, int difficulty, const StorySet& set,
+             std::span<const Shape> shapes) {
+  std::vector<const Story*> fitting;
+  for (const Story& story : set.stories) {
+    if (std::find(shapes.begin(), shapes.end(), story.shape) != shapes.end() &&
+        (set.measure != Measure::count || fits(story, difficulty))) {
+      fitting.push_back(&story);
+    }
+  }
+  if (fitting.empty()) {  // a language without a story of these shapes tells one of its others
+    for (const Story& story : set.stories) fitting.push_back(&story);
+  }
+  const Story& story = *dice.pick(fitting);
+  const std::string_view kinds = story.kinds;
+
+  Numbers n{};
+  switch (set.measure) {
+    case Measure::count:
+      n = count_numbers(dice, story.shape, difficulty, kinds.find('S') != kinds.npos,
+                        kinds.find('B') != kinds.npos);
+      break;
+    case Measure::money:
+      n = money_numbers(dice, language, story.shape, difficulty);
+      break;
+    case Measure::age:
+      n = age_numbers(dice, story.shape, difficulty);
+      break;
+    case Measure::speed:
+      n = speed_numbers(dice, story.shape, difficulty);
+      break;
+    case Measure::length:
+      n = length_numbers(dice, story.shape, difficulty);
+      break;
+    case Measure::score:
+      n = score_numbers(dice, difficulty);
+      break;
+  }
+
+  Filler filler(dice);
+  std::vector<const Thing*> candidates;
+  for (const Thing& thing : things(language)) {
+    if (kinds.find(static_cast<char>(thing.kind)) != kinds.npos) candidates.push_back(&thing);
+  }
+  constexpr std::string_view kSmall = "abcde";
+  constexpr std::string_view kLarge = "ABCDE";
+  const Thing* thing = candidates.empty() ? &things(language)[0] : dice.pick(candidates);
+  const Thing* other = candidates.empty() ? thing : dice.pick(candidates);
+  while (candidates.size() > 1 && other == thing) other = dice.pick(candidates);
+
+  Trace trace;
+  const int64_t result = work_out(story.shape, n, trace);
+  for (size_t i = 0; i < n.size(); ++i) {
+    filler.set(kSmall.substr(i, 1), n[i]);
+    filler.set(kLarge.substr(i, 1), counted(language, n[i], *thing));
+  }
+  filler.set("r", result);
+  filler.set("s", result == 1 ? "" : "s");
+  filler.set("R", counted(language, result, *thing));
+  filler.set("o", thing->many[0] != '\0' ? thing->many : thing->one);
+  filler.set("o1", thing->one);
+  filler.set("u", thing->counter);
+  filler.set("p", other->many[0] != '\0' ? other->many : other->one);
+  filler.set("p1", other->one);
+  filler.set("q", other->counter);
+  if (language == Language::es) set_spanish(filler, *thing);
+  const auto all = names(language);
+  const std::string_view name = dice.pick(all);
+  std::string_view second = dice.pick(all);
+  while (second == name) second = dice.pick(all);
+  filler.set("n", std::string(name));
+  std::string_view third = dice.pick(all);
+  while (third == name || third == second) third = dice.pick(all);
+  filler.set("n2", std::string(second));
+  filler.set("n3", std::string(third));
+  if (difficulty >= 4 && dice.chance(0.5)) {
+    filler.set("x", dice.between(5, 40));
+    filler.set("h", dice.between(1, 11));
+    filler.set_distractor(dice.pick(distractors(language)));
+  }
+
+  Problem problem;
+  problem.question = filler.fill(story.question);
+  Trace whole;
+  whole.say(filler.fill(story.plan));
+  whole.say(trace.text());
+  problem.thinking = whole.text();
+  problem.answer = filler.fill(story.answer != nullptr ? story.answer : set.answer);
+  problem.expected = std::to_string(result);
+  return problem;
+}
+
+}  // namespace jaju::data
