@@ -51,12 +51,12 @@ constexpr Story kGroups[] = {
      "{a} grupos de {b}."},
     {mul, "ftw", "{a} niños tienen {B} cada uno.~ ¿{Cuantos} {o} tienen en total?", "{a} grupos de {b}."},
     {mul, "ftw", "{n} [reúne|compra] {B} cada día.~ ¿{Cuantos} {o} son en {a} días?",
-     "{b} al día, {a} días."},
+     "{a} días, {b} al día."},
     {mul, "p", "Hay {a} filas de {B}.~ ¿{Cuantos} {o} hay en total?", "{a} filas de {b}."},
     {mul, "ftw", "{n} tiene {B}. {n2} tiene {a} veces más.~ ¿{Cuantos} {o} tiene {n2}?", "{a} veces {b}."},
     {mul, "f", "{n} pone {B} en cada uno de {a} platos.~ ¿{Cuantos} {o} son en total?", "{a} platos de {b}."},
     {mul, "ftB", "Una fábrica hace {B} por hora.~ ¿{Cuantos} {o} hace en {a} horas?",
-     "{b} por hora, {a} horas."},
+     "{a} horas, {b} por hora."},
 };
 constexpr Story kShare[] = {
     {div, "ftw", "{b} amigos se reparten {A} en partes iguales.~ ¿{Cuantos} {o} recibe cada uno?",
@@ -181,7 +181,7 @@ constexpr Story kAges[] = {
 constexpr Story kSpeed[] = {
     {mul, "", "Un [coche|autobús|tren] va a {a} km por hora durante {b} horas.~ ¿Cuántos kilómetros recorre?",
      "{a} km por hora, {b} horas."},
-    {mul, "", "{n} camina {a} km cada hora.~ ¿Cuántos kilómetros camina en {b} horas?",
+    {mul, "S", "{n} camina {a} km cada hora.~ ¿Cuántos kilómetros camina en {b} horas?",
      "{a} km por hora, {b} horas."},
     {mul, "",
      "Un [robot|caracol|juguete] avanza {a} cm por minuto.~ ¿Cuántos centímetros avanza en {b} minutos?",
@@ -235,8 +235,9 @@ constexpr Story kAverage[] = {
      "{r} punto{s}."},
     {mean3, "", "{n} leyó {a}, {b} y {c} páginas en tres días.~ ¿Cuántas páginas leyó de media al día?",
      "Sumar los tres y dividir entre 3.", "{r} página{s}."},
-    {mean3, "", "En tres días hizo {a}, {b} y {c} grados.~ ¿Cuál fue la temperatura media?",
-     "Sumar los tres y dividir entre 3.", "{r} grado{s}."},
+    {mean3, "",
+     "Un museo tuvo {a}, {b} y {c} visitantes en tres días.~ ¿Cuántos visitantes tuvo de media al día?",
+     "Sumar los tres y dividir entre 3.", "{r} visitante{s}."},
 };
 
 }  // namespace

@@ -319,8 +319,8 @@ Numbers age_numbers(Dice& dice, Shape shape, int level) {
     n[2] = dice.between(1, n[0] - n[1] - 1);
   }
   if (shape == Shape::mul || shape == Shape::mul_add || shape == Shape::mul_sub) {
-    n[0] = dice.between(5, 14);
-    n[1] = dice.between(2, 5);
+    n[0] = dice.between(7, 14);
+    n[1] = dice.between(3, 5);
     n[2] = dice.between(1, 6);
   }
   if (shape == Shape::add_sub) n[2] = dice.between(1, n[0] + n[1] - 2);
@@ -333,10 +333,12 @@ Numbers age_numbers(Dice& dice, Shape shape, int level) {
   return n;
 }
 
-Numbers speed_numbers(Dice& dice, Shape shape, int level) {
+// Kilometres an hour on foot (`small`) or on wheels.
+Numbers speed_numbers(Dice& dice, Shape shape, int level, bool small) {
   Numbers n{};
   const auto pace = [&] {
-    return level <= 1 ? dice.between(3, 9) : dice.between(2, level <= 3 ? 12 : 24) * 5;
+    if (small) return dice.between(3, 9);
+    return level <= 1 ? dice.between(2, 9) * 10 : dice.between(4, level <= 3 ? 16 : 24) * 5;
   };
   const auto hours = [&] { return dice.between(2, level <= 3 ? 6 : 12); };
   n[0] = pace();
@@ -388,6 +390,8 @@ Numbers length_numbers(Dice& dice, Shape shape, int level) {
     n[1] = dice.between(1, n[0] - 3);
     n[2] = dice.between(1, n[0] - n[1] - 1);
   }
+  if (shape == Shape::add_add)
+    n[2] = dice.between(std::max(n[0], n[1]) - std::min(n[0], n[1]) + 1, n[0] + n[1] - 1);
   if (shape == Shape::square) n[0] = dice.between(2, level <= 1 ? 9 : level <= 3 ? 20 : 40);
   if (shape == Shape::mul_sub) n[2] = dice.between(1, n[0] * n[1] - 1);
   return n;
@@ -407,15 +411,19 @@ Numbers score_numbers(Dice& dice, int level) {
   return n;
 }
 
-int64_t work_out(Shape shape, const Numbers& n, Trace& trace) {
+// `each_first`: a groups of b are written b*a, as Korean and Japanese say them.
+int64_t work_out(Shape shape, const Numbers& n, bool each_first, Trace& trace) {
   const auto& [a, b, c, d, e] = n;
+  const auto groups = [&](int64_t n_groups, int64_t each) {
+    return each_first ? trace.mul(each, n_groups) : trace.mul(n_groups, each);
+  };
   switch (shape) {
     case Shape::add:
       return trace.add(a, b);
     case Shape::sub:
       return trace.sub(a, b);
     case Shape::mul:
-      return trace.mul(a, b);
+      return groups(a, b);
     case Shape::div:
       return trace.div(a, b);
     case Shape::rem:
@@ -429,9 +437,9 @@ int64_t work_out(Shape shape, const Numbers& n, Trace& trace) {
     case Shape::sub_sub:
       return trace.sub(trace.sub(a, b), c);
     case Shape::mul_add:
-      return trace.add(trace.mul(a, b), c);
+      return trace.add(groups(a, b), c);
     case Shape::mul_sub:
-      return trace.sub(trace.mul(a, b), c);
+      return trace.sub(groups(a, b), c);
     case Shape::mul_div:
       return trace.div(trace.mul(a, b), c);
     case Shape::sub_div:
@@ -446,8 +454,8 @@ int64_t work_out(Shape shape, const Numbers& n, Trace& trace) {
       return trace.sub(a, trace.mul(b, c));
     case Shape::mul_mul_add:
     case Shape::pay_two: {
-      const int64_t first = trace.mul(a, b);
-      const int64_t second = trace.mul(c, d);
+      const int64_t first = groups(a, b);
+      const int64_t second = groups(c, d);
       const int64_t total = trace.add(first, second);
       return shape == Shape::pay_two ? trace.sub(e, total) : total;
     }
@@ -585,11 +593,11 @@ Problem tell(Dice& dice, Language language, int difficulty, const StorySet& set,
   const Story& story = *dice.pick(fitting);
   const std::string_view kinds = story.kinds;
 
+  const bool small = kinds.find('S') != kinds.npos;
   Numbers n{};
   switch (set.measure) {
     case Measure::count:
-      n = count_numbers(dice, story.shape, difficulty, kinds.find('S') != kinds.npos,
-                        kinds.find('B') != kinds.npos);
+      n = count_numbers(dice, story.shape, difficulty, small, kinds.find('B') != kinds.npos);
       break;
     case Measure::money:
       n = money_numbers(dice, language, story.shape, difficulty);
@@ -598,7 +606,7 @@ Problem tell(Dice& dice, Language language, int difficulty, const StorySet& set,
       n = age_numbers(dice, story.shape, difficulty);
       break;
     case Measure::speed:
-      n = speed_numbers(dice, story.shape, difficulty);
+      n = speed_numbers(dice, story.shape, difficulty, small);
       break;
     case Measure::length:
       n = length_numbers(dice, story.shape, difficulty);
@@ -619,8 +627,10 @@ Problem tell(Dice& dice, Language language, int difficulty, const StorySet& set,
   const Thing* other = candidates.empty() ? thing : dice.pick(candidates);
   while (candidates.size() > 1 && other == thing) other = dice.pick(candidates);
 
+  const bool each_first =
+      set.measure == Measure::count && (language == Language::ko || language == Language::ja);
   Trace trace;
-  const int64_t result = work_out(story.shape, n, trace);
+  const int64_t result = work_out(story.shape, n, each_first, trace);
   for (size_t i = 0; i < n.size(); ++i) {
     filler.set(kSmall.substr(i, 1), n[i]);
     filler.set(kLarge.substr(i, 1), counted(language, n[i], *thing));

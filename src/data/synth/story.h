@@ -28,7 +28,7 @@ namespace jaju::data {
 // Values for the names in a skeleton, and the dice that choose between its spellings.
 class Filler {
  public:
-  explicit Filler(Dice& dice) : dice_(dice), style_(static_cast<size_t>(dice.between(0, 5))) {}
+  explicit Filler(Dice& dice) : dice_(dice), style_(static_cast<size_t>(dice.between(0, 59))) {}
   void set(std::string_view slot, std::string value);
   void set(std::string_view slot, int64_t value) { set(slot, std::to_string(value)); }
   void set_distractor(std::string skeleton) { distractor_ = std::move(skeleton); }

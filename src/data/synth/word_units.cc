@@ -113,6 +113,12 @@ Problem make_units(Dice& dice, Language language, int difficulty) {
   const bool spanish = language == Language::es;
 
   Trace trace;
+  const auto to_small = [&](int64_t count) {
+    if (f == 60 || f < 100) return trace.mul(count, f);
+    trace.say(std::to_string(count) + "*" + std::to_string(f) + "=" +
+              std::to_string(count * f));  // zeros hung on
+    return count * f;
+  };
   filler.set("v", large(1));
   filler.set("w", small(f));
   trace.say(filler.fill(kRule[l]));
@@ -130,8 +136,8 @@ Problem make_units(Dice& dice, Language language, int difficulty) {
     filler.set("x", first);
     filler.set("y", second);
     skeleton = kMinus[l][dice.between(0, 1)];
-    const int64_t a = trace.add(trace.mul(n, f), m);
-    const int64_t b = trace.add(n2 == 1 ? f : trace.mul(n2, f), m2);
+    const int64_t a = trace.add(to_small(n), m);
+    const int64_t b = trace.add(n2 == 1 ? f : to_small(n2), m2);
     result = trace.sub(a, b);
   } else if (difficulty == 4) {
     const int64_t m2 = dice.between(2, 5 * f);
@@ -140,12 +146,12 @@ Problem make_units(Dice& dice, Language language, int difficulty) {
     filler.set("x", first);
     filler.set("y", small(m2));
     skeleton = kPlus[l][dice.between(0, 2)];
-    result = trace.mul(n, f);
+    result = to_small(n);
     if (!whole) result = trace.add(result, m);
     result = trace.add(result, m2);
   } else if (difficulty == 3 && !backwards) {
     filler.set("x", mixed(n, m));
-    result = trace.add(trace.mul(n, f), m);
+    result = trace.add(to_small(n), m);
   } else if (backwards) {
     filler.set("x", small(n * f));
     asked = unit.large[l];
@@ -158,7 +164,7 @@ Problem make_units(Dice& dice, Language language, int difficulty) {
     }
   } else {
     filler.set("x", large(n));
-    result = trace.mul(n, f);
+    result = to_small(n);
   }
   filler.set("u", asked);
   filler.set("R", quantity(language, result, result == 1 && backwards ? unit.large_one[l] : asked));
@@ -194,8 +200,8 @@ constexpr Wording kWordings[5] = {
     {{"{a}의 {p}%는 얼마<입니까|인가요|야>?", "{a}의 {p}퍼센트는 [얼마|몇]<입니까|인가요|야>?",
       "{a}의 {p}%를 구하<십시오|세요|여라>.",
       "학생 {a}명 중 {p}%가 안경을 <썼습니다|썼어요|썼어>. 안경을 쓴 학생은 몇 명<입니까|인가요|이야>?"},
-     {"{a}원짜리 [옷|가방|신발|모자|책]을 {p}% 할인하면 얼마<입니까|인가요|야>?",
-      "정가 {a}원인 [옷|가방|신발|시계]을 {p}% 싸게 <팝니다|팔아요|팔아>. 얼마<입니까|인가요|야>?",
+     {"{a}원짜리 [옷|가방|신발|책]을 {p}% 할인하면 얼마<입니까|인가요|야>?",
+      "정가 {a}원인 [옷|가방|신발|책상]을 {p}% 싸게 <팝니다|팔아요|팔아>. 얼마<입니까|인가요|야>?",
       "{n:은} {a}원짜리 [옷|가방|책]을 {p}% 할인받아 <샀습니다|샀어요|샀어>. 낸 돈은 얼마<입니까|인가요|야>?",
       "{a}원에서 {p}% 할인된 가격은 얼마<입니까|인가요|야>?"},
      {"{a}원이던 [책|표|옷]의 값이 {p}% <올랐습니다|올랐어요|올랐어>. 지금 값은 얼마<입니까|인가요|야>?",
