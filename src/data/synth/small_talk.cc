@@ -73,7 +73,12 @@ std::string as_typed(Dice& dice, Language language, std::string_view question) {
   if (latin && dice.chance(0.25) && s.find("A.X") == std::string::npos && s.find("SK") == std::string::npos) {
     for (char& c : s) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   }
+  if (s.starts_with("¿") && dice.chance(0.2)) s.erase(0, std::string_view("¿").size());
   if (dice.chance(0.15) && s.find("jaju") == std::string::npos && s.find("자주") == std::string::npos) {
+    if (latin && !s.starts_with("I ") && !s.starts_with("I'")) {
+      const size_t first = s.starts_with("¿") ? std::string_view("¿").size() : 0;
+      if (s[first] >= 'A' && s[first] <= 'Z') s[first] = static_cast<char>(s[first] - 'A' + 'a');
+    }
     switch (language) {
       case Language::ko:
         s = std::string(one_of(dice, {"자주야, ", "자주, ", "저기, ", "있잖아, ", "음, ", "혹시 "})) + s;
@@ -114,11 +119,15 @@ constexpr std::string_view kNames[5][5] = {
     {"coreano", "inglés", "chino", "japonés", "español"},
 };
 
+std::string quoted(std::string_view word) {
+  return "'" + std::string(word) + "'";
+}
+
 Problem translation(Dice& dice, Language language) {
   static constexpr std::string_view ko[] = {
-      "'{w|은}' {to|으로} 뭐야?",     "'{w|을}' {to|으로} 뭐라고 해?", "{w|을} {to|으로} 뭐라고 하나요?",
-      "'{w|을}' {to|으로} 옮겨 줘.",  "{to|으로} '{w|은}' 뭐예요?",    "'{w|을}' {to|으로} 번역해 주세요.",
-      "{w|은} {to|으로} 무엇인가요?", "'{w}'의 {to} 단어를 알려 줘.",  "{to|으로} {w|을} 어떻게 말해?",
+      "{q|은} {to|으로} 뭐야?",       "{q|을} {to|으로} 뭐라고 해?",  "{w|을} {to|으로} 뭐라고 하나요?",
+      "{q|을} {to|으로} 옮겨 줘.",    "{to|으로} {q|은} 뭐예요?",     "{q|을} {to|으로} 번역해 주세요.",
+      "{w|은} {to|으로} 무엇인가요?", "'{w}'의 {to} 단어를 알려 줘.", "{to|으로} {w|을} 어떻게 말해?",
       "{w|이} {to|으로} 뭐지?"};
   static constexpr std::string_view en[] = {
       "How do you say '{w}' in {to}?",    "What is '{w}' in {to}?",
@@ -138,6 +147,7 @@ Problem translation(Dice& dice, Language language) {
   Problem p;
   p.question = phrase(dice, language, {ko, en, zh, ja, es},
                       {{"w", in_language(word, language)},
+                       {"q", quoted(in_language(word, language))},
                        {"to", kNames[static_cast<size_t>(language)][static_cast<size_t>(to)]}});
   p.answer = in_language(word, to);
   p.thinking = std::string(in_language(word, language)) + " → " + p.answer;
@@ -173,13 +183,14 @@ Problem capital(Dice& dice, Language language) {
 
 Problem opposite(Dice& dice, Language language) {
   static constexpr std::string_view ko[] = {
-      "'{w}'의 반대말은?",   "{w}의 반대말이 뭐야?",       "'{w}'의 반대말은 무엇인가요?",
-      "{w} 반대말 알려 줘.", "'{w|과}' 뜻이 반대인 말은?", "'{w}'의 반대는 뭐예요?"};
+      "'{w}'의 반대말은?",   "{w}의 반대말이 뭐야?",     "'{w}'의 반대말은 무엇인가요?",
+      "{w} 반대말 알려 줘.", "{q|과} 뜻이 반대인 말은?", "'{w}'의 반대는 뭐예요?"};
   static constexpr std::string_view en[] = {"What is the opposite of '{w}'?", "Opposite of {w}?",
                                             "What's the opposite of {w}?", "Give me the opposite of '{w}'.",
                                             "Which word is the opposite of '{w}'?"};
-  static constexpr std::string_view zh[] = {"“{w}”的反义词是什么？", "{w}的反义词？", "“{w}”的反面是什么？"};
-  static constexpr std::string_view ja[] = {"「{w}」の反対は何ですか？", "{w}の反対は？",
+  static constexpr std::string_view zh[] = {"“{w}”的反义词是什么？", "“{w}”的反义词？",
+                                            "“{w}”的反面是什么？"};
+  static constexpr std::string_view ja[] = {"「{w}」の反対は何ですか？", "「{w}」の反対は？",
                                             "「{w}」の反対の言葉を教えて。"};
   static constexpr std::string_view es[] = {"¿Cuál es lo contrario de «{w}»?", "¿Qué es lo opuesto de {w}?",
                                             "Dime el antónimo de «{w}»."};
@@ -188,7 +199,8 @@ Problem opposite(Dice& dice, Language language) {
   const FiveWords& from = turned ? row.opposite : row.word;
   const FiveWords& to = turned ? row.word : row.opposite;
   Problem p;
-  p.question = phrase(dice, language, {ko, en, zh, ja, es}, {{"w", in_language(from, language)}});
+  p.question = phrase(dice, language, {ko, en, zh, ja, es},
+                      {{"w", in_language(from, language)}, {"q", quoted(in_language(from, language))}});
   p.answer = in_language(to, language);
   p.thinking = std::string(in_language(from, language)) + " ↔ " + p.answer;
   p.expected = p.answer;
