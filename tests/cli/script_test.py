@@ -17,6 +17,7 @@ if [ "$1" = --build ]; then
   echo "[1/1] Linking"
   printf '#!/bin/sh\\nfor a in "$@"; do echo "<$a>"; done\\n' > "$2/jaju.new"
   chmod +x "$2/jaju.new" && mv "$2/jaju.new" "$2/jaju"
+  case "$*" in *jaju-train*) cp "$2/jaju" "$2/jaju-train" ;; esac
   [ -z "$SLOW" ] || sleep 1
 fi
 """
@@ -71,6 +72,29 @@ class Script(unittest.TestCase):
         self.assertEqual(self.builds(), 3)
         self.jaju("x")
         self.assertEqual(self.builds(), 3)
+
+    def test_only_train_builds_the_trainer(self):
+        self.assertEqual(self.jaju("run").returncode, 0)
+        self.assertNotIn("JAJU_TRAIN=ON", self.calls.read_text())
+        self.assertNotIn("jaju-train", self.calls.read_text())
+        for _ in range(2):
+            out = self.jaju("train", "status", "a b")
+            self.assertEqual((out.returncode, out.stdout), (0, "<train>\n<status>\n<a b>\n"), out.stderr)
+        self.assertEqual(self.builds(), 2)
+        self.assertIn("JAJU_TRAIN=ON", self.calls.read_text())
+        time.sleep(0.01)
+        (self.checkout / "src" / "a.cc").write_text("newer")
+        self.assertEqual(self.jaju("run").returncode, 0)
+        self.assertNotIn("jaju-train", self.calls.read_text().splitlines()[-1])
+        self.jaju("train")
+        self.assertIn("jaju-train", self.calls.read_text().splitlines()[-1])
+
+    def test_run_does_not_ask_for_the_trainers_packages(self):
+        self.tool("dpkg-query", '#!/bin/sh\ncase "$*" in *libtorch*) ;; *) echo "install ok installed" ;; esac\n')
+        self.tool("apt-get", '#!/bin/sh\necho "apt $*" >> "$CALLS"\n')
+        self.assertEqual(self.jaju("run").returncode, 0)
+        self.assertNotIn("apt ", self.calls.read_text())
+        self.assertIn("JAJU_TRAIN=OFF", self.calls.read_text())
 
     def test_a_fresh_start_takes_under_a_tenth_of_a_second(self):
         self.jaju("x")
