@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,5 +58,6 @@ struct ProblemCounts {
 
   void add(const Problem& problem);
 };
+nlohmann::ordered_json to_json(const ProblemCounts& counts);
 
 }  // namespace jaju::data
