@@ -285,7 +285,7 @@ Expression three_steps(Dice& dice, int difficulty) {
     case 4:
       return join(join(num(a), '+', join(num(c), '*', num(b))), '-', num(dice.between(1, a)));
     default:
-      return join(join(join(num(a * b), '-', num(a)), '+', quotient(c, d)), '-', num(b));
+      return join(join(quotient(c, d), '+', num(a * b)), '-', num(a));
   }
 }
 
