@@ -90,6 +90,7 @@ int run_program(int argc, char** argv) {
   add_tokenize(app, action);
   add_tokenizer(app, action);
   add_logits(app, action);
+  add_eval(app, action);
   add_train(app, action);
   add_doctor(app, action);
   add_version(app, action);

@@ -160,6 +160,7 @@ std::string to_text(const EvalReport& report) {
   const std::vector<Section> all = sections(report);
   std::string out = fit("", kNameColumns) + "       ";
   for (const ModeReport& mode : report.modes) out += fmt::format("  {:^32}", heading(mode.mode));
+  out.erase(out.find_last_not_of(' ') + 1);
   out += "\n" + fit("", kNameColumns) + "      n";
   for (size_t m = 0; m < report.modes.size(); ++m)
     out += fmt::format("  {:>8}  {:>11}  {:>9}", "correct", "95 %", "tokens");
