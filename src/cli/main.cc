@@ -39,18 +39,49 @@ std::vector<std::string> verb_names(const CLI::App& app) {
   return names;
 }
 
-const CLI::App* find_verb(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2) return nullptr;
+const CLI::App* find_verb(const CLI::App& app, std::string_view name) {
   for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
-    if (verb->get_name() == argv[1]) return verb;
+    if (verb->get_name() == name) return verb;
   }
   return nullptr;
+}
+
+// The verb the command line names, and the verb within it ("tokenizer train"); null when there is none.
+const CLI::App* find_verb(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* found = nullptr;
+  for (int i = 1; i < argc; ++i) {
+    const CLI::App* verb = find_verb(found != nullptr ? *found : app, argv[i]);
+    if (verb == nullptr) break;
+    found = verb;
+  }
+  return found;
+}
+
+// "jaju tokenizer train"
+std::string full_name(const CLI::App& verb) {
+  const CLI::App* parent = verb.get_parent();
+  return parent == nullptr ? verb.get_name() : full_name(*parent) + " " + verb.get_name();
+}
+
+// A word that stands where a verb belongs, and is none.
+Status check_verb(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* verb = find_verb(app, argc, argv);
+  const CLI::App& at = verb != nullptr ? *verb : app;
+  const std::vector<std::string> names = verb_names(at);
+  int depth = 1;
+  for (const CLI::App* a = verb; a != nullptr && a->get_parent() != nullptr; a = a->get_parent()) ++depth;
+  if (names.empty() || depth >= argc || argv[depth][0] == '-') return {};
+  const std::string word = argv[depth];
+  const std::string meant = nearest(word, names);
+  const std::string name = full_name(at);
+  if (!meant.empty()) return error("there is no verb '{}'; did you mean '{}'?", word, meant);
+  return error("there is no verb '{}'; `{} --help` lists them", word, name);
 }
 
 // CLI11's messages are fine for a missing value; a misspelt option deserves the right spelling.
 std::string explain(const CLI::App& app, const CLI::ParseError& problem, int argc, char** argv) {
   const CLI::App* verb = find_verb(app, argc, argv);
-  const std::string help = verb != nullptr ? fmt::format("jaju {} --help", verb->get_name()) : "jaju --help";
+  const std::string help = full_name(verb != nullptr ? *verb : app) + " --help";
   if (problem.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
     std::vector<std::string> options;
     for (const CLI::Option* option : (verb != nullptr ? *verb : app).get_options()) {
@@ -91,27 +122,24 @@ int run_program(int argc, char** argv) {
   add_tokenizer(app, action);
   add_logits(app, action);
   add_eval(app, action);
+  add_data(app, action);
   add_train(app, action);
   add_doctor(app, action);
   add_version(app, action);
   bool show_version = false;
   app.add_flag("--version", show_version, "Same as `jaju version`");
 
-  if (argc > 1 && argv[1][0] != '-' && find_verb(app, argc, argv) == nullptr) {
-    const std::string word = argv[1];
-    if (word == "help") {
-      print(app.help());
-      return kOk;
-    }
-    const std::string meant = nearest(word, verb_names(app));
-    return fail_usage(meant.empty() ? error("there is no verb '{}'; `jaju --help` lists them", word)
-                                    : error("there is no verb '{}'; did you mean '{}'?", word, meant));
+  if (argc > 1 && std::string_view(argv[1]) == "help") {
+    print(app.help());
+    return kOk;
   }
+  if (const Status known = check_verb(app, argc, argv); !known.ok()) return fail_usage(known);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     const CLI::App* verb = find_verb(app, argc, argv);
-    print(verb != nullptr ? verb->help("jaju") : app.help());
+    const CLI::App* parent = verb != nullptr ? verb->get_parent() : nullptr;
+    print(verb != nullptr ? verb->help(parent != nullptr ? full_name(*parent) : "jaju") : app.help());
     return flush_stdout().ok() ? kOk : kFailure;
   } catch (const CLI::ParseError& problem) {
     return fail_usage(Status::error(explain(app, problem, argc, argv)));

@@ -75,6 +75,15 @@ Result<fs::path> find_model(const std::string& model) {
   return error("there is no model '{}'; looked for {}", model, looked);
 }
 
+Result<std::unique_ptr<Tokenizer>> open_tokenizer(const std::string& name) {
+  std::error_code failure;
+  if (fs::is_regular_file(name, failure) || fs::exists(fs::path(name) / "tokenizer.json", failure)) {
+    return Tokenizer::load(name);
+  }
+  JAJU_ASSIGN(const fs::path dir, find_model(name));
+  return Tokenizer::load(dir);
+}
+
 bool is_model(const std::string& word) {
   // A prompt may be longer than any path, and is_directory on it is then just false.
   return !word.empty() && find_model(word).ok();

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "base/status.h"
+#include "tokenizer/tokenizer.h"
 
 namespace jaju::cli {
 
@@ -15,6 +17,9 @@ std::filesystem::path repository_root();
 // A path to a directory with config.json (or to that file), or a name under data_dir()/models, the checkout's
 // models/, or the installed share/jaju/models. Errors list what was looked for.
 Result<std::filesystem::path> find_model(const std::string& model);
+
+// The tokenizer of a model (find_model), or the one a path to tokenizer.json or to its directory names.
+Result<std::unique_ptr<Tokenizer>> open_tokenizer(const std::string& name);
 
 // True when `word` names a model that is there.
 bool is_model(const std::string& word);

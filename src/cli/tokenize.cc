@@ -12,8 +12,6 @@
 namespace jaju::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
 struct TokenizeOptions {
   std::string model;
   std::vector<std::string> words;
@@ -21,15 +19,6 @@ struct TokenizeOptions {
   bool jsonl = false;
   bool json = false;
 };
-
-Result<std::unique_ptr<Tokenizer>> open_tokenizer(const std::string& model) {
-  std::error_code failure;
-  if (fs::is_regular_file(model, failure) || fs::exists(fs::path(model) / "tokenizer.json", failure)) {
-    return Tokenizer::load(model);
-  }
-  JAJU_ASSIGN(const fs::path dir, find_model(model));
-  return Tokenizer::load(dir);
-}
 
 std::string dump(const nlohmann::ordered_json& value) {
   return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);

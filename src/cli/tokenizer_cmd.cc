@@ -15,6 +15,7 @@
 #include "cli/cli.h"
 #include "cli/model_path.h"
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/tokenizer_stats.h"
 #include "tokenizer/tokenizer_trainer.h"
 
 namespace jaju::cli {
@@ -29,7 +30,6 @@ int64_t total_bytes(const std::vector<CorpusFile>& files) {
 }
 
 // --- train
-// --------------------------------------------------------------------------------------------------------
 
 struct TrainOptions {
   std::vector<std::string> files;
@@ -119,7 +119,7 @@ int run_train(const TrainOptions& options) {
   return written.ok() ? kOk : fail(written);
 }
 
-void add_train(CLI::App& parent, Action& action) {
+void add_train_verb(CLI::App& parent, Action& action) {
   CLI::App* verb = parent.add_subcommand("train", "Learns a vocabulary from text and writes tokenizer.json");
   auto options = std::make_shared<TrainOptions>();
   TokenizerTrainOptions& trainer = options->trainer;
@@ -155,12 +155,179 @@ Examples
   });
 }
 
+// --- stats
+
+struct StatsOptions {
+  std::string tokenizer;
+  std::vector<std::string> files;
+  std::vector<std::string> others;
+  std::vector<std::string> labels;
+  std::string by = "language";
+  uint64_t sample = 0;
+  int threads = 0;
+  bool json = false;
+};
+
+struct Measured {
+  std::vector<std::string> names;  // as given
+  std::vector<int64_t> vocab_sizes;
+  std::vector<FitRow> rows;  // the total last, when there is more than one
+};
+
+double ratio(int64_t a, int64_t b) {
+  return b == 0 ? 0 : static_cast<double>(a) / static_cast<double>(b);
+}
+
+Result<Measured> measure(const StatsOptions& options) {
+  std::vector<fs::path> paths(options.files.begin(), options.files.end());
+  JAJU_ASSIGN(const std::vector<CorpusFile> files, open_corpus(paths));
+  FitOptions fit;
+  fit.group_key = options.by;
+  fit.sample_bytes = static_cast<int64_t>(std::min<uint64_t>(options.sample, INT64_MAX));
+  for (size_t i = 0; i < files.size(); ++i) {
+    fit.labels.push_back(options.labels.empty() ? default_label(files[i].path)
+                                                : options.labels[options.labels.size() == 1 ? 0 : i]);
+  }
+  Measured measured;
+  measured.names.push_back(options.tokenizer);
+  measured.names.insert(measured.names.end(), options.others.begin(), options.others.end());
+  std::vector<std::unique_ptr<Tokenizer>> loaded;
+  std::vector<const Tokenizer*> tokenizers;
+  for (const std::string& name : measured.names) {
+    JAJU_ASSIGN(std::unique_ptr<Tokenizer> tokenizer, open_tokenizer(name));
+    measured.vocab_sizes.push_back(tokenizer->vocab_size());
+    tokenizers.push_back(tokenizer.get());
+    loaded.push_back(std::move(tokenizer));
+  }
+  ThreadTeam team(options.threads);
+  Progress progress("counting tokens", "B", total_bytes(files));
+  JAJU_ASSIGN(measured.rows,
+              measure_fit(files, tokenizers, fit, team, [&](int64_t bytes) { progress.update(bytes); }));
+  if (measured.rows.empty()) return error("the files hold no text to count tokens in");
+  if (measured.rows.size() > 1) measured.rows.push_back(total_fit(measured.rows));
+  return measured;
+}
+
+nlohmann::ordered_json stats_json(const Measured& measured) {
+  nlohmann::ordered_json tokenizers = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < measured.names.size(); ++i) {
+    tokenizers.push_back({{"tokenizer", measured.names[i]}, {"vocab_size", measured.vocab_sizes[i]}});
+  }
+  nlohmann::ordered_json groups = nlohmann::ordered_json::array();
+  for (const FitRow& row : measured.rows) {
+    nlohmann::ordered_json results = nlohmann::ordered_json::array();
+    for (const int64_t tokens : row.tokens) {
+      results.push_back({{"tokens", tokens},
+                         {"tokens_per_document", ratio(tokens, row.documents)},
+                         {"tokens_per_byte", ratio(tokens, row.bytes)},
+                         {"bytes_per_token", ratio(row.bytes, tokens)},
+                         {"tokens_per_character", ratio(tokens, row.characters)}});
+    }
+    groups.push_back({{"group", row.group},
+                      {"documents", row.documents},
+                      {"bytes", row.bytes},
+                      {"characters", row.characters},
+                      {"results", results}});
+  }
+  return {{"tokenizers", tokenizers}, {"groups", groups}};
+}
+
+// One block of columns per measure, a column per tokenizer in it; then the first against each other, in
+// tokens.
+std::string stats_table(const Measured& measured) {
+  const size_t n = measured.names.size();
+  std::string out;
+  const auto letter = [&](size_t i) { return n == 1 ? std::string() : fmt::format(" {}", i + 1); };
+  for (size_t i = 0; i < n && n > 1; ++i) {
+    out +=
+        fmt::format("{}  {} ({} tokens)\n", i + 1, measured.names[i], with_commas(measured.vocab_sizes[i]));
+  }
+  size_t width = 8;
+  for (const FitRow& row : measured.rows) width = std::max(width, row.group.size());
+  out += fmt::format("{:<{}}  {:>9}  {:>8}", "", width, "documents", "bytes");
+  for (size_t i = 0; i < n; ++i) out += fmt::format("  {:>12}", "tokens/doc" + letter(i));
+  for (size_t i = 0; i < n; ++i) out += fmt::format("  {:>13}", "tokens/byte" + letter(i));
+  for (size_t i = 0; i < n; ++i) out += fmt::format("  {:>13}", "bytes/token" + letter(i));
+  for (size_t i = 1; i < n; ++i) out += fmt::format("  {:>8}", fmt::format("1 vs {}", i + 1));
+  out += '\n';
+  for (const FitRow& row : measured.rows) {
+    out += fmt::format("{:<{}}  {:>9}  {:>8}", readable(row.group), width, with_commas(row.documents),
+                       human_bytes(static_cast<double>(row.bytes)));
+    for (const int64_t t : row.tokens) {
+      // A sample of a text file may hold none of its beginning.
+      out +=
+          fmt::format("  {:>12}", row.documents == 0 ? "-" : fmt::format("{:.2f}", ratio(t, row.documents)));
+    }
+    for (const int64_t t : row.tokens) out += fmt::format("  {:>13.4f}", ratio(t, row.bytes));
+    for (const int64_t t : row.tokens) out += fmt::format("  {:>13.3f}", ratio(row.bytes, t));
+    for (size_t i = 1; i < n; ++i) {
+      const std::string change =
+          row.tokens[i] == 0 ? "-"
+                             : fmt::format("{:+.1f} %", 100 * (ratio(row.tokens[0], row.tokens[i]) - 1));
+      out += fmt::format("  {:>8}", change);
+    }
+    out += '\n';
+  }
+  return out;
+}
+
+int run_stats(const StatsOptions& options) {
+  if (options.labels.size() > 1 && options.labels.size() != options.files.size()) {
+    return fail_usage(
+        error("--label needs one name for all files, or one per FILE: there are {} for {} files",
+              options.labels.size(), options.files.size()));
+  }
+  const Result<Measured> measured = measure(options);
+  if (!measured.ok()) return fail(measured.status());
+  print(options.json
+            ? stats_json(*measured).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
+                  "\n"
+            : stats_table(*measured));
+  const Status written = flush_stdout();
+  return written.ok() ? kOk : fail(written);
+}
+
+void add_stats_verb(CLI::App& parent, Action& action) {
+  CLI::App* verb =
+      parent.add_subcommand("stats", "Counts tokens per byte and document, by language and code");
+  auto options = std::make_shared<StatsOptions>();
+  verb->add_option("TOKENIZER", options->tokenizer, "A model, or a tokenizer.json")->required();
+  verb->add_option("FILE", options->files, "Text, or JSONL (.jsonl) with text, messages or problems")
+      ->required();
+  verb->add_option("--against", options->others, "Another tokenizer to compare with; may be repeated")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
+  verb->add_option("--by", options->by, "The JSONL key whose values are the groups (task, difficulty)")
+      ->capture_default_str();
+  verb->add_option("--label", options->labels,
+                   "The group of text that says none: one for all files, or repeated, one per FILE")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
+  verb->add_option("--sample", options->sample,
+                   "Counts in about this much of the files, evenly drawn (200MB)")
+      ->transform(CLI::AsSizeValue(true));
+  verb->add_option("--threads", options->threads, "Default: one per CPU");
+  verb->add_flag("--json", options->json, "One JSON object");
+  verb->footer(
+      R"(A group is the "language" of a JSONL line; else the file's --label; else "code" for a program's source, or the
+file's name. Only text is counted: no special tokens, no turn's role. Fewer tokens per byte are better.
+
+Examples
+  jaju tokenizer stats models/nano ko.txt en.txt main.py
+  jaju tokenizer stats models/nano test.jsonl --by task
+  jaju tokenizer stats tokenizers/32k ko.txt en.txt --against ~/models/A.X-K1 --against ~/models/other)");
+  verb->callback([&action, options] { action = [options] { return run_stats(*options); }; });
+}
+
 }  // namespace
 
 void add_tokenizer(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("tokenizer", "Learns vocabularies from text, and compares them");
   verb->require_subcommand(1);
-  add_train(*verb, action);
+  add_train_verb(*verb, action);
+  add_stats_verb(*verb, action);
   verb->footer(R"(Examples
   jaju tokenizer train corpus.jsonl --vocab-size 4096 --to tokenizers/nano
   jaju tokenizer stats models/nano corpus.jsonl)");
