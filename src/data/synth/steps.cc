@@ -157,4 +157,47 @@ std::string div_steps(int64_t a, int64_t b) {
   return a % b == 0 ? out : out + " r " + text(a % b);
 }
 
+std::string gcd_steps(int64_t a, int64_t b) {
+  JAJU_CHECK(a > 0 && b > 0);
+  std::string out = "gcd(" + text(a) + "," + text(b) + "):";
+  if (a < b) std::swap(a, b);
+  for (;;) {
+    const int64_t rest = a % b;
+    out += out.back() == ':' ? " " : ", ";
+    out += text(a) + "=" + text(b) + "*" + text(a / b) + "+" + text(rest);
+    if (rest <= 1) return out + " → " + text(rest == 1 ? 1 : b);
+    a = b;
+    b = rest;
+  }
+}
+
+std::string lcm_steps(int64_t a, int64_t b) {
+  JAJU_CHECK(a > 0 && b > 0);
+  std::string out = "lcm(" + text(a) + "," + text(b) + "):";
+  const int64_t low = std::min(a, b);
+  const int64_t high = std::max(a, b);
+  for (int64_t multiple = high;; multiple += high) {
+    out += out.back() == ':' ? " " : ", ";
+    out += text(multiple) + "=" + text(low) + "*" + text(multiple / low) + "+" + text(multiple % low);
+    if (multiple % low == 0) return out + " → " + text(multiple);
+  }
+}
+
+std::string compare_steps(int64_t a, int64_t b) {
+  const std::string claim = text(a) + (a < b ? "<" : a > b ? ">" : "=") + text(b);
+  if (a < 0 && b < 0) return compare_steps(-a, -b) + "; " + claim;
+  if (a < 0 || b < 0 || (a < 10 && b < 10)) return claim;
+  auto x = digits_of(a);
+  auto y = digits_of(b);
+  const auto sign = [](auto p, auto q) { return p < q ? "<" : p > q ? ">" : "="; };
+  std::string out = text(a) + "(" + std::to_string(x.size()) + ") " + text(b) + "(" +
+                    std::to_string(y.size()) + "): " + std::to_string(x.size()) + sign(x.size(), y.size()) +
+                    std::to_string(y.size());
+  for (size_t place = x.size(); x.size() == y.size() && place-- > 0;) {
+    out += ", " + text(x[place]) + sign(x[place], y[place]) + text(y[place]);
+    if (x[place] != y[place]) break;
+  }
+  return out + " → " + claim;
+}
+
 }  // namespace jaju::data
