@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <deque>
@@ -309,13 +310,11 @@ Status Trainer::apply_yarn(double factor) {
     torch::Tensor target = to[i].second;
     target.copy_(from[i].second);
   }
-  // Of the buffers only the router's biases are learned; tables of positions must stay the new ones.
-  const auto old_buffers = model_->named_buffers();
-  for (auto& buffer : next->named_buffers()) {
-    if (buffer.key().find("bias") == std::string::npos) continue;
-    const torch::Tensor* old = old_buffers.find(buffer.key());
-    JAJU_CHECK(old != nullptr);
-    buffer.value().copy_(*old);
+  const NamedTensors old_biases = model_->router_biases();
+  const NamedTensors new_biases = next->router_biases();
+  for (size_t i = 0; i < old_biases.size(); ++i) {
+    torch::Tensor target = new_biases[i].second;
+    target.copy_(old_biases[i].second);
   }
   model_ = next;
   optimizer_->replace_parameters(model_->trainable());
@@ -390,7 +389,7 @@ Status Trainer::step_once() {
     ++state_.report_counted;
     if (state_.balance_counted >= config_.balance.every) {
       if (report.bias_step > 0) model_->update_router_bias(balance_load_.to(device_), report.bias_step);
-      balance_load_ = {};
+      balance_load_ = torch::Tensor();
       state_.balance_counted = 0;
     }
   }
@@ -431,8 +430,12 @@ Status Trainer::step_once() {
 }
 
 void Trainer::add_load(StepReport& report) {
-  for (std::vector<int64_t>& row : to_rows(report_load_)) report.load.push_back({std::move(row)});
-  report_load_ = {};
+  for (std::vector<int64_t>& row : to_rows(report_load_)) {
+    // The MTP block's row is empty in a stage without MTP loss: not dead experts, no layer.
+    if (std::any_of(row.begin(), row.end(), [](int64_t t) { return t > 0; }))
+      report.load.push_back({std::move(row)});
+  }
+  report_load_ = torch::Tensor();
   state_.report_counted = 0;
 }
 
