@@ -146,7 +146,7 @@ constexpr const char* kBetween[5][5] = {
      "¿Cuántos días después del {d} es el {e}?", "¿Cuántos días pasan del {d} al {e}?",
      "Del {d} al {e}, ¿cuántos días hay?"},
 };
-constexpr const char* kYear[5] = {"{y}년 ", "In {y}: ", "{y}年，", "{y}年、", "En {y}: "};
+constexpr const char* kYearDate[5] = {"{y}년 {d}", "{d}, {y}", "{y}年{d}", "{y}年{d}", "{d} de {y}"};
 constexpr const char* kDayAnswer[5] = {"{r}일입니다.", "{r} day{s}.", "{r}天。", "{r}日です。",
                                        "{r} día{s}."};
 constexpr const char* kDateAfter[5][4] = {
@@ -294,12 +294,10 @@ Problem make_date(Dice& dice, Language language, int difficulty) {
       filler.set("d", date(language, month, first));
       filler.set("e", date(language, month + span, second));
       filler.set("y", year);
+      if (with_year) filler.set("d", filler.fill(kYearDate[l]));
       problem.question = filler.fill(kBetween[l][dice.between(0, 4)]);
       int64_t february = 28;
-      if (with_year) {
-        problem.question = filler.fill(kYear[l]) + problem.question;
-        february = say_leap(trace, language, year) ? 29 : 28;
-      }
+      if (with_year && say_leap(trace, language, year)) february = 29;
       const int64_t length = month == 2 ? february : kDays[month - 1];
       say_month(month, length);
       result = trace.sub(length, first);

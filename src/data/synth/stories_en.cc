@@ -24,6 +24,11 @@ using enum Shape;
 
 constexpr Story kGiveTake[] = {
     // Fewer.
+    {sub, "fS", "I have {A} and eat {b}. How many [{o} |][are left|do I have left|remain]?",
+     "Start with {a}, ate {b}."},
+    {sub, "fS", "If I eat {b} of {a} {o}, how many [{o} |][are left|remain|do I have left]?",
+     "Start with {a}, ate {b}."},
+    {sub, "ftwS", "{A} minus {b}: how many [{o} |]are left?", "Start with {a}, took {b}."},
     {sub, "fS", "{n} has {A}.~ {n} eats {b}[ of them|]. " SHE_LEFT, "Start with {a}, ate {b}."},
     {sub, "fS", "{n} had {A} and ate {b}[ of them|].~ " SHE_LEFT, "Start with {a}, ate {b}."},
     {sub, "fS",
@@ -49,7 +54,7 @@ constexpr Story kGiveTake[] = {
      "many {o} [stayed|are still there|were left]?",
      "Start with {a}, {b} left."},
     {sub, "a",
-     "There were {A} [on the farm|at the pond|in the yard|in the field].~ {b} of them went away. How many "
+     "There were {A} [on the farm|in the park|in the yard|in the field].~ {b} of them went away. How many "
      "{o} stayed?",
      "Start with {a}, {b} went away."},
     {sub, "ftw", "{n2} has {A} and {n} has {b}.~ How many more {o} does {n2} have than {n}?",
@@ -77,7 +82,7 @@ constexpr Story kGiveTake[] = {
     {add, "p",
      "There were {A} [on the bus|in the room|at the party|in the museum].~ Then {b} more came. " NOW,
      "Start with {a}, {b} came."},
-    {add, "a", "There are {A} [on the farm|at the pond|in the yard].~ {b} more came. " NOW,
+    {add, "a", "There are {A} [on the farm|in the park|in the yard].~ {b} more came. " NOW,
      "Start with {a}, {b} came."},
     {add, "ftwB",
      "A shop sold {A} <yesterday|in the morning|last week> and {b} <today|in the afternoon|this week>.~ How "
@@ -102,7 +107,7 @@ constexpr Story kGroups[] = {
      "{a} groups of {b}."},
     {mul, "f", "{n} puts {b} {o} on each of {a} plates.~ " ALL, "{a} plates of {b}."},
     {mul, "w", "There are {b} {o} in each of {a} vases.~ " ALL, "{a} vases of {b}."},
-    {mul, "ftB", "A factory makes {b} {o} an hour.~ How many does it make in {a} hours?",
+    {mul, "tB", "A factory makes {b} {o} an hour.~ How many does it make in {a} hours?",
      "{a} hours, {b} an hour."},
     {mul, "ftw", "{n} has {b} {o}. {n2} has {a} times as many.~ How many {o} does {n2} have?",
      "{a} times {b}."},

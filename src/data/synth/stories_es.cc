@@ -55,7 +55,7 @@ constexpr Story kGroups[] = {
     {mul, "p", "Hay {a} filas de {B}.~ ¿{Cuantos} {o} hay en total?", "{a} filas de {b}."},
     {mul, "ftw", "{n} tiene {B}. {n2} tiene {a} veces más.~ ¿{Cuantos} {o} tiene {n2}?", "{a} veces {b}."},
     {mul, "f", "{n} pone {B} en cada uno de {a} platos.~ ¿{Cuantos} {o} son en total?", "{a} platos de {b}."},
-    {mul, "ftB", "Una fábrica hace {B} por hora.~ ¿{Cuantos} {o} hace en {a} horas?",
+    {mul, "tB", "Una fábrica hace {B} por hora.~ ¿{Cuantos} {o} hace en {a} horas?",
      "{a} horas, {b} por hora."},
 };
 constexpr Story kShare[] = {

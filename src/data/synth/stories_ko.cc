@@ -27,7 +27,13 @@ namespace {
 using enum Shape;
 
 constexpr Story kGiveTake[] = {
-    // Fewer.
+    // Fewer. The first are what everybody asks first, in many spellings.
+    {sub, "fS", "{o} {a}{u}에서 {b}{u:을} 먹으면 " HOW_MANY, "처음 {a}{u}, 먹은 것 {b}{u}."},
+    {sub, "fS", "{o} {a}{u}에서 {b}{u:을} 먹으면?", "처음 {a}{u}, 먹은 것 {b}{u}."},
+    {sub, "ftwS", "{o} {a}{u}에서 {b}{u:을} 빼면 [|남는 것은 ]" HOW_MANY, "처음 {a}{u}, 뺀 것 {b}{u}."},
+    {sub, "fS", "{o} {a}{u} 있는데 {b}{u} 먹었어. 몇 {u} 남았어?", "처음 {a}{u}, 먹은 것 {b}{u}."},
+    {sub, "fS", "{o} [{a}{u:을} 가지고 있다가|{a}{u:이} 있었는데] {b}{u:을} 먹었다면 남은 {o:은} " HOW_MANY,
+     "처음 {a}{u}, 먹은 것 {b}{u}."},
     {sub, "fS", "{o} {a}{u}에서 {b}{u:을} 먹으면 [|남는 것은 |{o:은} |남은 {o:은} ]" HOW_MANY,
      "처음 {a}{u}, 먹은 것 {b}{u}."},
     {sub, "fS", "{o} {a}{u} 중[에서|] {b}{u:을} 먹으면 [|남는 것은 |남은 {o:은} ]" HOW_MANY,
@@ -59,7 +65,7 @@ constexpr Story kGiveTake[] = {
      ".~ {b}{u:이} <떠났습니다|떠났어요|떠났어>. 남은 {o:은} " HOW_MANY,
      "처음 {a}{u}, 떠난 수 {b}{u}."},
     {sub, "a",
-     "[농장|연못|마당|풀밭]에 {o:이} {a}{u} " HAD
+     "[농장|공원|마당|풀밭]에 {o:이} {a}{u} " HAD
      ".~ [그중|그런데] {b}{u:이} <사라졌습니다|사라졌어요|사라졌어>. 남은 {o:은} " HOW_MANY,
      "처음 {a}{u}, 사라진 수 {b}{u}."},
     {sub, "ftwaB",
@@ -85,7 +91,7 @@ constexpr Story kGiveTake[] = {
     {add, "p",
      "[버스|극장|식당|박물관]에 {o:이} {a}{u} " HAD ".~ 잠시 뒤 {b}{u:이} 더 <왔습니다|왔어요|왔어>. " NOW,
      "처음 {a}{u}, 온 수 {b}{u}."},
-    {add, "a", "[농장|연못|마당|풀밭]에 {o:이} {a}{u} " HAS ".~ {b}{u:이} 더 <왔습니다|왔어요|왔어>. " NOW,
+    {add, "a", "[농장|공원|마당|풀밭]에 {o:이} {a}{u} " HAS ".~ {b}{u:이} 더 <왔습니다|왔어요|왔어>. " NOW,
      "처음 {a}{u}, 온 수 {b}{u}."},
     {add, "ftwB",
      "<어제는|오전에|지난주에|지난달에> {o:을} {a}{u}, <오늘은|오후에|이번 주에|이번 달에> {b}{u} "
@@ -135,7 +141,7 @@ constexpr Story kGroups[] = {
      "{b}{u}씩 {a}접시."},
     {mul, "w", "꽃병 {a}개에 {o:을} {b}{u}씩 <꽂았습니다|꽂았어요|꽂았어>.~ {o:은} 모두 " HOW_MANY,
      "{b}{u}씩 {a}병."},
-    {mul, "ftB",
+    {mul, "tB",
      "공장에서 {o:을} 한 시간에 {b}{u}씩 <만듭니다|만들어요|만들어>.~ {a}시간 동안 만들면 모두 " HOW_MANY,
      "한 시간 {b}{u}, {a}시간."},
     {mul, "ftwS", "{n:은} {o:을} {b}{u}, {n2:은} {n}의 {a}배를 가지고 " HAS ".~ {n2}의 {o:은} " HOW_MANY,

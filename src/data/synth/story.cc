@@ -357,17 +357,17 @@ Numbers speed_numbers(Dice& dice, Shape shape, int level, bool small) {
     n[0] = n[1] * n[2] + dice.between(2, 90);
   }
   if (shape == Shape::half) {
-    n[0] = dice.between(2, 20) * 6;
+    n[0] = dice.between(4, 20) * 6;
     n[1] = dice.between(1, 11) * 10;
   }
   if (shape == Shape::mul_div) {  // there at a km/h in b hours, back in c
     n[2] = dice.between(2, 6);
-    n[0] = dice.between(2, 15) * n[2];
+    n[0] = dice.between(8, 20) * n[2];
     n[1] = dice.between(2, 6);
   }
   if (shape == Shape::add_mul || shape == Shape::sub_mul) {
-    n[0] = dice.between(6, level <= 4 ? 20 : 60);
-    n[1] = dice.between(2, n[0] - 1);
+    n[0] = dice.between(30, level <= 4 ? 60 : 99);
+    n[1] = dice.between(20, n[0] - 1);
     n[2] = hours();
   }
   return n;
@@ -398,7 +398,7 @@ Numbers length_numbers(Dice& dice, Shape shape, int level) {
 }
 
 Numbers score_numbers(Dice& dice, int level) {
-  constexpr int64_t kTops[] = {10, 20, 60, 100, 300};
+  constexpr int64_t kTops[] = {10, 20, 40, 60, 100};
   const int64_t top = kTops[level - 1];
   const int64_t mean = dice.between(3, top - 2);
   const int64_t room = std::min(mean - 1, top - mean);
@@ -467,8 +467,11 @@ int64_t work_out(Shape shape, const Numbers& n, bool each_first, Trace& trace) {
       return trace.mul(a, a);
     case Shape::four_times:
       return trace.mul(a, 4);
-    case Shape::half:
-      return trace.div(trace.mul(a, b), 60);
+    case Shape::half: {
+      const int64_t product = trace.mul(a, b);
+      trace.say(std::to_string(product) + "/60=" + std::to_string(product / 10) + "/6");  // a zero struck off
+      return trace.div(product / 10, 6);
+    }
   }
   return 0;
 }
@@ -498,8 +501,14 @@ void Filler::set(std::string_view slot, std::string value) {
 }
 
 std::string Filler::fill(std::string_view skeleton) {
+  std::string raw;
+  expand(skeleton, raw);
+  // A choice of nothing leaves the spaces on both its sides.
   std::string out;
-  expand(skeleton, out);
+  for (const char c : raw) {
+    if (c != ' ' || (!out.empty() && out.back() != ' ')) out += c;
+  }
+  while (out.ends_with(' ')) out.pop_back();
   return out;
 }
 

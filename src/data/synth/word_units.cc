@@ -71,7 +71,7 @@ constexpr const char* kConvert[5][8] = {
 };
 constexpr const char* kRule[5] = {"{v:은} {w}.", "{v} is {w}.", "{v}是{w}。", "{v}は{w}。", "{v} son {w}."};
 constexpr const char* kAnswer[5] = {"{R}입니다.", "{R}.", "{R}。", "{R}です。", "{R}."};
-constexpr const char* kAnd[5] = {"{x} {y}", "{x} {y}", "{x}{y}", "{x}{y}", "{x} y {y}"};
+constexpr const char* kAnd[5] = {"{x} {y}", "{x} {y}", "{x}{y}", "{x}{y}", "{x} {y}"};
 constexpr const char* kPlus[5][3] = {
     {"{x:과} {y:을} 더하면 몇 {u}<입니까|인가요|야>?", "{x} 더하기 {y:은} 몇 {u}<입니까|인가요|야>?",
      "{x} + {y} = ? {u}"},
@@ -194,6 +194,7 @@ struct Wording {
   const char* plan_off;
   const char* plan_up;
   const char* answer_of;
+  const char* answer_people;  // of the last question in `of`
   const char* answer;
 };
 constexpr Wording kWordings[5] = {
@@ -210,6 +211,7 @@ constexpr Wording kWordings[5] = {
      "정가 {a}원, 할인 {p}%.",
      "처음 {a}원, 오른 것 {p}%.",
      "{r}입니다.",
+     "{r}명입니다.",
      "{r}원입니다."},
     {{"What is {p}% of {a}?", "What's {p} percent of {a}?", "How much is {p}% of {a}?",
       "{p}% of {a} students walk to school. How many students is that?"},
@@ -222,6 +224,7 @@ constexpr Wording kWordings[5] = {
      "Price {a}, {p}% off.",
      "Price {a}, {p}% more.",
      "{r}.",
+     "{r} student{s}.",
      "${r}."},
     {{"{a}的{p}%是多少？", "{a}的百分之{p}是多少？", "求{a}的{p}%。",
       "{a}名学生中有{p}%戴眼镜，戴眼镜的有多少名？"},
@@ -232,6 +235,7 @@ constexpr Wording kWordings[5] = {
      "原价{a}元，减{p}%。",
      "原价{a}元，加{p}%。",
      "{r}。",
+     "{r}名。",
      "{r}元。"},
     {{"{a}の{p}%は[いくつ|何]ですか。", "{a}の{p}パーセントはいくつですか。", "{a}の{p}%を求めなさい。",
       "生徒{a}人のうち{p}%がめがねをかけています。何人ですか。"},
@@ -243,6 +247,7 @@ constexpr Wording kWordings[5] = {
      "定価{a}円、{p}%引き。",
      "もと{a}円、{p}%増し。",
      "{r}です。",
+     "{r}人です。",
      "{r}円です。"},
     {{"¿Cuánto es el {p} % de {a}?", "¿Cuál es el {p} por ciento de {a}?", "Calcula el {p} % de {a}.",
       "El {p} % de {a} alumnos lleva gafas. ¿Cuántos alumnos son?"},
@@ -256,6 +261,7 @@ constexpr Wording kWordings[5] = {
      "Precio {a}, menos {p} %.",
      "Precio {a}, más {p} %.",
      "{r}.",
+     "{r} alumno{s}.",
      "{r} euro{s}."},
 };
 
@@ -272,8 +278,8 @@ Problem make_percent(Dice& dice, Language language, int difficulty) {
   const bool up = !of && dice.chance(0.3);
   int64_t whole = 0;
   if (of || !coins) {
-    const int64_t unit = percent % 10 == 0 ? 10 : 20;
-    whole = unit * dice.between(2, difficulty <= 2 ? 30 : difficulty <= 4 ? 50 : 99);
+    const int64_t unit = percent % 10 == 0 ? 10 : 100;
+    whole = unit * dice.between(2, percent % 10 != 0 ? 12 : difficulty <= 2 ? 30 : difficulty <= 4 ? 50 : 99);
   } else {
     whole = (language == Language::ko ? 1000 : 100) * dice.between(2, difficulty <= 4 ? 50 : 99);
   }
@@ -285,20 +291,29 @@ Problem make_percent(Dice& dice, Language language, int difficulty) {
 
   Trace trace;
   trace.say(filler.fill(of ? wording.plan_of : up ? wording.plan_up : wording.plan_off));
-  const int64_t hundredfold = trace.mul(whole, percent);
-  const int64_t part = hundredfold / 100;
-  trace.say(std::to_string(hundredfold) + "/100=" + std::to_string(part));  // two zeros struck off
+  // Zeros struck off: two of the whole, or one of each.
+  const auto strike = [&](int64_t value, int64_t by) {
+    trace.say(std::to_string(value) + "/" + std::to_string(by) + "=" + std::to_string(value / by));
+    return value / by;
+  };
+  int64_t part = 0;
+  if (whole % 100 == 0) {
+    part = trace.mul(strike(whole, 100), percent);
+  } else {
+    const int64_t tenth = strike(whole, 10);
+    part = trace.mul(tenth, strike(percent, 10));
+  }
   const int64_t result = of ? part : up ? trace.add(whole, part) : trace.sub(whole, part);
   filler.set("r", result);
   filler.set("s", result == 1 ? "" : "s");
 
   Problem problem;
-  const char* skeleton = of   ? wording.of[dice.between(0, 3)]
-                         : up ? wording.up[dice.between(0, 1)]
-                              : wording.off[dice.between(0, 3)];
+  const size_t which = static_cast<size_t>(dice.between(0, 3));
+  const bool people = of && which == 3;
+  const char* skeleton = of ? wording.of[which] : up ? wording.up[which % 2] : wording.off[which];
   problem.question = filler.fill(skeleton);
   problem.thinking = trace.text();
-  problem.answer = filler.fill(of ? wording.answer_of : wording.answer);
+  problem.answer = filler.fill(people ? wording.answer_people : of ? wording.answer_of : wording.answer);
   problem.expected = std::to_string(result);
   return problem;
 }
