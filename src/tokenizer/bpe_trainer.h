@@ -33,8 +33,7 @@ struct BpeTrainOptions {
 struct TrainedBpe {
   std::vector<std::string> tokens;                  // raw bytes, by id
   std::vector<std::pair<TokenId, TokenId>> merges;  // best first
-  // Pairs whose bytes were a token already are joined into that one, so there may be more merges than new
-  // tokens.
+  // Should a pair's bytes be a token already, it is joined into that one: a merge without a new token.
   std::vector<int64_t> counts;  // how often each merge's pair occurred when it was chosen
 };
 
