@@ -72,7 +72,7 @@ constexpr Story kGiveTake[] = {
     {add, "ftw", "{n} had {A}.~ [{n2}|Grandma|A friend|The teacher] gave {n} {b} more. " SHE_NOW,
      "Start with {a}, got {b}."},
     {add, "ftw",
-     "{n} [buys|bought] {A} and {n2} [buys|bought] {b}.~ [How many {o} do they have together?|How many {o} "
+     "{n} <buys|bought> {A} and {n2} <buys|bought> {b}.~ [How many {o} do they have together?|How many {o} "
      "is that in all?|How many {o} do they have in total?]",
      "{n} {a}, {n2} {b}. Sum."},
     {add, "ftwS", "If [you have|I have] {A} and [buy|get|find] {b} more, how many [{o} |]is that[ in all|]?",
@@ -82,7 +82,7 @@ constexpr Story kGiveTake[] = {
     {add, "p",
      "There were {A} [on the bus|in the room|at the party|in the museum].~ Then {b} more came. " NOW,
      "Start with {a}, {b} came."},
-    {add, "a", "There are {A} [on the farm|in the park|in the yard].~ {b} more came. " NOW,
+    {add, "a", "There were {A} [on the farm|in the park|in the yard].~ {b} more came. " NOW,
      "Start with {a}, {b} came."},
     {add, "ftwB",
      "A shop sold {A} <yesterday|in the morning|last week> and {b} <today|in the afternoon|this week>.~ How "

@@ -94,6 +94,13 @@ struct StorySet {
   std::span<const Story> stories;
 };
 
+// Numbers for the calculation `shape` over things of `measure`: every step stays positive, every quotient of
+// div, mul_div, sub_div, add_div and mean3 comes out. `small`: below 100 (speed: on foot); `large`: from
+// about 20 on.
+using Numbers = std::array<int64_t, 5>;
+Numbers draw_numbers(Dice& dice, Language language, Measure measure, Shape shape, int level, bool small,
+                     bool large);
+
 // One problem from `set`: a story whose shape is in `shapes`, numbers for `difficulty`.
 Problem tell(Dice& dice, Language language, int difficulty, const StorySet& set,
              std::span<const Shape> shapes);

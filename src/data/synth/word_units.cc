@@ -1,4 +1,5 @@
 // Units and percentages: one rule each, said first, then applied.
+#include "data/synth/phrases.h"
 #include "data/synth/story.h"
 
 namespace jaju::data {
@@ -53,12 +54,14 @@ std::string quantity(Language language, int64_t count, const char* name) {
   return std::to_string(count) + (spaced ? " " : "") + name;
 }
 
-// Slots: x the quantity asked about, u the unit of the answer, v one large unit, w what it is worth.
+// Slots: x the quantity asked about, u the unit of the answer (Korean: uya and uro with its particle), v one
+// large unit, w what it is worth.
 constexpr const char* kConvert[5][8] = {
-    {"{x:은} 몇 {u}<입니까|인가요|야>?", "{x:을} {u:으로} <바꾸면|바꾸면|바꾸면> 얼마<입니까|예요|야>?",
-     "{x:은} {u:으로} 얼마<입니까|인가요|야>?", "{x} = ? {u}", "{x:을} {u:으로} 나타내<십시오|세요|줘>.",
-     "{x:은} {u:으로} 몇 {u}<입니까|일까요|일까>?", "몇 {u:이} {x:과} <같습니까|같나요|같아>?",
-     "{x:이면} 몇 {u}<입니까|예요|야>?"},
+    {"{x:은} <몇 {u}입니까|몇 {u}인가요|몇 {uya}>?",
+     "{x:을} {uro} 바꾸면 <몇 {u}입니까|몇 {u}인가요|몇 {uya}>?", "{x:은} {uro} 얼마<입니까|인가요|야>?",
+     "{x} = ? {u}", "{x:을} {uro} 나타내<십시오|세요|줘>.", "{x:은} 몇 {u}<입니까|일까요|일까>?",
+     "{x:과} 같은 것은 <몇 {u}입니까|몇 {u}인가요|몇 {uya}>?",
+     "{x:이면} <몇 {u}입니까|몇 {u}인가요|몇 {uya}>?"},
     {"How many {u} are in {x}?", "How many {u} is {x}?", "Convert {x} to {u}.", "{x} = ? {u}",
      "What is {x} in {u}?", "{x} is how many {u}?", "Write {x} in {u}.", "How many {u} make {x}?"},
     {"{x}等于多少{u}？", "{x}是多少{u}？", "把{x}换算成{u}。", "{x} = ? {u}", "{x}有多少{u}？",
@@ -73,15 +76,15 @@ constexpr const char* kRule[5] = {"{v:은} {w}.", "{v} is {w}.", "{v}是{w}。",
 constexpr const char* kAnswer[5] = {"{R}입니다.", "{R}.", "{R}。", "{R}です。", "{R}."};
 constexpr const char* kAnd[5] = {"{x} {y}", "{x} {y}", "{x}{y}", "{x}{y}", "{x} {y}"};
 constexpr const char* kPlus[5][3] = {
-    {"{x:과} {y:을} 더하면 몇 {u}<입니까|인가요|야>?", "{x} 더하기 {y:은} 몇 {u}<입니까|인가요|야>?",
-     "{x} + {y} = ? {u}"},
+    {"{x:과} {y:을} 더하면 <몇 {u}입니까|몇 {u}인가요|몇 {uya}>?",
+     "{x} 더하기 {y:은} <몇 {u}입니까|몇 {u}인가요|몇 {uya}>?", "{x} + {y} = ? {u}"},
     {"How many {u} are {x} and {y} together?", "Add {x} and {y}. How many {u} is that?", "{x} + {y} = ? {u}"},
     {"{x}加{y}是多少{u}？", "{x}和{y}一共多少{u}？", "{x} + {y} = ? {u}"},
     {"{x}と{y}を足すと何{u}ですか。", "{x}と{y}を合わせると何{u}ですか。", "{x} + {y} = ? {u}"},
     {"¿Cuántos {u} son {x} más {y}?", "Suma {x} y {y}. ¿Cuántos {u} son?", "{x} + {y} = ? {u}"},
 };
 constexpr const char* kMinus[5][2] = {
-    {"{x}에서 {y:을} 빼면 몇 {u}<입니까|인가요|야>?", "{x} - {y} = ? {u}"},
+    {"{x}에서 {y:을} 빼면 <몇 {u}입니까|몇 {u}인가요|몇 {uya}>?", "{x} - {y} = ? {u}"},
     {"How many {u} is {x} minus {y}?", "{x} - {y} = ? {u}"},
     {"{x}减去{y}是多少{u}？", "{x} - {y} = ? {u}"},
     {"{x}から{y}を引くと何{u}ですか。", "{x} - {y} = ? {u}"},
@@ -167,10 +170,19 @@ Problem make_units(Dice& dice, Language language, int difficulty) {
     result = to_small(n);
   }
   filler.set("u", asked);
+  if (language == Language::ko) {  // "km" is heard as a unit after a number only
+    filler.set("uya", asked + std::string(josa("1" + std::string(asked), Josa::is_casual)));
+    filler.set("uro", asked + std::string(josa("1" + std::string(asked), Josa::by)));
+  }
   filler.set("R", quantity(language, result, result == 1 && backwards ? unit.large_one[l] : asked));
 
   Problem problem;
   problem.question = filler.fill(skeleton);
+  if (language == Language::ko) {
+    constexpr std::string_view kWrong = "몇 일";
+    const size_t at = problem.question.find(kWrong);
+    if (at != std::string::npos) problem.question.replace(at, kWrong.size(), "며칠");
+  }
   if (spanish && feminine_es(asked)) {
     for (const auto& [from, to] : {std::pair{"Cuántos", "Cuántas"}, std::pair{"cuántos", "cuántas"}}) {
       const size_t at = problem.question.find(from);
