@@ -373,8 +373,8 @@ constexpr const char* kDiffer[5] = {
     "{x:은} \"우리 둘은 다른 종류이다\"라고 <말합니다|말해요|말해>.",
     "{x} says of {y}: \"We are of different kinds.\"", "{x}指着{y}说：“我们俩不是同一类人。”",
     "{x}は{y}について「2人は違う種類だ」と言います。", "{x} dice de {y}: \"Los dos somos distintos\"."};
-constexpr const char* kTwo[5] = {"{x:과} {y:이} <있습니다|있어요|있어>.", "There are {x} and {y}.",
-                                 "有{x}和{y}两个人。", "{x}と{y}がいます。", "Están {x} y {y}."};
+constexpr const char* kTwo[5] = {"{x:과} {y:이} <있습니다|있어요|있어>.", "{x} and {y} are two of them.",
+                                 "有{x}和{y}两个人。", "{x}と{y}がいます。", "{x} está con {y}."};
 constexpr const char* kAskHonest[5] = {"{y:은} 참말만 <합니까|하나요|해>?", "Does {y} tell the truth?",
                                        "{y}说真话吗？", "{y}は正直ですか。", "¿{y} dice la verdad?"};
 constexpr const char* kTrueWord[5] = {"참말", "truth", "真话", "正直", "verdad"};

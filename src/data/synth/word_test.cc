@@ -310,7 +310,7 @@ TEST(Word, SameDiceSameProblems) {
       }
     }
   }
-  EXPECT_EQ(XXH3_64bits_digest(state), 4974606240418525039u);
+  EXPECT_EQ(XXH3_64bits_digest(state), 472390678937329471u);
   XXH3_freeState(state);
 }
 
