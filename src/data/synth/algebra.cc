@@ -31,17 +31,23 @@ Fraction reduced(Fraction f) {
   return {f.top / divisor, f.bottom / divisor};
 }
 
+// n/d without remainder: a fact of the tables to 12 where the quotient has one digit.
+std::string table_quotient(int64_t n, int64_t d) {
+  return n / d < 10 ? text(n) + "/" + text(d) + "=" + text(n / d) : div_steps(n, d);
+}
+
 // The last lines of a trace: from top/bottom to lowest terms. Ends in the value.
 std::string reduce_steps(Fraction f) {
   const std::string shown = text(f.top) + "/" + text(f.bottom);
   if (f.top == 0) return shown + "=0";
-  if (f.top % f.bottom == 0) return f.bottom == 1 ? shown + "=" + text(f.top) : div_steps(f.top, f.bottom);
+  if (f.top % f.bottom == 0)
+    return f.bottom == 1 ? shown + "=" + text(f.top) : table_quotient(f.top, f.bottom);
   if (f.top == 1) return shown;
   const int64_t divisor = std::gcd(f.top, f.bottom);
   const std::string steps = gcd_steps(f.top, f.bottom);
   if (divisor == 1) return steps + "; " + shown;
-  return steps + "; " + div_steps(f.top, divisor) + "; " + div_steps(f.bottom, divisor) + "; " + shown + "=" +
-         text(reduced(f));
+  return steps + "; " + table_quotient(f.top, divisor) + "; " + table_quotient(f.bottom, divisor) + "; " +
+         shown + "=" + text(reduced(f));
 }
 
 // A fraction below 1 with this denominator.
@@ -59,8 +65,8 @@ std::string widened(Fraction& f, int64_t bottom) {
   if (f.bottom == bottom) return {};
   const int64_t factor = bottom / f.bottom;
   const Fraction wide{f.top * factor, bottom};
-  std::string out = div_steps(bottom, f.bottom) + "; " + mul_steps(f.top, factor) + "; " + text(f) + "=" +
-                    text(wide) + "\n";
+  std::string out = table_quotient(bottom, f.bottom) + "; " + mul_steps(f.top, factor) + "; " + text(f) +
+                    "=" + text(wide) + "\n";
   f = wide;
   return out;
 }
@@ -126,7 +132,7 @@ Problem fraction(Dice& dice, Language language, int difficulty) {
     value = {a.top * b.top, a.bottom * b.bottom};
     const std::string second = text(b.top) + "/" + text(b.bottom);
     if (sign == "÷") steps += text(a) + "*" + second + "\n";
-    steps += mul_steps(a.top, b.top) + "; " + mul_steps(a.bottom, b.bottom) + "; " + text(a) + "*" + second +
+    steps += mul_steps(a.top, b.top) + "\n" + mul_steps(a.bottom, b.bottom) + "\n" + text(a) + "*" + second +
              "=" + text(value.top) + "/" + text(value.bottom) + "\n";
   }
   Problem problem;
@@ -337,7 +343,7 @@ Sequence alternating_sequence(Dice& dice) {
   if (second == first) second = first == 9 ? 4 : first + 1;
   const int64_t signed_second = dice.chance(0.6) ? -second : second;
   Sequence s;
-  int64_t term = dice.between(10, 60);
+  int64_t term = dice.between(30, 80);  // seven terms go down by 21 at most
   for (size_t i = 0; i < 7; ++i) {
     s.terms.push_back(term);
     term += i % 2 == 0 ? first : signed_second;

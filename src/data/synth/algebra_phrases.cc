@@ -420,7 +420,7 @@ constexpr Text kEquationEs[] = {"Resuelve {e}.",
                                 "¿Cuánto vale {x} en {e}?",
                                 "Despeja {x}: {e}",
                                 "¿Cuál es la solución de {e}?",
-                                "{e}, ¿cuánto es {x}?"};
+                                "{e}, ¿cuánto vale {x}?"};
 constexpr Text kBoxKo[] = {"{e}에서 □에 들어갈 수는?",      "{e}, □는?",
                            "□에 알맞은 수를 구하세요: {e}", "{e}일 때 □는 얼마야?",
                            "□ 안에 들어갈 수는 뭐야? {e}",  "빈칸에 들어갈 수는? {e}",

@@ -143,8 +143,13 @@ Problem div(Dice& dice, Language language, int difficulty) {
   problem.question = ask(kind <= 16   ? kDivBothQuestions
                          : kind <= 19 ? kRemainderQuestions
                                       : kQuotientQuestions);
-  problem.thinking = trace_of(ask(kDivOpeners), div_steps(a, b));
-  if (a % b == 0 && kind <= 19) problem.thinking += " r 0";
+  std::string steps = div_steps(a, b);
+  if (a % b == 0 && kind <= 19) {  // who asks for the remainder gets the zero
+    if (steps == left + "/" + right + "=" + quotient)
+      steps = left + "/" + right + ": " + left + "=" + right + "*" + quotient + "+0 → " + quotient;
+    steps += " r 0";
+  }
+  problem.thinking = trace_of(ask(kDivOpeners), steps);
   if (kind <= 16) {
     problem.expected = phrase(dice, language, kDivBothAnswers, {{"q", quotient}, {"r", rest}});
     problem.answer = problem.expected;
@@ -353,8 +358,9 @@ Problem decimal_problem(Dice& dice, Language language, int difficulty) {
   const std::string opener = phrase(dice, language, kDecimalOpeners, {});
   problem.expected = decimal(value, places, true);
   const std::string full = decimal(value, places, false);
-  problem.thinking = trace_of(op == '*' ? std::string() : opener, steps) + " → " + full;
-  if (full != problem.expected) problem.thinking += "=" + problem.expected;
+  steps += "\n" + text(value) + "/" + text(unit) + "=" + full;
+  if (full != problem.expected) steps += "=" + problem.expected;
+  problem.thinking = trace_of(op == '*' ? std::string() : opener, steps);
   problem.answer = value_answer(dice, language, problem.expected, shown);
   return problem;
 }

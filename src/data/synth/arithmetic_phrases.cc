@@ -432,6 +432,13 @@ constexpr Text kValueZh[] = {"等于{v}。", "答案是{v}。", "结果是{v}。
 constexpr Text kValueJa[] = {"{v}です。", "答えは{v}です。", "{v}になります。", "答え：{v}"};
 constexpr Text kValueEs[] = {"Es {v}.", "Da {v}.", "La respuesta es {v}.", "El resultado es {v}."};
 
+constexpr Text kChoiceKo[] = {"{v}입니다.", "{v|이에요}.", "답은 {v}입니다.", "정답은 {v|이에요}.",
+                              "답: {v}"};
+constexpr Text kChoiceEn[] = {"The answer is {v}.", "It is {v}.", "It's {v}.", "Answer: {v}"};
+constexpr Text kChoiceZh[] = {"是{v}。", "答案是{v}。", "答：{v}"};
+constexpr Text kChoiceJa[] = {"{v}です。", "答えは{v}です。", "答え：{v}"};
+constexpr Text kChoiceEs[] = {"Es {v}.", "La respuesta es {v}.", "Respuesta: {v}"};
+
 constexpr Text kDivBothAnswerKo[] = {"몫 {q}, 나머지 {r}"};
 constexpr Text kDivBothAnswerEn[] = {"{q} remainder {r}"};
 constexpr Text kDivBothAnswerZh[] = {"商{q}余{r}"};
@@ -504,6 +511,7 @@ const Patterns kDivBothQuestions{kDivBothKo, kDivBothEn, kDivBothZh, kDivBothJa,
 const Patterns kRemainderQuestions{kRemainderKo, kRemainderEn, kRemainderZh, kRemainderJa, kRemainderEs};
 const Patterns kQuotientQuestions{kQuotientKo, kQuotientEn, kQuotientZh, kQuotientJa, kQuotientEs};
 const Patterns kValueAnswers{kValueKo, kValueEn, kValueZh, kValueJa, kValueEs};
+const Patterns kChoiceAnswers{kChoiceKo, kChoiceEn, kChoiceZh, kChoiceJa, kChoiceEs};
 const Patterns kDivBothAnswers{kDivBothAnswerKo, kDivBothAnswerEn, kDivBothAnswerZh, kDivBothAnswerJa,
                                kDivBothAnswerEs};
 const Patterns kAddOpeners{kAddOpenKo, kAddOpenEn, kAddOpenZh, kAddOpenJa, kAddOpenEs};
@@ -521,7 +529,8 @@ std::string value_answer(Dice& dice, Language language, std::string_view value, 
   const int64_t form = dice.between(1, 10);
   if (form <= 4) return std::string(value);
   if (form <= 6 && !expression.empty()) return std::string(expression) + " = " + std::string(value);
-  return phrase(dice, language, kValueAnswers, {{"v", value}});
+  const bool worked_out = expression.find_first_of("0123456789") != std::string_view::npos;
+  return phrase(dice, language, worked_out ? kValueAnswers : kChoiceAnswers, {{"v", value}});
 }
 
 std::string trace_of(std::string_view opener, std::string_view steps) {

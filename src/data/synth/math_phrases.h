@@ -18,7 +18,8 @@ extern const Patterns kDivBothQuestions;     // {a} {b} {e}: quotient and remain
 extern const Patterns kRemainderQuestions;   // {a} {b} {e}
 extern const Patterns kQuotientQuestions;    // {a} {b} {e}: whole part only
 
-extern const Patterns kValueAnswers;    // {v}: sentences
+extern const Patterns kValueAnswers;    // {v}: sentences for what a sum makes
+extern const Patterns kChoiceAnswers;   // {v}: sentences for a number found or chosen
 extern const Patterns kDivBothAnswers;  // {q} {r}: one per language
 
 extern const Patterns kAddOpeners;      // {a} {b}: the first clause of a trace, as are the next ones
