@@ -12,21 +12,48 @@ namespace jaju {
 namespace {
 
 // exp(x) for x <= 0 from additions and multiplications only: libm picks a variant by CPU, and two machines
-// could then disagree in the last bit and, once in a while, in a token. Relative error below 1e-15.
-double exp_portable(double x) {
+// could then disagree in the last bit and, once in a while, in a token. Relative error below 1e-15. No
+// branches, so that a loop over a vocabulary vectorises.
+inline double exp_portable(double x) {
   // Below this a token is 1e-19 as likely as the best one: nothing beside the rounding of the sum.
-  if (x < -44.0) return 0.0;
-  // Adding and taking away 1.5 * 2^52 rounds to an integer, on any CPU and in a vectorised loop.
-  const double k = (x * 1.4426950408889634 + 0x1.8p52) - 0x1.8p52;
-  const double r = (x - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33;  // ln 2 in two parts; |r| <= 0.35
+  constexpr double kLeast = -44.0;
+  const double y = x < kLeast ? kLeast : x;
+  // Adding 1.5 * 2^52 rounds to an integer, which then stands in the lowest bits.
+  const double shifted = y * 1.4426950408889634 + 0x1.8p52;
+  const double k = shifted - 0x1.8p52;
+  const double r = (y - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33;  // ln 2 in two parts; |r| <= 0.35
   // 1/13!, ..., 1/1!, 1/0!
   constexpr double kTerms[] = {
       1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040,
       1.0 / 720,        1.0 / 120,       1.0 / 24,       1.0 / 6,       0.5,          1.0,         1.0};
   double sum = 0;
   for (const double term : kTerms) sum = sum * r + term;
-  const auto exponent = static_cast<uint64_t>(1023 + static_cast<int64_t>(k));
-  return sum * std::bit_cast<double>(exponent << 52);
+  const double power = std::bit_cast<double>((std::bit_cast<uint64_t>(shifted) + 1023) << 52);  // 2^k
+  return x < kLeast ? 0.0 : sum * power;
+}
+
+// The largest logit, and in *usable whether every logit is below infinity (and a number). Sixteen running
+// maxima side by side, which compilers turn into vectors.
+float largest(std::span<const float> logits, bool* usable) {
+  constexpr size_t kLanes = 16;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  float top[kLanes];
+  int bad[kLanes] = {};
+  std::fill_n(top, kLanes, -kInfinity);
+  const size_t whole = logits.size() / kLanes * kLanes;
+  const float* const x = logits.data();
+  for (size_t i = 0; i < whole; i += kLanes) {
+    for (size_t j = 0; j < kLanes; ++j) {
+      bad[j] |= x[i + j] < kInfinity ? 0 : 1;
+      top[j] = x[i + j] > top[j] ? x[i + j] : top[j];
+    }
+  }
+  for (size_t i = whole; i < logits.size(); ++i) {
+    bad[0] |= x[i] < kInfinity ? 0 : 1;
+    top[0] = x[i] > top[0] ? x[i] : top[0];
+  }
+  *usable = std::all_of(bad, bad + kLanes, [](int b) { return b == 0; });
+  return *std::max_element(top, top + kLanes);
 }
 
 Status out_of_range(const char* field, double value, const char* range) {
@@ -113,11 +140,11 @@ void Sampler::remember(int32_t token) {
   seen_ids_.push_back(token);
 }
 
-void Sampler::apply_penalties(std::span<float> logits) const {
+bool Sampler::apply_penalties(std::span<float> logits) const {
   for (const auto& [id, bias] : params_.logit_bias) logits[id] += bias;
   const bool repetition = params_.repetition_penalty != 1.0f;
   const bool answer = params_.presence_penalty != 0.0f || params_.frequency_penalty != 0.0f;
-  if (!repetition && !answer) return;
+  if (!repetition && !answer) return !params_.logit_bias.empty();
   for (const int32_t id : seen_ids_) {
     float& logit = logits[id];
     if (repetition)
@@ -126,6 +153,7 @@ void Sampler::apply_penalties(std::span<float> logits) const {
       logit -= params_.presence_penalty + params_.frequency_penalty * static_cast<float>(count_[id]);
     }
   }
+  return true;
 }
 
 // logits (vocab) in; candidates_ and weights_ out.
@@ -137,21 +165,19 @@ void Sampler::narrow(std::span<const float> logits, float best) {
   const auto before = [](const Candidate& a, const Candidate& b) {
     return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
   };
-  candidates_.clear();
-  for (size_t id = 0; id < logits.size(); ++id) candidates_.push_back({logits[id], static_cast<int32_t>(id)});
+  candidates_.resize(logits.size());
+  for (size_t id = 0; id < logits.size(); ++id) candidates_[id] = {logits[id], static_cast<int32_t>(id)};
   if (params_.top_k > 0 && static_cast<size_t>(params_.top_k) < candidates_.size()) {
     std::nth_element(candidates_.begin(), candidates_.begin() + params_.top_k, candidates_.end(), before);
     candidates_.resize(params_.top_k);
     // nth_element's order differs between libraries, and the order of a sum is part of its result.
     std::sort(candidates_.begin(), candidates_.end(), before);
   }
-  weights_.clear();
-  double total = 0;
-  for (const Candidate& c : candidates_) {
-    weights_.push_back(weigh(c));
-    total += weights_.back();
-  }
+  weights_.resize(candidates_.size());
+  for (size_t i = 0; i < candidates_.size(); ++i) weights_[i] = weigh(candidates_[i]);
   if (params_.top_p < 1.0f) {
+    double total = 0;
+    for (const double weight : weights_) total += weight;
     // Sort only as much of the list as top-p asks for: a few dozen of 163,840 as a rule.
     const double wanted = static_cast<double>(params_.top_p) * total;
     const size_t n = candidates_.size();
@@ -199,25 +225,29 @@ int32_t Sampler::draw(std::span<const float> logits, float best) {
 
 Result<int32_t> Sampler::sample(std::span<float> logits) {
   JAJU_CHECK(logits.size() == count_.size());
-  for (size_t id = 0; id < logits.size(); ++id) {
-    if (!(logits[id] < std::numeric_limits<float>::infinity())) {
-      return error(
-          "the logit of token {} is {}, so no token can be chosen: the weights may be damaged (try `jaju run "
-          "MODEL "
-          "--check`)",
-          id, logits[id]);
-    }
+  bool usable = true;
+  float best = largest(logits, &usable);
+  if (!usable) {
+    size_t id = 0;
+    while (logits[id] < std::numeric_limits<float>::infinity()) ++id;
+    return error(
+        "the logit of token {} is {}, so no token can be chosen: the weights may be damaged (try `jaju run "
+        "MODEL "
+        "--check`)",
+        id, logits[id]);
   }
-  apply_penalties(logits);
-  const auto best = std::max_element(logits.begin(), logits.end());  // the first of equals: the lowest id
-  if (*best == std::numeric_limits<float>::infinity()) {
+  if (apply_penalties(logits)) best = largest(logits, &usable);
+  if (best == std::numeric_limits<float>::infinity()) {
     return error("sampling: a logit overflowed; use a smaller logit_bias or a milder penalty");
   }
-  if (*best == -std::numeric_limits<float>::infinity()) {
+  if (best == -std::numeric_limits<float>::infinity()) {
     return error("sampling: every token is banned, so there is nothing to choose; loosen logit_bias");
   }
+  // The first of equals: the lowest id.
   const int32_t token =
-      params_.temperature == 0.0f ? static_cast<int32_t>(best - logits.begin()) : draw(logits, *best);
+      params_.temperature == 0.0f
+          ? static_cast<int32_t>(std::find(logits.begin(), logits.end(), best) - logits.begin())
+          : draw(logits, best);
   remember(token);
   return token;
 }

@@ -68,7 +68,7 @@ class Sampler {
   };
 
   void remember(int32_t token);
-  void apply_penalties(std::span<float> logits) const;
+  bool apply_penalties(std::span<float> logits) const;  // whether it changed any
   int32_t draw(std::span<const float> logits, float best);
   // Leaves the tokens that top-k, top-p and min-p keep in candidates_, their weights beside them.
   void narrow(std::span<const float> logits, float best);

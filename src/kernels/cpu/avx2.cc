@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <span>
+#include <type_traits>
 
 #include "kernels/backends.h"
 

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <span>
+#include <type_traits>
 
 #include "kernels/backends.h"
 #include "kernels/cpu/bf16_dot.h"

@@ -100,6 +100,18 @@ inline void dot_tile(const Row* rows, const float* const* x, int64_t k0, int64_t
   }
 }
 
+// out[c * out_stride + a] = sum(acc[a][c]).
+template <int R, int C>
+inline void sum_all(const V (&acc)[R][C], float* out, int64_t out_stride) {
+  if constexpr (R == 4) {
+    sum_tile<C>(acc, out, out_stride);
+  } else {
+    for (int c = 0; c < C; ++c) {
+      for (int a = 0; a < R; ++a) out[c * out_stride + a] = sum(acc[a][c]);
+    }
+  }
+}
+
 // Few inputs (decode): straight from the stored weights, once over each row.
 template <typename Row, int R, int C>
 inline void dot_rows(const Matrix& w, int64_t r, const float* const* x, float* out, int64_t out_stride) {
@@ -110,9 +122,7 @@ inline void dot_rows(const Matrix& w, int64_t r, const float* const* x, float* o
     for (int c = 0; c < C; ++c) acc[a][c] = zero();
   }
   dot_tile<Row, R, C>(rows, x, 0, w.cols, acc);
-  for (int c = 0; c < C; ++c) {
-    for (int a = 0; a < R; ++a) out[c * out_stride + a] = sum(acc[a][c]);
-  }
+  sum_all<R, C>(acc, out, out_stride);
 }
 
 template <typename Row, int R>
@@ -139,14 +149,9 @@ inline void dot_step(const RowWidened* rows, const float* const* x, int64_t k0, 
     for (int c = 0; c < C; ++c) acc[a][c] = k0 == 0 ? zero() : load(state + (c * R + a) * kLanes);
   }
   dot_tile<RowWidened, R, C>(rows, x, k0, k1, acc);
+  if (k1 == cols) return sum_all<R, C>(acc, out, out_stride);
   for (int c = 0; c < C; ++c) {
-    for (int a = 0; a < R; ++a) {
-      if (k1 == cols) {
-        out[c * out_stride + a] = sum(acc[a][c]);
-      } else {
-        store(state + (c * R + a) * kLanes, acc[a][c]);
-      }
-    }
+    for (int a = 0; a < R; ++a) store(state + (c * R + a) * kLanes, acc[a][c]);
   }
 }
 
@@ -188,6 +193,10 @@ inline void dot_blocked(const Matrix& w, int64_t r0, int64_t r1, const float* co
       RowWidened rows[kTileRows];
       for (int64_t a = 0; a < tile; ++a) {
         const Row row(w, r + a);
+        if constexpr (std::is_same_v<Row, RowF32>) {
+          rows[a].p = row.p;  // wide already
+          continue;
+        }
         float* const to = wide + a * kColBlock;
         int64_t k = k0;
         for (; k + kLanes <= k1; k += kLanes) store(to + (k - k0), row.at(k));

@@ -81,6 +81,21 @@ inline float sum(V a) {
   s = _mm_add_ps(s, _mm_movehl_ps(s, s));
   return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
 }
+// out[c * stride + a] = sum(acc[a][c]) for four rows, bit for bit (lanes i and i + 4 first, then i + 2 and i
+// + 1).
+template <int C>
+inline void sum_tile(const V (&acc)[4][C], float* out, int64_t stride) {
+  for (int c = 0; c < C; ++c) {
+    __m128 s[4];
+    for (int a = 0; a < 4; ++a) {
+      s[a] = _mm_add_ps(_mm256_castps256_ps128(acc[a][c].v), _mm256_extractf128_ps(acc[a][c].v, 1));
+    }
+    const __m128 s01 = _mm_add_ps(_mm_shuffle_ps(s[0], s[1], 0x44), _mm_shuffle_ps(s[0], s[1], 0xee));
+    const __m128 s23 = _mm_add_ps(_mm_shuffle_ps(s[2], s[3], 0x44), _mm_shuffle_ps(s[2], s[3], 0xee));
+    _mm_storeu_ps(out + c * stride,
+                  _mm_add_ps(_mm_shuffle_ps(s01, s23, 0x88), _mm_shuffle_ps(s01, s23, 0xdd)));
+  }
+}
 inline float largest(V a) {
   __m128 s = _mm_max_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
   s = _mm_max_ps(s, _mm_movehl_ps(s, s));

@@ -73,8 +73,47 @@ inline V scale_by_power(V a, V n) {
 inline V fill_after(V a, int64_t n, float x) {
   return {_mm512_mask_mov_ps(_mm512_set1_ps(x), first(n), a.v)};
 }
+// Lanes i and i + 8 first, then i + 4, i + 2 and i + 1: the order of sum_tile too.
 inline float sum(V a) {
-  return _mm512_reduce_add_ps(a.v);
+  const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
+}
+// Four vectors to one: 128 bits of each, lanes i, i + 4, i + 8 and i + 12 added.
+inline __m512 fold4(__m512 a, __m512 b, __m512 c, __m512 d) {
+  const __m512 ab = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+  const __m512 cd = _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
+  return _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+}
+// out[c * stride + a] = sum(acc[a][c]) for four rows, bit for bit. Summing vectors together takes a quarter
+// of the shuffles, which is most of the work where rows are short.
+template <int C>
+inline void sum_tile(const V (&acc)[4][C], float* out, int64_t stride) {
+  int c = 0;
+  if constexpr (C >= 4) {
+    for (; c + 4 <= C; c += 4) {
+      __m512 r[4];  // row a: 128 bits per input
+      for (int a = 0; a < 4; ++a)
+        r[a] = fold4(acc[a][c].v, acc[a][c + 1].v, acc[a][c + 2].v, acc[a][c + 3].v);
+      const __m512 r01 =
+          _mm512_add_ps(_mm512_shuffle_ps(r[0], r[1], 0x44), _mm512_shuffle_ps(r[0], r[1], 0xee));
+      const __m512 r23 =
+          _mm512_add_ps(_mm512_shuffle_ps(r[2], r[3], 0x44), _mm512_shuffle_ps(r[2], r[3], 0xee));
+      const __m512 s = _mm512_add_ps(_mm512_shuffle_ps(r01, r23, 0x88), _mm512_shuffle_ps(r01, r23, 0xdd));
+      _mm_storeu_ps(out + c * stride, _mm512_castps512_ps128(s));
+      _mm_storeu_ps(out + (c + 1) * stride, _mm512_extractf32x4_ps(s, 1));
+      _mm_storeu_ps(out + (c + 2) * stride, _mm512_extractf32x4_ps(s, 2));
+      _mm_storeu_ps(out + (c + 3) * stride, _mm512_extractf32x4_ps(s, 3));
+    }
+  }
+  for (; c < C; ++c) {
+    const __m512 r = fold4(acc[0][c].v, acc[1][c].v, acc[2][c].v, acc[3][c].v);
+    const __m512 pairs = _mm512_add_ps(r, _mm512_permute_ps(r, 0x4e));
+    const __m512 s = _mm512_add_ps(pairs, _mm512_permute_ps(pairs, 0xb1));
+    const __m512i first_of_each = _mm512_castsi128_si512(_mm_setr_epi32(0, 4, 8, 12));
+    _mm_storeu_ps(out + c * stride, _mm512_castps512_ps128(_mm512_permutexvar_ps(first_of_each, s)));
+  }
 }
 inline float largest(V a) {
   return _mm512_reduce_max_ps(a.v);
