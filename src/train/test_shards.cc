@@ -1,7 +1,7 @@
 // Makes a small shard set for the tests of the trainer:
 //   train_test_shards DIR SEED DOCUMENTS [chat]
-// Token ids below 64. A document is a sequence that counts up by a step of its own from a start of its own, modulo 61:
-// easy to learn, not to guess. With `chat` the loss counts from the fourth token on.
+// Token ids below 64. A document is a sequence that counts up by a step of its own from a start of its own,
+// modulo 61: easy to learn, not to guess. With `chat` the loss counts from the fourth token on.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -180,6 +180,12 @@ Status Trainer::open_data() {
   for (const SourceConfig& source : config_.data) {
     JAJU_ASSIGN(std::unique_ptr<data::ShardSet> set, data::ShardSet::open(source.dir, /*verify=*/true));
     if (set->documents() == 0) return error("the shard set {} is empty", source.dir.string());
+    if (set->vocab_size() > model_->config().vocab_size) {
+      return error(
+          "the shard set {} has {} token ids, but the model's vocab_size is {}: it was prepared with another "
+          "tokenizer",
+          source.dir.string(), set->vocab_size(), model_->config().vocab_size);
+    }
     sources.push_back({source.name, set.get()});
     sets_.push_back(std::move(set));
   }
@@ -334,6 +340,7 @@ Status Trainer::step_once() {
   const Clock::time_point start = Clock::now();
   FlatBatch flat;
   JAJU_RETURN_IF_ERROR(batcher_->next(flat));
+  for (const auto& set : sets_) JAJU_RETURN_IF_ERROR(set->intact());
   if (counted(flat.targets) == 0) {
     return error("no token of this batch counts for the loss: the shards' loss bits are all off");
   }
