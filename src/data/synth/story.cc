@@ -155,6 +155,25 @@ void set_spanish(Filler& filler, const Thing& thing) {
   filler.set("Cuantos", her ? "Cuántas" : "Cuántos");
 }
 
+// Whether number `index` of a money story is a sum of money; the others count things.
+bool is_money(Shape shape, size_t index) {
+  switch (shape) {
+    case Shape::mul:
+    case Shape::div:
+      return index == 0;
+    case Shape::mul_add:
+    case Shape::mul_sub:
+    case Shape::mul_mul_add:
+      return index == 0 || index == 2;
+    case Shape::pay:
+      return index <= 1;
+    case Shape::pay_two:
+      return index % 2 == 0;
+    default:
+      return true;
+  }
+}
+
 bool fits(const Story& story, int level) {
   const std::string_view kinds = story.kinds;
   if (kinds.find('S') != kinds.npos && level > 3) return false;
@@ -297,8 +316,22 @@ Problem tell(Dice& dice, Language language, int difficulty, const StorySet& set,
 
   const bool each_first =
       set.measure == Measure::count && (language == Language::ko || language == Language::ja);
+  // Won and yen prices end in zeros: without them the sums are short. The last step hangs them on again.
+  const int64_t zeros = set.measure != Measure::money ? 1
+                        : language == Language::ko    ? 100
+                        : language == Language::ja    ? 10
+                                                      : 1;
+  Numbers bare = n;
+  for (size_t i = 0; i < n.size(); ++i) {
+    if (is_money(story.shape, i)) bare[i] /= zeros;
+  }
   Trace trace;
-  const int64_t result = work_out(story.shape, n, each_first, trace);
+  int64_t result = work_out(story.shape, bare, each_first, trace);
+  if (zeros > 1) {
+    const std::string claim = std::to_string(result) + "*" + std::to_string(zeros);
+    result *= zeros;
+    trace.say(claim + "=" + std::to_string(result));
+  }
   for (size_t i = 0; i < n.size(); ++i) {
     filler.set(kSmall.substr(i, 1), n[i]);
     filler.set(kLarge.substr(i, 1), counted(language, n[i], *thing));
@@ -331,7 +364,9 @@ Problem tell(Dice& dice, Language language, int difficulty, const StorySet& set,
   Problem problem;
   problem.question = filler.fill(story.question);
   Trace whole;
-  whole.say(filler.fill(story.plan));
+  std::string plan = filler.fill(story.plan);
+  if (zeros > 1) plan += language == Language::ko ? " 끝의 영을 떼고 계산." : "末尾の零を取って計算。";
+  whole.say(plan);
   whole.say(trace.text());
   problem.thinking = whole.text();
   problem.answer = filler.fill(story.answer != nullptr ? story.answer : set.answer);

@@ -67,8 +67,16 @@ Numbers count_numbers(Dice& dice, Shape shape, int level, bool small, bool large
   };
   const auto quotient = [&](int64_t& divisor, int64_t& result) {
     divisor = dice.between(2, 9);
-    result = dice.between(2, level == 1 || small ? 9 : level == 2 ? 30 : 99);
-    if (level >= 4 && !small) divisor = dice.between(2, level == 4 ? 15 : 25);
+    result = dice.between(2, level == 1 || small ? 9
+                             : level == 2        ? 30
+                             : level == 3        ? 99
+                             : level == 4        ? 300
+                                                 : 600);
+    if (level == 5 && !small &&
+        dice.chance(0.5)) {  // no table for the divisor: keep the search for multiples short
+      divisor = dice.between(11, 20);
+      result = dice.between(2, 9);
+    }
   };
   switch (shape) {
     case Shape::mul:
@@ -162,7 +170,7 @@ Numbers money_numbers(Dice& dice, Language language, Shape shape, int level) {
     if (won && level == 1) value = dice.between(1, 9) * (dice.chance(0.5) ? 100 : 1000);
     return value;
   };
-  const auto pieces = [&] { return dice.between(2, level <= 4 ? 9 : 15); };
+  const auto pieces = [&] { return dice.between(2, 9); };
   const auto above = [&](int64_t total) { return (total / note + 1 + dice.between(0, 3)) * note; };
   Numbers n{};
   switch (shape) {
@@ -295,7 +303,7 @@ Numbers speed_numbers(Dice& dice, Shape shape, int level, bool small) {
 }
 
 Numbers length_numbers(Dice& dice, Shape shape, int level) {
-  constexpr int64_t kTops[] = {9, 20, 50, 99, 250};
+  constexpr int64_t kTops[] = {15, 30, 60, 120, 150};
   const int64_t top = kTops[level - 1];
   Numbers n{};
   n[0] = dice.between(3, top);
@@ -303,8 +311,12 @@ Numbers length_numbers(Dice& dice, Shape shape, int level) {
   n[2] = dice.between(2, level <= 2 ? 9 : 30);
   if (n[0] == n[1]) ++n[0];
   if (shape == Shape::div) {
-    n[1] = dice.between(2, level <= 3 ? 9 : 25);
+    n[1] = dice.between(2, 9);
     n[0] = n[1] * dice.between(2, top);
+    if (level == 5 && dice.chance(0.5)) {
+      n[1] = dice.between(11, 20);
+      n[0] = n[1] * dice.between(2, 9);
+    }
   }
   if (shape == Shape::sub || shape == Shape::sub_sub) {
     n[0] = dice.between(6, top * 2);
@@ -313,6 +325,10 @@ Numbers length_numbers(Dice& dice, Shape shape, int level) {
   }
   if (shape == Shape::add_add)
     n[2] = dice.between(std::max(n[0], n[1]) - std::min(n[0], n[1]) + 1, n[0] + n[1] - 1);
+  if (shape == Shape::mul_mul_add) {
+    n[1] = dice.between(2, 9);
+    n[3] = dice.between(2, 9);
+  }
   if (shape == Shape::square) n[0] = dice.between(2, level <= 1 ? 9 : level <= 3 ? 20 : 40);
   if (shape == Shape::mul_sub) n[2] = dice.between(1, n[0] * n[1] - 1);
   return n;

@@ -226,6 +226,13 @@ TEST(Word, StoriesUseTheNumbersOfTheQuestion) {
                                            "money",     "ages",   "speed"};
   int with_extra = 0;
   for (const Family& family : word_families()) {
+    for (const Language language : kLanguages) {  // nothing of nothing, in any of them
+      for (uint64_t seed = 0; seed < 2000; ++seed) {
+        const Problem p = make(family, language, seed);
+        ASSERT_FALSE(numbers(p.question).contains("0")) << p.question;
+        ASSERT_NE(p.expected, "0") << p.question;
+      }
+    }
     if (!stories.contains(family.task)) continue;
     for (const Language language : kLanguages) {
       for (uint64_t seed = 0; seed < 2000; ++seed) {
@@ -310,7 +317,7 @@ TEST(Word, SameDiceSameProblems) {
       }
     }
   }
-  EXPECT_EQ(XXH3_64bits_digest(state), 472390678937329471u);
+  EXPECT_EQ(XXH3_64bits_digest(state), 1618845467857066510u);
   XXH3_freeState(state);
 }
 

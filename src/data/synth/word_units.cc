@@ -112,7 +112,9 @@ Problem make_units(Dice& dice, Language language, int difficulty) {
     return filler.fill(kAnd[l]);
   };
   constexpr int64_t kMost[] = {9, 20, 30, 30, 40};
-  const int64_t most = kMost[difficulty - 1];
+  // Long products and quotients would hide the rule: few of what is not tens.
+  const bool tens = f % 10 == 0 && f != 60;
+  const int64_t most = !tens && difficulty >= 3 ? 9 : kMost[difficulty - 1];
   const bool spanish = language == Language::es;
 
   Trace trace;
@@ -160,7 +162,10 @@ Problem make_units(Dice& dice, Language language, int difficulty) {
     asked = unit.large[l];
     result = n;
     const std::string claim = std::to_string(n * f) + "/" + std::to_string(f);
-    if (f % 10 == 0 && f != 60) {
+    if (f == 60) {
+      trace.say(claim + "=" + std::to_string(n * 6) + "/6");  // a zero struck off
+      trace.div(n * 6, 6);
+    } else if (tens) {
       trace.say(claim + "=" + std::to_string(n));  // zeros struck off
     } else {
       trace.div(n * f, f);
@@ -293,7 +298,10 @@ Problem make_percent(Dice& dice, Language language, int difficulty) {
     const int64_t unit = percent % 10 == 0 ? 10 : 100;
     whole = unit * dice.between(2, percent % 10 != 0 ? 12 : difficulty <= 2 ? 30 : difficulty <= 4 ? 50 : 99);
   } else {
-    whole = (language == Language::ko ? 1000 : 100) * dice.between(2, difficulty <= 4 ? 50 : 99);
+    const int64_t unit = language == Language::ko ? 1000 : 100;
+    whole = unit * dice.between(2, difficulty <= 4 ? 50 : 99);
+    // One digit that is not zero against two of the percentage.
+    if (percent % 10 != 0) whole = unit * dice.between(1, 9) * (dice.chance(0.5) ? 1 : 10);
   }
   const std::string_view name = dice.pick(names(language));
   Filler filler(dice);
