@@ -44,7 +44,7 @@ void expect_same_as_alone(Engine& engine, const std::vector<BatchRequest>& reque
 std::vector<BatchRequest> mixed_requests(int64_t vocab, int64_t context) {
   Dice dice(5);
   std::vector<BatchRequest> requests;
-  for (int i = 0; i < 24; ++i) {
+  for (int i = 0; i < 18; ++i) {
     BatchRequest r;
     const int64_t n = i % 6 == 5 ? context - 1 - i / 6 : 1 + static_cast<int64_t>(dice.next() % 90);
     r.prompt = random_prompt(dice, n, vocab);
@@ -63,10 +63,10 @@ std::vector<BatchRequest> mixed_requests(int64_t vocab, int64_t context) {
 TEST(BatchGenerator, EveryAnswerIsWhatASessionGives) {
   for (const char* name : {"fused-bf16", "split-bias-f32", "mtp-f32"}) {
     SCOPED_TRACE(name);
-    const auto engine = open_golden(name, {.context = 128, .threads = 2, .prefill_chunk = 48});
+    const auto engine = open_golden(name, {.context = 128, .threads = 1, .prefill_chunk = 48});
     ASSERT_NE(engine, nullptr);
     const auto requests = mixed_requests(engine->config().vocab_size, 128);
-    for (const int64_t slots : {1, 5, 64}) expect_same_as_alone(*engine, requests, slots);
+    for (const int64_t slots : {5, 64}) expect_same_as_alone(*engine, requests, slots);
   }
 }
 
@@ -91,11 +91,11 @@ TEST(BatchGenerator, SharedPromptsAnswerAsIfReadAlone) {
   Dice dice(9);
   const auto opening = random_prompt(dice, 70, vocab);
   std::vector<BatchRequest> requests;
-  for (int prompt = 0; prompt < 5; ++prompt) {
+  for (int prompt = 0; prompt < 3; ++prompt) {
     auto tokens = opening;
     const auto tail = random_prompt(dice, 1 + 12 * prompt, vocab);
     tokens.insert(tokens.end(), tail.begin(), tail.end());
-    for (uint64_t sample = 0; sample < 8; ++sample) {
+    for (uint64_t sample = 0; sample < 6; ++sample) {
       BatchRequest r{tokens, {}};
       r.params.temperature = 1.0f;
       r.params.seed = sample + 100;
@@ -103,7 +103,7 @@ TEST(BatchGenerator, SharedPromptsAnswerAsIfReadAlone) {
       requests.push_back(std::move(r));
     }
   }
-  for (const int64_t slots : {1, 3, 8, 40}) expect_same_as_alone(*engine, requests, slots);
+  for (const int64_t slots : {1, 4, 40}) expect_same_as_alone(*engine, requests, slots);
 }
 
 TEST(BatchGenerator, ReportsStepsAndStopsWhenCancelled) {
