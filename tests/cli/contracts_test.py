@@ -186,7 +186,7 @@ class DoctorAndVersion(ProgramTest):
 
 
 class CommandLine(ProgramTest):
-    VERBS = ("run", "show", "tokenize", "logits", "doctor", "version")
+    VERBS = ("run", "show", "tokenize", "tokenizer", "logits", "doctor", "version")
 
     def test_help_teaches(self):
         top = self.good("--help").stdout
