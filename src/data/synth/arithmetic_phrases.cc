@@ -397,7 +397,7 @@ constexpr Text kRemainderKo[] = {"{a|을} {b|으로} 나눈 나머지는?",
                                  "{a|을} {b|으로} 나눌 때 나머지는 몇인가요?",
                                  "{e}의 나머지는?",
                                  "{a|을} {b|으로} 나누면 얼마가 남아?",
-                                 "{a|을} {b}씩 나누고 남는 수는?"};
+                                 "{a|을} {b}씩 묶으면 몇이 남아?"};
 constexpr Text kRemainderEn[] = {"What is the remainder of {e}?",
                                  "What is the remainder when {a} is divided by {b}?",
                                  "Find the remainder of {a} divided by {b}.",

@@ -262,7 +262,7 @@ class ClaimReader {
     last_result_ = shown;
     static const std::regex lengths(R"((\d+)\((\d+)\) (\d+)\((\d+)\))");
     std::smatch match;
-    if (std::regex_match(head, match, lengths)) {
+    if (head.find(") ") != std::string::npos && std::regex_match(head, match, lengths)) {
       if (match[1].length() != std::stol(match[2]) || match[3].length() != std::stol(match[4])) fail(head);
       const auto value = read_claim(shown);
       verdict_.last = shown;
