@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -205,6 +206,7 @@ class Preparation {
       return other_set();
     }
     JAJU_ASSIGN(writer_, ShardWriter::create(options_.to, options_.tokens_per_shard));
+    remove_leftovers();
     if (progress.is_null()) return save_progress();
     const auto broken = [&] {
       return error("{} is damaged; delete {} to begin again", path.string(), options_.to.string());
@@ -244,6 +246,21 @@ class Preparation {
     }
     written_ = positions();
     return {};
+  }
+
+  // A kill in the middle of an atomic write leaves its temporary file.
+  void remove_leftovers() const {
+    std::error_code ignored;
+    std::vector<fs::path> doomed;
+    for (const fs::directory_entry& entry : fs::directory_iterator(options_.to, ignored)) {
+      const std::string name = entry.path().filename().string();
+      for (const char* begin : {"progress.json.tmp-", "manifest.json.tmp-"}) {
+        if (name.size() == std::strlen(begin) + 6 && name.compare(0, name.size() - 6, begin) == 0) {
+          doomed.push_back(entry.path());
+        }
+      }
+    }
+    for (const fs::path& path : doomed) fs::remove(path, ignored);
   }
 
   struct Standing {
