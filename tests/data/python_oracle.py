@@ -1,7 +1,8 @@
-"""Runs generated snippets through CPython and compares what they print with what the problem says.
+"""Holds the code problems against CPython: what snippets print, where a broken one is refused, whether the text of a
+blank fits.
 
 usage: python_oracle.py DUMP_PROGRAM COUNT
-DUMP_PROGRAM is synth_dump (src/data/synth/synth_dump.cc). COUNT: problems per level of the family.
+DUMP_PROGRAM is synth_dump (src/data/synth/synth_dump.cc). COUNT: problems per family, language and level.
 """
 import contextlib
 import io
@@ -9,9 +10,10 @@ import json
 import re
 import subprocess
 import sys
+import traceback
 
 
-def snippet_of(question, lines):
+def snippet_of(question, must_hold="print"):
     """The code in a question: fenced, in backquotes, or bare between sentences."""
     fence = re.search(r"```(?:python)?\n(.*?)\n```", question, re.S)
     if fence:
@@ -19,46 +21,87 @@ def snippet_of(question, lines):
     inline = re.search(r"`(.*?)`", question)
     if inline:
         return inline.group(1)
-    # Bare: what is left when lines that are no Python (a sentence before or after) go.
-    for first in range(len(lines)):
-        for last in range(len(lines), first, -1):
-            code = "\n".join(lines[first:last])
+    # Bare: the longest run of lines that is Python.
+    lines = question.split("\n")
+    for size in range(len(lines), 0, -1):
+        for first in range(len(lines) - size + 1):
+            code = "\n".join(lines[first : first + size])
             try:
                 compile(code, "snippet", "exec")
             except SyntaxError:
                 continue
-            if "print" in code:
+            if must_hold in code:
                 return code
     inline = re.search(r"print\(.*\)", question)
     return inline.group(0) if inline else None
 
 
-def run(code):
+def run(code, names=None):
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        exec(compile(code, "snippet", "exec"), {})
+        exec(compile(code, "snippet", "exec"), {} if names is None else names)
     return out.getvalue()
+
+
+def check_output(problem):
+    code = snippet_of(problem["question"])
+    assert code is not None, "no snippet found"
+    printed = run(code)
+    assert printed == problem["expected"] + "\n", f"CPython prints {printed!r}"
+    assert problem["answer"] == problem["expected"]
+
+
+def check_complete(problem):
+    fill = problem["expected"]
+    assert problem["answer"] == f"`{fill}`"
+    question = problem["question"]
+    filled = "\n".join(line if re.search(r"^\S.*___.*[?？]", line) else line.replace("___", fill)
+                       for line in question.split("\n"))
+    # The fence, or what is left of a bare question once every line that cannot be part of the code is gone.
+    code = snippet_of(filled, "")
+    assert code is not None and fill in code, "no snippet found"
+    names = {}
+    printed = run(code, names)
+    for call, result in re.findall(r"(\w+\([^()]*\)) = (-?\d+)", question):
+        got = eval(call, names)
+        assert got == int(result), f"{call} is {got}"
+    if re.search(r"range\(.*___\)", question):
+        assert ", ".join(printed.split()) in question, f"it prints {printed!r}"
+
+
+def check_bug(problem):
+    lines = re.findall(r"^\d+: (.*)$", problem["question"], re.M)
+    wrong = int(problem["expected"])
+    code = "\n".join(lines)
+    try:
+        printed = run(code)
+    except SyntaxError as error:
+        assert error.lineno == wrong, f"CPython refuses line {error.lineno}"
+    except NameError as error:
+        at = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "snippet"][-1]
+        assert at == wrong, f"CPython stops at line {at}"
+    else:
+        # It runs: the question says what it prints and what it should.
+        numbers = re.findall(r"-?\d+", re.sub(r"^\d+: .*$", "", problem["question"], flags=re.M))
+        assert problem["difficulty"] == 3 and printed.strip() in numbers and len(set(numbers)) == 2
+
+
+CHECKS = {"python_output": check_output, "python_complete": check_complete, "python_bug": check_bug}
 
 
 def main():
     dump, count = sys.argv[1], sys.argv[2]
-    text = subprocess.run([dump, "python_output", count], check=True, capture_output=True).stdout.decode()
-    checked = 0
-    for line in text.splitlines():
-        problem = json.loads(line)
-        code = snippet_of(problem["question"], problem["question"].split("\n"))
-        if code is None:
-            sys.exit("no snippet found in: " + problem["question"])
-        try:
-            printed = run(code)
-        except Exception as error:  # the small Python accepted what CPython refuses
-            sys.exit(f"{error!r} from:\n{code}")
-        if printed != problem["expected"] + "\n" or problem["answer"] != problem["expected"]:
-            sys.exit(f"CPython prints {printed!r}, the problem says {problem['expected']!r}:\n{code}")
-        checked += 1
-    if checked < 100:
-        sys.exit(f"only {checked} problems")
-    print(f"{checked} snippets agree with CPython")
+    for task, check in CHECKS.items():
+        text = subprocess.run([dump, task, count], check=True, capture_output=True).stdout.decode()
+        problems = [json.loads(line) for line in text.splitlines()]
+        if len(problems) < 100:
+            sys.exit(f"{task}: only {len(problems)} problems")
+        for problem in problems:
+            try:
+                check(problem)
+            except Exception as error:
+                sys.exit(f"{task}: {error!r} in\n{problem['question']}\nexpected: {problem['expected']}")
+        print(f"{task}: {len(problems)} problems agree with CPython")
 
 
 if __name__ == "__main__":

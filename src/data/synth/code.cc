@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "data/synth/code_phrases.h"
 #include "data/synth/code_snippets.h"
+#include "data/synth/code_tasks.h"
 #include "data/synth/families.h"
 #include "data/synth/mini_python.h"
 
@@ -48,6 +49,8 @@ Problem python_output(Dice& dice, Language language, int difficulty) {
 std::span<const Family> code_families() {
   static const std::vector<Family> families = {
       {"python_output", "code", 5, 4.0, python_output},
+      {"python_complete", "code", 3, 0.8, python_complete},
+      {"python_bug", "code", 3, 0.8, python_bug},
   };
   return families;
 }
