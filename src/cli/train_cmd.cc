@@ -7,6 +7,7 @@
 
 #include "base/paths.h"
 #include "cli/cli.h"
+#include "cli/train_environment.h"
 
 namespace jaju::cli {
 namespace {
@@ -24,6 +25,7 @@ int hand_over(const std::vector<std::string>& words) {
   std::vector<char*> arguments;
   for (std::string& word : owned) arguments.push_back(word.data());
   arguments.push_back(nullptr);
+  set_train_environment();
   ::execv(program.c_str(), arguments.data());
   return fail(error("{} could not be started: {}", program.string(), std::strerror(errno)));
 }

@@ -7,11 +7,11 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 #include "base/paths.h"
 #include "base/progress.h"
 #include "cli/commit_info.h"
+#include "cli/train_environment.h"
 #include "train/config.h"
 #include "train/metrics.h"
 #include "train/run_dir.h"
@@ -82,23 +82,6 @@ int fail(const Status& status, int code = kFailure) {
   std::fflush(stdout);
   std::fprintf(stderr, "jaju: %s\n", status.message().c_str());
   return code;
-}
-
-// OpenBLAS reads OPENBLAS_CORETYPE when it is loaded, before main(). A value that names an older CPU than
-// this one (a build farm's, to make results alike) halves the speed of f32 products; the library's own choice
-// is right.
-void correct_blas(char** argv) {
-#if defined(__x86_64__)
-  const char* chosen = std::getenv("OPENBLAS_CORETYPE");
-  if (chosen == nullptr || std::getenv("JAJU_KEEP_BLAS") != nullptr || !__builtin_cpu_supports("avx512f") ||
-      std::strcmp(chosen, "SkylakeX") == 0) {
-    return;
-  }
-  ::setenv("OPENBLAS_CORETYPE", "SkylakeX", 1);
-  ::execv("/proc/self/exe", argv);  // comes back only when it failed: then slower, not wrong
-#else
-  (void)argv;
-#endif
 }
 
 struct RunArguments {
@@ -231,7 +214,9 @@ int run_program(int argc, char** argv) {
 }  // namespace jaju::train
 
 int main(int argc, char** argv) {
-  jaju::train::correct_blas(argv);
+  // The libraries are loaded already; a second start reads the corrected environment. `jaju train` did it
+  // before. Comes back only when it failed: then slower, not wrong.
+  if (jaju::cli::set_train_environment()) ::execv("/proc/self/exe", argv);
   try {
     return jaju::train::run_program(argc, argv);
   } catch (const std::exception& problem) {
