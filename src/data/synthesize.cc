@@ -91,8 +91,9 @@ Result<std::vector<std::pair<Language, double>>> chosen_languages(const SynthOpt
   if (wanted.empty()) wanted = {{"ko", 4}, {"en", 4}, {"zh", 2.0 / 3}, {"ja", 2.0 / 3}, {"es", 2.0 / 3}};
   std::vector<std::pair<Language, double>> chosen;
   for (const auto& [code, weight] : wanted) {
+    const std::string& name = code;  // clang 14 captures no structured binding
     const auto* found = std::find_if(std::begin(kLanguages), std::end(kLanguages),
-                                     [&](Language language) { return code_of(language) == code; });
+                                     [&](Language language) { return code_of(language) == name; });
     if (found == std::end(kLanguages)) {
       return error("there is no language '{}'; problems exist in ko, en, zh, ja and es", printable(code));
     }
