@@ -43,12 +43,57 @@ def run(code, names=None):
     return out.getvalue()
 
 
+CLAIMS = 0
+
+
+def check_trace(trace):
+    """Every "a+b=c" and "a>b → True" in a trace is true."""
+    global CLAIMS
+    text = re.sub(r"[=!<>]=", " ", trace)
+    for found in re.finditer(r"[-0-9+*/%()=]+", text):
+        run_of_signs = found.group(0)
+        parts = run_of_signs.split("=")
+        # The first and last part may belong to a name or an index: "d['a']+8=", "=6+d".
+        if found.start() > 0 and re.match(r"[\w\])'\[]", text[found.start() - 1]):
+            parts[0] = ""
+        if found.end() < len(text) and re.match(r"[\w\[('.]", text[found.end()]):
+            parts[-1] = ""
+        parts = [part for part in parts if part]
+        values = []
+        for part in parts:
+            try:
+                values.append(eval(part, {}))
+            except (SyntaxError, TypeError):  # a piece of something else: "(", "2)", "0-"
+                values = []
+                break
+        assert len(set(values)) <= 1, f"{run_of_signs} in the trace is not true"
+        CLAIMS += len(values) > 1
+    for left, sign, right, says in re.findall(r"(?:^|[,:] )(-?\d+)(==|!=|<=|>=|<|>)(-?\d+) → (True|False)",
+                                              trace, re.M):
+        assert str(eval(left + sign + right)) == says, f"{left}{sign}{right} is not {says}"
+        CLAIMS += 1
+
+
 def check_output(problem):
     code = snippet_of(problem["question"])
     assert code is not None, "no snippet found"
     printed = run(code)
     assert printed == problem["expected"] + "\n", f"CPython prints {printed!r}"
     assert problem["answer"] == problem["expected"]
+    # What the trace prints, clause by clause, is the answer; and it holds no false step.
+    said = re.findall(r"(?:^|[ ])print (.*)$", problem["thinking"], re.M)
+    assert "\n".join(said) == problem["expected"], f"the trace prints {said}"
+    check_trace(problem["thinking"])
+
+
+# What an English sentence asks for, written down apart from the generator.
+MEANINGS = {
+    r"returns the sum of": "+", r"returns \w+ minus": "-", r"product of": "*", r"remainder of": "%", r"quotient of": "//",
+    r"greater than": ">", r"less than": "<", r"are equal": "==", r"upper case": "upper", r"lower case": "lower",
+    r"at the end of the list": "append", r"number of items": "len", r"prints the sum": "sum", r"largest value": "max",
+    r"smallest value": "min", r"defines a function": "def", r"gives the value back": "return",
+    r"one by one": "for", r"if the condition is false": "else",
+}
 
 
 def check_complete(problem):
@@ -60,6 +105,9 @@ def check_complete(problem):
     # The fence, or what is left of a bare question once every line that cannot be part of the code is gone.
     code = snippet_of(filled, "")
     assert code is not None and fill in code, "no snippet found"
+    if problem["language"] == "en" and problem["difficulty"] == 1:
+        asked = [right for words, right in MEANINGS.items() if re.search(words, question)]
+        assert asked == [fill], f"the sentence asks for {asked}"
     names = {}
     printed = run(code, names)
     for call, result in re.findall(r"(\w+\([^()]*\)) = (-?\d+)", question):
@@ -102,6 +150,9 @@ def main():
             except Exception as error:
                 sys.exit(f"{task}: {error!r} in\n{problem['question']}\nexpected: {problem['expected']}")
         print(f"{task}: {len(problems)} problems agree with CPython")
+    if CLAIMS < 3 * int(count):
+        sys.exit(f"only {CLAIMS} claims judged in the traces")
+    print(f"{CLAIMS} claims in the traces are true")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ std::span<const Talk> talks_es() {
       {"El usuario pregunta qué no sé hacer.",
        "No puedo escribir textos largos, ver imágenes ni saber mucho del mundo. Soy pequeño y puedo "
        "equivocarme.",
-       {"¿Qué no puedes hacer?", "¿Cuáles son tus límites?", "¿Te equivocas?", "¿Puedes equivocarte?",
+       {"¿Qué no puedes hacer?", "¿Cuáles son tus límites?", "¿Te equivocas a veces?", "¿Puedes equivocarte?",
         "¿Qué se te da mal?", "¿Cuál es tu punto débil?"}},
       {"El usuario pregunta cómo estoy.",
        "Estoy bien, ¡gracias por preguntar!",

@@ -92,7 +92,7 @@ constexpr std::string_view kSkeletons[] = {
     "side by side.",
     "A small {animal} was lost. {A} carried it to {place}. The owner was very {feeling} and gave {A} {F:a}. "
     "{A} counted "
-    "them: there were {w:a=2-9} of them.",
+    "them: there were {a=2-9}, that is, {w:a}.",
     "{A} wrote a letter about a trip to {place}. The letter told of a {color} {animal} and of {hobby}. The "
     "answer came "
     "{a=2-6} days later.",
