@@ -29,7 +29,8 @@ struct PythonRun {
   std::string trace;   // lines; no white space at either end
 };
 
-// Fails on anything outside the subset, on a Python error, and after 2,000 steps.
+// For text of our own making: nesting is not bounded. Fails on anything outside the subset, on a Python
+// error, and after 2,000 steps.
 Result<PythonRun> run_mini_python(std::string_view source);
 
 }  // namespace jaju::data
