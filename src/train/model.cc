@@ -169,9 +169,9 @@ Tensor ModelImpl::moe(Run& run, const LayerParts& w, const Tensor& y) const {
   const Routing routing = route(project(wide, w.router), w.router_bias, run.layout, config_);
   run.loads.push_back(routing.load);
   run.balance = run.balance + routing.balance;
-  Tensor out = routed_experts(y, routing, w.expert_gate_up, w.expert_down);
-  if (w.shared.gate_up.defined()) out = out + project(swiglu(project(y, w.shared.gate_up)), w.shared.down);
-  return out;
+  Tensor shared;
+  if (w.shared.gate_up.defined()) shared = project(swiglu(project(y, w.shared.gate_up)), w.shared.down);
+  return routed_experts(y, routing, w.expert_gate_up, w.expert_down, shared);
 }
 
 // Takes the residual stream as x + delta and gives it back the same way: each sum is made by the norm that

@@ -4,11 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
 #include "base/json.h"
 #include "runtime/engine.h"
+#include "train/loops.h"
 #include "train/model_parts.h"
 #include "train/ops.h"
 
@@ -257,6 +259,144 @@ TEST_P(WithMode, BiasMovesTowardsTheMeanLoad) {
   EXPECT_EQ(model->router_biases()[0].second.abs().max().item<float>(), 0);
   EXPECT_FLOAT_EQ(model->router_biases()[1].second[0].item<float>(), 1e-3f);
   EXPECT_FLOAT_EQ(model->router_biases()[1].second[1].item<float>(), -1e-3f);
+}
+
+// Every gradient of the whole objective and of the log-probabilities.
+std::vector<Tensor> gradients(Model& model, const Batch& batch, bool log_probs) {
+  for (auto& [name, t] : model->trainable()) t.mutable_grad() = Tensor();
+  if (log_probs) {
+    const Tensor p = model->token_log_probs(batch, 0.8);
+    const Tensor weight = at::arange(p.size(0), p.options()).mul(0.37).sin();
+    (p * weight).sum().backward();
+  } else {
+    const Losses losses = model->losses(batch, true);
+    Tensor total = 2 * losses.main + 0.7 * losses.sequence;
+    if (losses.mtp.defined()) total = total + 0.3 * losses.mtp;
+    total.backward();
+  }
+  std::vector<Tensor> grads;
+  for (auto& [name, t] : model->trainable())
+    grads.push_back(t.grad().defined() ? t.grad().clone() : Tensor());
+  return grads;
+}
+
+Batch many_documents(int64_t vocab) {
+  std::vector<std::vector<int64_t>> documents;
+  for (const int64_t n : {1, 31, 2, 77, 16, 33, 128, 1, 200}) documents.push_back(some_tokens(n, vocab, n));
+  Batch batch = batch_of(documents);
+  batch.targets.slice(0, 40, 60).fill_(-1);
+  batch.mtp_targets.slice(0, 50, 70).fill_(-1);
+  return batch;
+}
+
+// The fused backward passes against autograd through plain ATen operations in double precision.
+TEST(Gradients, FusedOnesAreThoseOfDoublePrecision) {
+  for (int variant = 0; variant < 3; ++variant) {
+    const ModelConfig c = small_config(variant);
+    const Batch batch = many_documents(c.vocab_size);
+    Model exact = random_model(c, 60 + static_cast<uint64_t>(variant));
+    exact->to(at::kDouble);
+    for (const bool log_probs : {false, true}) {
+      const auto want = gradients(exact, batch, log_probs);
+      for (const char* name : {"generic", "avx2", "avx512"}) {
+        const Loops* const chosen = find_loops(name);
+        if (chosen == nullptr) continue;
+        choose_loops(chosen);
+        Model model = random_model(c, 60 + static_cast<uint64_t>(variant));
+        const auto got = gradients(model, batch, log_probs);
+        for (size_t i = 0; i < want.size(); ++i) {
+          const std::string what = model->trainable()[i].first + " " + name + (log_probs ? " log_probs" : "");
+          ASSERT_EQ(got[i].defined(), want[i].defined()) << what;
+          // f32 sums of at most a few hundred terms through three layers: some hundred roundings of 6e-8.
+          if (want[i].defined()) {
+            EXPECT_LT(difference(got[i], want[i]), 5e-5) << what;
+          }
+        }
+        choose_loops(nullptr);
+      }
+    }
+  }
+}
+
+// The double-precision reference itself against differences of the loss: no autograd on either side of the
+// test above.
+TEST(Gradients, ReferenceIsTheSlopeOfTheLoss) {
+  const ModelConfig c = small_config(0);
+  const Batch batch = batch_of({some_tokens(20, c.vocab_size, 1), some_tokens(9, c.vocab_size, 2)});
+  Model model = random_model(c, 5);
+  model->to(at::kDouble);
+  const auto grads = gradients(model, batch, false);
+  torch::NoGradGuard no_grad;
+  const auto loss = [&] {
+    const Losses l = model->losses(batch, true);
+    return (2 * l.main + 0.7 * l.sequence + 0.3 * l.mtp).item<double>();
+  };
+  torch::manual_seed(3);
+  for (size_t i = 0; i < grads.size(); ++i) {
+    const auto [name, t] = model->trainable()[i];
+    Tensor parameter = t;
+    const Tensor direction = at::randn_like(parameter);
+    constexpr double kStep = 3e-8;  // too small to change which experts are chosen
+    parameter.add_(direction, kStep);
+    const double up = loss();
+    parameter.add_(direction, -2 * kStep);
+    const double down = loss();
+    parameter.add_(direction, kStep);
+    const double want = (up - down) / (2 * kStep);
+    EXPECT_NEAR((grads[i] * direction).sum().item<double>(), want, 1e-5 * std::max(1.0, std::abs(want)))
+        << name;
+  }
+}
+
+// Rounding to eight bits of mantissa moves gradients; the fused loops may add little to what plain bf16
+// autograd does.
+TEST(Gradients, Bf16OnesAreAsCloseAsPlainAutograds) {
+  const ModelConfig c = small_config(0);
+  const Batch batch = many_documents(c.vocab_size);
+  Model model(c, MatmulPrecision::f32, 9);
+  Model rounded(c, MatmulPrecision::bf16, 9);
+  for (const bool log_probs : {false, true}) {
+    double median[2];
+    for (const bool reference : {false, true}) {
+      const auto want = gradients(model, batch, log_probs);
+      force_reference(reference);
+      const auto got = gradients(rounded, batch, log_probs);
+      force_reference(false);
+      std::vector<double> errors;
+      for (size_t i = 0; i < want.size(); ++i) {
+        if (!want[i].defined()) continue;
+        const double error = (got[i] - want[i]).norm().item<double>() / want[i].norm().item<double>();
+        EXPECT_FALSE(std::isnan(error)) << model->trainable()[i].first;
+        errors.push_back(error);
+      }
+      // A near-tie of the router may flip and move one tensor further, hence the median.
+      std::nth_element(errors.begin(), errors.begin() + static_cast<int64_t>(errors.size() / 2),
+                       errors.end());
+      median[reference ? 1 : 0] = errors[errors.size() / 2];
+    }
+    EXPECT_LT(median[0], 1.5 * median[1]);
+    EXPECT_LT(median[1], 0.2);
+    EXPECT_GT(median[0], 1e-4);  // else nothing was rounded
+  }
+}
+
+TEST(Gradients, ThreadsDoNotMatter) {
+  const ModelConfig c = small_config(0);
+  const Batch batch = many_documents(c.vocab_size);
+  const int before = at::get_num_threads();
+  std::vector<std::vector<Tensor>> results;
+  for (const int threads : {1, 2, 3}) {
+    at::set_num_threads(threads);
+    Model model = random_model(c, 11);
+    results.push_back(gradients(model, batch, false));
+  }
+  at::set_num_threads(before);
+  // Matmuls are the library's: it may split sums by threads. Everything ours has one order, so all stays
+  // tiny.
+  for (size_t i = 0; i < results[0].size(); ++i) {
+    EXPECT_LT(difference(results[1][i], results[0][i]), 2e-6);
+    EXPECT_LT(difference(results[2][i], results[0][i]), 2e-6);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, WithMode, testing::Bool(),

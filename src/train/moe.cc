@@ -1,6 +1,11 @@
 #include "train/moe.h"
 
+#include <cstring>
 #include <limits>
+
+#include "model/router.h"
+#include "train/loops.h"
+#include "train/parallel.h"
 
 namespace jaju::train {
 namespace {
@@ -24,12 +29,252 @@ Tensor reference_ids(const Tensor& scores, const Tensor& bias, const ModelConfig
   return largest(choice, c.n_experts_per_token);
 }
 
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// The router's own choice (model/router.h), document by document, with the balance loss beside it.
+class Route : public torch::autograd::Function<Route> {
+ public:
+  static variable_list forward(AutogradContext* ctx, const Tensor& logits, const Tensor& bias_in,
+                               const Layout* layout, const ModelConfig* c) {
+    const int64_t n = logits.size(0);
+    const int64_t experts = logits.size(1);
+    const int64_t top_k = c->n_experts_per_token;
+    const Tensor scores = logits.detach().clone(at::MemoryFormat::Contiguous);
+    const Tensor bias = bias_in.contiguous();
+    const Tensor ids = at::empty({n, top_k}, logits.options().dtype(at::kLong));
+    const Tensor weights = at::empty({n, top_k}, logits.options());
+    // Per document: visits of each expert, scaled to a mean of 1 (f), and the mean share of its score (P).
+    const Tensor visits = at::zeros({layout->n_documents(), experts}, logits.options());
+    const Tensor balance = at::zeros({layout->n_documents()}, logits.options().dtype(at::kDouble));
+    over_tasks(layout->n_documents(), [&](int64_t d) {
+      const auto width = static_cast<size_t>(experts);
+      std::vector<int32_t> chosen(static_cast<size_t>(top_k));
+      std::vector<double> share(width, 0.0);
+      float* const f = visits.data_ptr<float>() + d * experts;
+      for (int64_t i = layout->starts[static_cast<size_t>(d)]; i < layout->ends[static_cast<size_t>(d)];
+           ++i) {
+        float* const row = scores.data_ptr<float>() + i * experts;
+        route_token(*c, {row, width}, {bias.data_ptr<float>(), width}, chosen.data(),
+                    weights.data_ptr<float>() + i * top_k);
+        for (int64_t k = 0; k < top_k; ++k) {
+          ids.data_ptr<int64_t>()[i * top_k + k] = chosen[static_cast<size_t>(k)];
+          f[chosen[static_cast<size_t>(k)]] += 1;
+        }
+        float sum = 0;
+        for (int64_t e = 0; e < experts; ++e) sum += row[e];
+        for (int64_t e = 0; e < experts; ++e)
+          share[static_cast<size_t>(e)] += static_cast<double>(row[e] / sum);
+      }
+      const auto length = static_cast<double>(layout->length(d));
+      double loss = 0;
+      for (int64_t e = 0; e < experts; ++e) {
+        f[e] *= static_cast<float>(static_cast<double>(experts) / (static_cast<double>(top_k) * length));
+        loss += static_cast<double>(f[e]) * share[static_cast<size_t>(e)];
+      }
+      balance.data_ptr<double>()[d] = loss;
+    });
+    ctx->save_for_backward({scores, ids, visits});
+    ctx->saved_data["ends"] = layout->ends;
+    ctx->saved_data["normed"] = c->norm_topk_prob;
+    ctx->saved_data["factor"] = c->routed_scaling_factor;
+    ctx->mark_non_differentiable({ids});
+    return {ids, weights, (balance.sum() / static_cast<double>(n)).to(at::kFloat)};
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const Layout layout(ctx->saved_data["ends"].toIntVector());
+    const bool normed = ctx->saved_data["normed"].toBool();
+    const auto factor = static_cast<float>(ctx->saved_data["factor"].toDouble());
+    const int64_t experts = saved[0].size(1);
+    const int64_t top_k = saved[1].size(1);
+    const Tensor grad_weights = grads[1].contiguous();
+    const float balance = grads[2].item<float>() / static_cast<float>(saved[0].size(0));
+    const Tensor grad = at::empty_like(saved[0]);
+    over_tasks(layout.n_documents(), [&](int64_t d) {
+      const float* const f = saved[2].data_ptr<float>() + d * experts;
+      for (int64_t i = layout.starts[static_cast<size_t>(d)]; i < layout.ends[static_cast<size_t>(d)]; ++i) {
+        const float* const s = saved[0].data_ptr<float>() + i * experts;
+        const int64_t* const ids = saved[1].data_ptr<int64_t>() + i * top_k;
+        const float* const gw = grad_weights.data_ptr<float>() + i * top_k;
+        float* const g = grad.data_ptr<float>() + i * experts;
+        // balance: f . s / sum(s)
+        float sum = 0, mixed = 0;
+        for (int64_t e = 0; e < experts; ++e) {
+          sum += s[e];
+          mixed += f[e] * s[e];
+        }
+        for (int64_t e = 0; e < experts; ++e) g[e] = balance / sum * (f[e] - mixed / sum);
+        // weights: factor * s_k / sum of the chosen
+        float chosen = 0, dot = 0;
+        for (int64_t k = 0; k < top_k; ++k) {
+          chosen += s[ids[k]];
+          dot += gw[k] * s[ids[k]];
+        }
+        for (int64_t k = 0; k < top_k; ++k) {
+          g[ids[k]] += normed ? factor / chosen * (gw[k] - dot / chosen) : factor * gw[k];
+        }
+        for (int64_t e = 0; e < experts; ++e) g[e] *= s[e] * (1.0f - s[e]);
+      }
+    });
+    return {grad, Tensor(), Tensor(), Tensor()};
+  }
+};
+
+// All experts of one layer. Visits are sorted by expert; each expert is one task from its gathered rows to
+// its packed output, so what it touches stays in a core's cache. The routing weight scales the inner
+// activations: down is linear.
+class Experts : public torch::autograd::Function<Experts> {
+ public:
+  static Tensor forward(AutogradContext* ctx, const Tensor& x_in, const Tensor& weights_in,
+                        const c10::optional<Tensor>& base_in, const Tensor& gate_up_in, const Tensor& down_in,
+                        const Tensor& ids) {
+    const Tensor x = x_in.contiguous();
+    const Tensor weights = weights_in.contiguous();
+    const Tensor base = base_in.has_value() ? base_in->contiguous() : Tensor();
+    const Tensor gate_up = gate_up_in.detach().to(x.scalar_type());
+    const Tensor down = down_in.detach().to(x.scalar_type());
+    const int64_t n_visits = ids.numel();
+    const int64_t top_k = ids.size(1);
+    const int64_t experts = gate_up.size(0);
+    const int64_t hidden = x.size(1);
+    const int64_t inner = down.size(2);
+
+    std::vector<int64_t> starts(static_cast<size_t>(experts) + 1, 0);
+    const int64_t* const id = ids.data_ptr<int64_t>();
+    for (int64_t v = 0; v < n_visits; ++v) ++starts[static_cast<size_t>(id[v]) + 1];
+    for (size_t e = 1; e < starts.size(); ++e) starts[e] += starts[e - 1];
+    const Tensor slots = at::empty({n_visits}, at::kInt);  // of visit v: its packed row
+    const Tensor rows = at::empty({n_visits}, at::kInt);   // of a packed row: its row in x
+    const Tensor packed_weights = at::empty({n_visits}, weights.options());
+    std::vector<int64_t> next(starts.begin(), starts.end() - 1);
+    for (int64_t v = 0; v < n_visits; ++v) {
+      const int64_t slot = next[static_cast<size_t>(id[v])]++;
+      slots.data_ptr<int32_t>()[v] = static_cast<int32_t>(slot);
+      rows.data_ptr<int32_t>()[slot] = static_cast<int32_t>(v / top_k);
+      packed_weights.data_ptr<float>()[slot] = weights.data_ptr<float>()[v];
+    }
+
+    const Tensor input = at::empty({n_visits, hidden}, x.options());
+    const Tensor both = at::empty({n_visits, 2 * inner}, x.options());
+    const Tensor act = at::empty({n_visits, inner}, x.options());
+    const Tensor packed = at::empty({n_visits, hidden}, x.options());
+    over_tasks(experts, [&](int64_t e) {
+      torch::NoGradGuard no_grad;
+      const int64_t first = starts[static_cast<size_t>(e)];
+      const int64_t last = starts[static_cast<size_t>(e) + 1];
+      if (first == last) return;
+      gather(x, rows, first, last, input);
+      Tensor inner_rows = both.slice(0, first, last);
+      at::mm_out(inner_rows, input.slice(0, first, last), gate_up[e].t());
+      SwigluRows a = swiglu_rows(both, packed_weights, inner);
+      a.out = act.data_ptr();
+      loops().swiglu(a, first, last);
+      Tensor out_rows = packed.slice(0, first, last);
+      at::mm_out(out_rows, act.slice(0, first, last), down[e].t());
+    });
+    const Tensor out = at::empty_like(x);
+    combine(packed, slots, top_k, base, out);
+    ctx->save_for_backward({input, both, act, packed_weights, slots, rows, gate_up, down});
+    ctx->saved_data["starts"] = starts;
+    ctx->saved_data["top_k"] = top_k;
+    ctx->saved_data["base"] = base.defined();
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const Tensor &input = saved[0], &both = saved[1], &act = saved[2], &packed_weights = saved[3];
+    const Tensor &slots = saved[4], &rows = saved[5], &gate_up = saved[6], &down = saved[7];
+    const auto starts = ctx->saved_data["starts"].toIntVector();
+    const int64_t top_k = ctx->saved_data["top_k"].toInt();
+    const int64_t n_visits = input.size(0);
+    const Tensor grad_out = grads[0].contiguous();
+    const Tensor grad_packed = at::empty_like(input);
+    const Tensor grad_act = at::empty_like(act);
+    const Tensor grad_both = at::empty_like(both);
+    const Tensor grad_input = at::empty_like(input);
+    const Tensor grad_packed_weights = at::empty_like(packed_weights);
+    const Tensor grad_gate_up = at::zeros(gate_up.sizes(), packed_weights.options());
+    const Tensor grad_down = at::zeros(down.sizes(), packed_weights.options());
+    over_tasks(gate_up.size(0), [&](int64_t e) {
+      torch::NoGradGuard no_grad;
+      const int64_t first = starts[static_cast<size_t>(e)];
+      const int64_t last = starts[static_cast<size_t>(e) + 1];
+      if (first == last) return;
+      const auto part = [&](const Tensor& t) { return t.slice(0, first, last); };
+      gather(grad_out, rows, first, last, grad_packed);
+      Tensor out = part(grad_act);
+      at::mm_out(out, part(grad_packed), down[e]);
+      grad_down[e].copy_(at::mm(part(grad_packed).t(), part(act)));
+      SwigluRows a = swiglu_rows(both, packed_weights, act.size(1));
+      a.grad_out = grad_act.data_ptr();
+      a.grad_gate_up = grad_both.data_ptr();
+      a.grad_weight = grad_packed_weights.data_ptr<float>();
+      loops().swiglu_backward(a, first, last);
+      out = part(grad_input);
+      at::mm_out(out, part(grad_both), gate_up[e]);
+      grad_gate_up[e].copy_(at::mm(part(grad_both).t(), part(input)));
+    });
+    const Tensor grad_x = at::empty_like(grad_out);
+    combine(grad_input, slots, top_k, {}, grad_x);
+    const Tensor grad_weights = at::empty({n_visits / top_k, top_k}, packed_weights.options());
+    for (int64_t v = 0; v < n_visits; ++v) {
+      grad_weights.data_ptr<float>()[v] = grad_packed_weights.data_ptr<float>()[slots.data_ptr<int32_t>()[v]];
+    }
+    const Tensor grad_base = ctx->saved_data["base"].toBool() ? grad_out : Tensor();
+    return {grad_x, grad_weights, grad_base, grad_gate_up, grad_down, Tensor()};
+  }
+
+ private:
+  static SwigluRows swiglu_rows(const Tensor& both, const Tensor& weights, int64_t inner) {
+    SwigluRows a;
+    a.inner = inner;
+    a.bf16 = both.scalar_type() == at::kBFloat16;
+    a.gate_up = both.data_ptr();
+    a.row_weight = weights.data_ptr<float>();
+    return a;
+  }
+
+  static void gather(const Tensor& from, const Tensor& rows, int64_t first, int64_t last, const Tensor& to) {
+    const auto bytes = static_cast<size_t>(from.size(1) * static_cast<int64_t>(from.element_size()));
+    const auto* const source = static_cast<const char*>(from.data_ptr());
+    auto* const target = static_cast<char*>(to.data_ptr());
+    for (int64_t r = first; r < last; ++r) {
+      const auto row = static_cast<size_t>(rows.data_ptr<int32_t>()[r]);
+      std::memcpy(target + static_cast<size_t>(r) * bytes, source + row * bytes, bytes);
+    }
+  }
+
+  static void combine(const Tensor& packed, const Tensor& slots, int64_t top_k, const Tensor& base,
+                      const Tensor& out) {
+    CombineRows a;
+    a.cols = out.size(1);
+    a.top_k = top_k;
+    a.bf16 = out.scalar_type() == at::kBFloat16;
+    a.packed = packed.data_ptr();
+    a.slots = slots.data_ptr<int32_t>();
+    a.base = base.defined() ? base.data_ptr() : nullptr;
+    a.out = out.data_ptr();
+    over_rows(out.size(0), [&](int64_t first, int64_t last) { loops().combine(a, first, last); });
+  }
+};
+
 }  // namespace
 
 Routing route(const Tensor& logits, const Tensor& bias, const Layout& layout, const ModelConfig& c) {
   Routing r;
   const int64_t n = logits.size(0);
   const int64_t n_experts = logits.size(1);
+  if (use_fused(logits)) {
+    const variable_list parts = Route::apply(logits, bias, &layout, &c);
+    r.ids = parts[0];
+    r.weights = parts[1];
+    r.balance = parts[2];
+    r.load = at::bincount(r.ids.flatten(), {}, n_experts);
+    return r;
+  }
   const Tensor scores = at::sigmoid(logits);
   r.ids = reference_ids(scores, bias, c);
   const Tensor chosen = scores.gather(1, r.ids);
@@ -54,7 +299,12 @@ Routing route(const Tensor& logits, const Tensor& bias, const Layout& layout, co
   return r;
 }
 
-Tensor routed_experts(const Tensor& x, const Routing& routing, const Tensor& gate_up, const Tensor& down) {
+Tensor routed_experts(const Tensor& x, const Routing& routing, const Tensor& gate_up, const Tensor& down,
+                      const Tensor& base) {
+  if (use_fused(x)) {
+    const auto start = base.defined() ? c10::optional<Tensor>(base) : c10::optional<Tensor>();
+    return Experts::apply(x, routing.weights, start, gate_up, down, routing.ids);
+  }
   const int64_t top_k = routing.ids.size(1);
   const Tensor flat = routing.ids.flatten();
   const Tensor order = std::get<1>(at::sort(flat, /*stable=*/true, /*dim=*/0, /*descending=*/false));
@@ -72,9 +322,8 @@ Tensor routed_experts(const Tensor& x, const Routing& routing, const Tensor& gat
     first += n;
   }
   const auto sums = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  return at::zeros(x.sizes(), x.options().dtype(sums))
-      .index_add(0, rows, at::cat(parts).to(sums))
-      .to(x.scalar_type());
+  const Tensor start = base.defined() ? base.to(sums) : at::zeros(x.sizes(), x.options().dtype(sums));
+  return start.index_add(0, rows, at::cat(parts).to(sums)).to(x.scalar_type());
 }
 
 }  // namespace jaju::train

@@ -3,6 +3,8 @@
 #include <atomic>
 
 #include "base/check.h"
+#include "train/loops.h"
+#include "train/parallel.h"
 
 namespace jaju::train {
 namespace {
@@ -28,6 +30,209 @@ Tensor reference_log_probs(const Tensor& hidden, const Tensor& head, const Tenso
   }
   return at::cat(parts);
 }
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+bool is_bf16(const Tensor& x) {
+  return x.scalar_type() == at::kBFloat16;
+}
+
+// Rows with a stride of their own but contiguous columns.
+Tensor with_plain_rows(const Tensor& x) {
+  return x.stride(-1) == 1 ? x : x.contiguous();
+}
+
+// Gradients of a weight shared by all rows: summed per piece, then over the pieces. Their number is fixed, so
+// the sum has one order whatever the threads.
+constexpr int64_t kPieces = 32;
+
+class Norm : public torch::autograd::Function<Norm> {
+ public:
+  static variable_list forward(AutogradContext* ctx, const Tensor& x_in,
+                               const c10::optional<Tensor>& delta_in, const Tensor& w, double eps,
+                               int64_t out_type) {
+    const Tensor x = with_plain_rows(x_in);
+    const Tensor delta = delta_in.has_value() ? delta_in->contiguous() : Tensor();
+    const int64_t rows = x.size(0);
+    const Tensor y = at::empty(x.sizes(), x.options().dtype(static_cast<at::ScalarType>(out_type)));
+    const Tensor sum = delta.defined() ? at::empty(x.sizes(), x.options()) : Tensor();
+    const Tensor inverse = at::empty({rows}, x.options().dtype(at::kFloat));
+    NormRows a;
+    a.cols = x.size(1);
+    a.eps = static_cast<float>(eps);
+    a.weight = w.data_ptr<float>();
+    a.x = x.data_ptr();
+    a.x_bf16 = is_bf16(x);
+    a.x_stride = x.stride(0);
+    a.delta = delta.defined() ? delta.data_ptr() : nullptr;
+    a.sum = delta.defined() ? sum.data_ptr<float>() : nullptr;
+    a.y = y.data_ptr();
+    a.y_bf16 = is_bf16(y);
+    a.inverse = inverse.data_ptr<float>();
+    over_rows(rows, [&](int64_t first, int64_t last) { loops().norm(a, first, last); });
+    ctx->save_for_backward({delta.defined() ? sum : x, w, inverse});
+    ctx->saved_data["delta"] = delta.defined();
+    ctx->set_materialize_grads(false);
+    if (delta.defined()) return {sum, y};
+    return {y};
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const Tensor& x = saved[0];
+    const Tensor& w = saved[1];
+    const bool with_delta = ctx->saved_data["delta"].toBool();
+    const Tensor grad_y = grads.back().defined() ? grads.back().contiguous() : Tensor();
+    const Tensor grad_sum = with_delta && grads[0].defined() ? grads[0].contiguous() : Tensor();
+    const int64_t rows = x.size(0);
+    const int64_t cols = x.size(1);
+    const Tensor grad_x = at::empty({rows, cols}, x.options());
+    const Tensor partial = at::zeros({kPieces, cols}, w.options());
+    NormBackward a;
+    a.cols = cols;
+    a.weight = w.data_ptr<float>();
+    a.x = x.data_ptr();
+    a.x_bf16 = is_bf16(x);
+    a.x_stride = x.stride(0);
+    a.inverse = saved[2].data_ptr<float>();
+    if (grad_y.defined()) {
+      a.grad_y = grad_y.data_ptr();
+      a.y_bf16 = is_bf16(grad_y);
+    }
+    a.grad_sum = grad_sum.defined() ? grad_sum.data_ptr<float>() : nullptr;
+    a.grad_x = grad_x.data_ptr();
+    Tensor grad_delta = with_delta ? grad_x : Tensor();
+    if (with_delta && grad_y.defined() && is_bf16(grad_y)) {
+      grad_delta = at::empty({rows, cols}, grad_y.options());
+      a.grad_x_bf16 = static_cast<uint16_t*>(grad_delta.data_ptr());
+    }
+    over_tasks(kPieces, [&](int64_t piece) {
+      loops().norm_backward(a, rows * piece / kPieces, rows * (piece + 1) / kPieces,
+                            partial.data_ptr<float>() + piece * cols);
+    });
+    return {grad_x, grad_delta, partial.sum(0), Tensor(), Tensor()};
+  }
+};
+
+class Swiglu : public torch::autograd::Function<Swiglu> {
+ public:
+  static Tensor forward(AutogradContext* ctx, const Tensor& gate_up_in) {
+    const Tensor gate_up = gate_up_in.contiguous();
+    const Tensor out = at::empty({gate_up.size(0), gate_up.size(1) / 2}, gate_up.options());
+    SwigluRows a;
+    a.inner = out.size(1);
+    a.bf16 = is_bf16(out);
+    a.gate_up = gate_up.data_ptr();
+    a.out = out.data_ptr();
+    over_rows(out.size(0), [&](int64_t first, int64_t last) { loops().swiglu(a, first, last); });
+    ctx->save_for_backward({gate_up});
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const Tensor gate_up = ctx->get_saved_variables()[0];
+    const Tensor grad_out = grads[0].contiguous();
+    const Tensor grad = at::empty_like(gate_up);
+    SwigluRows a;
+    a.inner = gate_up.size(1) / 2;
+    a.bf16 = is_bf16(gate_up);
+    a.gate_up = gate_up.data_ptr();
+    a.grad_out = grad_out.data_ptr();
+    a.grad_gate_up = grad.data_ptr();
+    over_rows(gate_up.size(0), [&](int64_t first, int64_t last) { loops().swiglu_backward(a, first, last); });
+    return {grad};
+  }
+};
+
+// Head and loss, a slice of rows at a time. All targets are valid.
+struct HeadPass {
+  Tensor hidden;   // (rows, cols)
+  Tensor head;     // (vocab, cols) in the type of hidden
+  Tensor targets;  // (rows) int64
+  float inverse_temperature = 1;
+
+  // Fills log_p; with row_grad also grad_hidden and grad_head of the sum of row_grad * log_p.
+  void run(const Tensor& log_p, const float* row_grad, const Tensor& grad_hidden,
+           const Tensor& grad_head) const {
+    const int64_t rows = hidden.size(0);
+    for (int64_t first = 0; first < rows; first += kHeadSlice) {
+      const int64_t last = std::min(first + kHeadSlice, rows);
+      const Tensor h = hidden.slice(0, first, last);
+      const Tensor logits = at::mm(h, head.t());
+      CrossEntropyRows a;
+      a.vocab = head.size(0);
+      a.bf16 = is_bf16(logits);
+      a.logits = logits.data_ptr();
+      a.targets = targets.data_ptr<int64_t>() + first;
+      a.inverse_temperature = inverse_temperature;
+      a.row_grad = row_grad == nullptr ? nullptr : row_grad + first;
+      a.log_p = log_p.data_ptr<float>() + first;
+      over_rows(last - first, [&](int64_t from, int64_t to) { loops().cross_entropy(a, from, to); });
+      if (row_grad == nullptr) continue;
+      Tensor out = grad_hidden.slice(0, first, last);
+      at::mm_out(out, logits, head);
+      grad_head.add_(at::mm(logits.t(), h));
+    }
+  }
+};
+
+// Scalar mean loss; its gradient is ready when the loss is, and only scaled on the way back.
+class CrossEntropy : public torch::autograd::Function<CrossEntropy> {
+ public:
+  static Tensor forward(AutogradContext* ctx, const Tensor& hidden, const Tensor& head, const Tensor& targets,
+                        bool with_grad) {
+    const int64_t rows = hidden.size(0);
+    const HeadPass pass{hidden.contiguous(), head.to(hidden.scalar_type()), targets.contiguous()};
+    const Tensor log_p = at::empty({rows}, head.options());
+    if (with_grad) {
+      const std::vector<float> row_grad(static_cast<size_t>(rows), -1.0f / static_cast<float>(rows));
+      const Tensor grad_hidden = at::empty_like(pass.hidden);
+      const Tensor grad_head = at::zeros_like(head);
+      pass.run(log_p, row_grad.data(), grad_hidden, grad_head);
+      ctx->save_for_backward({grad_hidden, grad_head});
+    } else {
+      pass.run(log_p, nullptr, {}, {});
+    }
+    return (-log_p.mean(at::kDouble)).to(at::kFloat);
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const double g = grads[0].item<double>();
+    if (g == 1.0) return {saved[0], saved[1], Tensor(), Tensor()};
+    return {saved[0] * g, saved[1] * g, Tensor(), Tensor()};
+  }
+};
+
+class LogProbs : public torch::autograd::Function<LogProbs> {
+ public:
+  static Tensor forward(AutogradContext* ctx, const Tensor& hidden, const Tensor& head, const Tensor& targets,
+                        double temperature) {
+    const HeadPass pass = make(hidden.contiguous(), head, targets.contiguous(), temperature);
+    const Tensor log_p = at::empty({hidden.size(0)}, head.options());
+    pass.run(log_p, nullptr, {}, {});
+    ctx->save_for_backward({pass.hidden, head, pass.targets});
+    ctx->saved_data["temperature"] = temperature;
+    return log_p;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const HeadPass pass = make(saved[0], saved[1], saved[2], ctx->saved_data["temperature"].toDouble());
+    const Tensor row_grad = grads[0].contiguous();
+    const Tensor log_p = at::empty_like(row_grad);
+    const Tensor grad_hidden = at::empty_like(pass.hidden);
+    const Tensor grad_head = at::zeros_like(saved[1]);
+    pass.run(log_p, row_grad.data_ptr<float>(), grad_hidden, grad_head);
+    return {grad_hidden, grad_head, Tensor(), Tensor()};
+  }
+
+ private:
+  static HeadPass make(const Tensor& hidden, const Tensor& head, const Tensor& targets, double temperature) {
+    return {hidden, head.to(hidden.scalar_type()), targets, static_cast<float>(1.0 / temperature)};
+  }
+};
 
 }  // namespace
 
@@ -57,17 +262,24 @@ Tensor project(const Tensor& x, const Tensor& w) {
 }
 
 Tensor rms_norm(const Tensor& x, const Tensor& w, double eps, at::ScalarType out) {
+  if (use_fused(x)) return Norm::apply(x, c10::optional<Tensor>(), w, eps, static_cast<int64_t>(out))[0];
   const Tensor wide = x.to(sum_type(x));
   return (wide * at::rsqrt(wide.square().mean(-1, true) + eps) * w).to(out);
 }
 
 std::pair<Tensor, Tensor> add_rms_norm(const Tensor& x, const Tensor& delta, const Tensor& w, double eps,
                                        at::ScalarType out) {
+  if (use_fused(x) && delta.scalar_type() == out) {
+    const variable_list both =
+        Norm::apply(x, c10::optional<Tensor>(delta), w, eps, static_cast<int64_t>(out));
+    return {both[0], both[1]};
+  }
   const Tensor sum = x + delta;
   return {sum, rms_norm(sum, w, eps, out)};
 }
 
 Tensor swiglu(const Tensor& gate_up) {
+  if (use_fused(gate_up)) return Swiglu::apply(gate_up);
   const int64_t inner = gate_up.size(-1) / 2;
   const Tensor wide = gate_up.to(sum_type(gate_up));
   return (at::silu(wide.slice(-1, 0, inner)) * wide.slice(-1, inner)).to(gate_up.scalar_type());
@@ -76,10 +288,24 @@ Tensor swiglu(const Tensor& gate_up) {
 Tensor cross_entropy(const Tensor& hidden, const Tensor& head, const Tensor& targets) {
   const Tensor rows = at::nonzero(targets >= 0).squeeze(1);
   if (rows.numel() == 0) return hidden.sum().to(sum_type(hidden)) * 0;
+  if (use_fused(hidden)) {
+    const bool with_grad = torch::GradMode::is_enabled() && (hidden.requires_grad() || head.requires_grad());
+    const bool all = rows.numel() == hidden.size(0);
+    return CrossEntropy::apply(all ? hidden : hidden.index_select(0, rows), head,
+                               targets.index_select(0, rows), with_grad);
+  }
   return -reference_log_probs(hidden.index_select(0, rows), head, targets.index_select(0, rows), 1.0).mean();
 }
 
 Tensor log_probs(const Tensor& hidden, const Tensor& head, const Tensor& targets, double temperature) {
+  if (use_fused(hidden)) {
+    const Tensor rows = at::nonzero(targets >= 0).squeeze(1);
+    const Tensor all = at::zeros({hidden.size(0)}, head.options());
+    if (rows.numel() == 0) return all + 0 * hidden.sum().to(at::kFloat);
+    const Tensor chosen =
+        LogProbs::apply(hidden.index_select(0, rows), head, targets.index_select(0, rows), temperature);
+    return all.index_copy(0, rows, chosen);
+  }
   return reference_log_probs(hidden, head, targets, temperature);
 }
 

@@ -1,0 +1,5 @@
+#define JAJU_LOOPS generic_loops
+#define JAJU_LOOPS_NAME "generic"
+#define JAJU_LOOPS_ROWS 4
+#define JAJU_LOOPS_VECTORS 1
+#include "train/loops_impl.h"
