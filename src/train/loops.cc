@@ -39,6 +39,11 @@ int64_t attention_scratch(const AttentionDocument& d) {
   return n * (4 * qk + 4 * v + 2 * 32 + d.rope) + 32 * qk;
 }
 
+int64_t narrow_scratch(const NarrowRows& a) {
+  const auto up = [](int64_t n) { return (n + 15) / 16 * 16; };
+  return 32 * (2 * up(a.cols) + up(a.outs));
+}
+
 const Loops* find_loops(const char* name) {
   if (std::strcmp(name, "generic") == 0) return &generic_loops::table;
 #if defined(__x86_64__)

@@ -70,14 +70,16 @@ struct AttentionDocument {
   float* scratch = nullptr;     // attention_scratch() floats
 };
 
-// Rows of logits become a loss each, and their gradient in place.
+// Rows of logits become a loss each, and a gradient.
 struct CrossEntropyRows {
   int64_t vocab = 0;
   bool bf16 = false;
-  void* logits = nullptr;  // in: logits; out: d(sum of row_grad * log p) / d(logits) when row_grad is given
+  void* logits = nullptr;  // used as scratch
+  void* grad = nullptr;    // d(sum of row_grad * log p) / d(logits), bf16 when grad_bf16; may be the logits
+  bool grad_bf16 = false;
   const int64_t* targets = nullptr;  // all valid
   float inverse_temperature = 1;
-  const float* row_grad = nullptr;  // null: leave the logits alone
+  const float* row_grad = nullptr;  // null: no gradient
   float* log_p = nullptr;           // per row: log softmax(logits * inverse_temperature)[target]
 };
 
@@ -92,6 +94,22 @@ struct CombineRows {
   void* out = nullptr;
 };
 
+// A projection to few columns with f32 sums: the router's.
+struct NarrowRows {
+  int64_t cols = 0;  // of x
+  int64_t outs = 0;
+  bool bf16 = false;
+  const void* x = nullptr;  // (rows, cols)
+  const float* weight =
+      nullptr;           // forward: (cols, outs), backward: (outs, cols); columns padded with zeros to 16s
+  float* out = nullptr;  // (rows, outs), not padded
+  const float* grad_out = nullptr;  // the rest: backward only
+  void* grad_x = nullptr;
+};
+
+// Floats of scratch for narrow and narrow_backward.
+int64_t narrow_scratch(const NarrowRows& a);
+
 struct Loops {
   const char* name;
   void (*norm)(const NormRows&, int64_t first, int64_t last);
@@ -103,6 +121,9 @@ struct Loops {
   void (*attention_backward)(const AttentionDocument&);
   void (*cross_entropy)(const CrossEntropyRows&, int64_t first, int64_t last);
   void (*combine)(const CombineRows&, int64_t first, int64_t last);
+  void (*narrow)(const NarrowRows&, int64_t first, int64_t last, float* scratch);
+  // Adds to grad_weight (outs, cols padded to 16s).
+  void (*narrow_backward)(const NarrowRows&, int64_t first, int64_t last, float* scratch, float* grad_weight);
 };
 
 // Floats of scratch that a document of this length needs, forward or backward.

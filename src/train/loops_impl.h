@@ -494,7 +494,7 @@ void attention_backward(const AttentionDocument& d) {
 // ---- losses and experts
 // ---------------------------------------------------------------------------------------------
 
-template <typename T>
+template <typename T, typename G>
 void cross_entropy_rows(const CrossEntropyRows& a, int64 first, int64 last) {
   const int64 n = a.vocab;
   const float scale = a.inverse_temperature;
@@ -503,23 +503,34 @@ void cross_entropy_rows(const CrossEntropyRows& a, int64 first, int64 last) {
     float largest = get(row[0]);
 #pragma omp simd reduction(max : largest)
     for (int64 i = 0; i < n; ++i) largest = get(row[i]) > largest ? get(row[i]) : largest;
+    const int64 target = a.targets[r];
+    const float hit = (get(row[target]) - largest) * scale;
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (int64 i = 0; i < n; ++i) sum += exp_of((get(row[i]) - largest) * scale);
-    const int64 target = a.targets[r];
-    a.log_p[r] = (get(row[target]) - largest) * scale - __builtin_logf(sum);
+    for (int64 i = 0; i < n; ++i) {
+      const float e = exp_of((get(row[i]) - largest) * scale);
+      put(row[i], e);
+      sum += e;
+    }
+    a.log_p[r] = hit - __builtin_logf(sum);
     if (a.row_grad == nullptr) continue;
+    G* const out = static_cast<G*>(a.grad) + r * n;
     const float grad = a.row_grad[r] * scale;
-    const float hit = get(row[target]);
     const float share = -grad / sum;
 #pragma omp simd
-    for (int64 i = 0; i < n; ++i) put(row[i], exp_of((get(row[i]) - largest) * scale) * share);
-    put(row[target], grad + exp_of((hit - largest) * scale) * share);
+    for (int64 i = 0; i < n; ++i) put(out[i], get(row[i]) * share);
+    put(out[target], grad + exp_of(hit) * share);
   }
 }
 
 void cross_entropy(const CrossEntropyRows& a, int64 first, int64 last) {
-  a.bf16 ? cross_entropy_rows<Bf16>(a, first, last) : cross_entropy_rows<float>(a, first, last);
+  if (a.bf16) {
+    cross_entropy_rows<Bf16, Bf16>(a, first, last);
+  } else if (a.grad_bf16) {
+    cross_entropy_rows<float, Bf16>(a, first, last);
+  } else {
+    cross_entropy_rows<float, float>(a, first, last);
+  }
 }
 
 template <typename T>
@@ -552,10 +563,64 @@ void combine(const CombineRows& a, int64 first, int64 last) {
   a.bf16 ? combine_rows<Bf16>(a, first, last) : combine_rows<float>(a, first, last);
 }
 
+template <typename T>
+void widen_block(const NarrowRows& a, int64 first, int64 n, int64 cols, float* wide) {
+  for (int64 r = 0; r < n; ++r) {
+    const T* const x = static_cast<const T*>(a.x) + (first + r) * a.cols;
+#pragma omp simd
+    for (int64 i = 0; i < a.cols; ++i) wide[r * cols + i] = get(x[i]);
+    for (int64 i = a.cols; i < cols; ++i) wide[r * cols + i] = 0;
+  }
+}
+
+template <typename T>
+void narrow_rows(const NarrowRows& a, int64 first, int64 last, float* scratch) {
+  const int64 cols = padded(a.cols);
+  const int64 outs = padded(a.outs);
+  float* const wide = scratch;
+  float* const sums = scratch + kBlock * cols;
+  for (int64 at = first; at < last; at += kBlock) {
+    const int64 n = last - at < kBlock ? last - at : kBlock;
+    widen_block<T>(a, at, n, cols, wide);
+    multiply(n, outs, a.cols, wide, cols, 1, a.weight, outs, sums, outs, false);
+    for (int64 r = 0; r < n; ++r) {
+      for (int64 i = 0; i < a.outs; ++i) a.out[(at + r) * a.outs + i] = sums[r * outs + i];
+    }
+  }
+}
+
+template <typename T>
+void narrow_backward_rows(const NarrowRows& a, int64 first, int64 last, float* scratch, float* grad_weight) {
+  const int64 cols = padded(a.cols);
+  float* const wide = scratch;
+  float* const sums = scratch + kBlock * cols;
+  for (int64 at = first; at < last; at += kBlock) {
+    const int64 n = last - at < kBlock ? last - at : kBlock;
+    const float* const g = a.grad_out + at * a.outs;
+    widen_block<T>(a, at, n, cols, wide);
+    multiply(a.outs, cols, n, g, 1, a.outs, wide, cols, grad_weight, cols, true);
+    multiply(n, cols, a.outs, g, a.outs, 1, a.weight, cols, sums, cols, false);
+    for (int64 r = 0; r < n; ++r) {
+      T* const gx = static_cast<T*>(a.grad_x) + (at + r) * a.cols;
+#pragma omp simd
+      for (int64 i = 0; i < a.cols; ++i) put(gx[i], sums[r * cols + i]);
+    }
+  }
+}
+
+void narrow(const NarrowRows& a, int64 first, int64 last, float* scratch) {
+  a.bf16 ? narrow_rows<Bf16>(a, first, last, scratch) : narrow_rows<float>(a, first, last, scratch);
+}
+
+void narrow_backward(const NarrowRows& a, int64 first, int64 last, float* scratch, float* grad_weight) {
+  a.bf16 ? narrow_backward_rows<Bf16>(a, first, last, scratch, grad_weight)
+         : narrow_backward_rows<float>(a, first, last, scratch, grad_weight);
+}
+
 }  // namespace
 
 extern const Loops table;
 const Loops table = {JAJU_LOOPS_NAME,    norm,          norm_backward, swiglu, swiglu_backward, attention,
-                     attention_backward, cross_entropy, combine};
+                     attention_backward, cross_entropy, combine,       narrow, narrow_backward};
 
 }  // namespace jaju::train::JAJU_LOOPS

@@ -165,8 +165,7 @@ Tensor ModelImpl::attention(Run& run, const AttentionParts& w, const Tensor& y) 
 }
 
 Tensor ModelImpl::moe(Run& run, const LayerParts& w, const Tensor& y) const {
-  const Tensor wide = y.scalar_type() == at::kBFloat16 ? y.to(at::kFloat) : y;
-  const Routing routing = route(project(wide, w.router), w.router_bias, run.layout, config_);
+  const Routing routing = route(project_f32(y, w.router), w.router_bias, run.layout, config_);
   run.loads.push_back(routing.load);
   run.balance = run.balance + routing.balance;
   Tensor shared;

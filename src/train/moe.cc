@@ -5,6 +5,7 @@
 
 #include "model/router.h"
 #include "train/loops.h"
+#include "train/matmul.h"
 #include "train/parallel.h"
 
 namespace jaju::train {
@@ -166,13 +167,12 @@ class Experts : public torch::autograd::Function<Experts> {
       const int64_t last = starts[static_cast<size_t>(e) + 1];
       if (first == last) return;
       gather(x, rows, first, last, input);
-      Tensor inner_rows = both.slice(0, first, last);
-      at::mm_out(inner_rows, input.slice(0, first, last), gate_up[e].t());
+      const auto part = [&](const Tensor& t) { return t.slice(0, first, last); };
+      Weight(gate_up[e], x.scalar_type(), true, false).apply(part(input), part(both));
       SwigluRows a = swiglu_rows(both, packed_weights, inner);
       a.out = act.data_ptr();
       loops().swiglu(a, first, last);
-      Tensor out_rows = packed.slice(0, first, last);
-      at::mm_out(out_rows, act.slice(0, first, last), down[e].t());
+      Weight(down[e], x.scalar_type(), true, false).apply(part(act), part(packed));
     });
     const Tensor out = at::empty_like(x);
     combine(packed, slots, top_k, base, out);
@@ -205,17 +205,16 @@ class Experts : public torch::autograd::Function<Experts> {
       if (first == last) return;
       const auto part = [&](const Tensor& t) { return t.slice(0, first, last); };
       gather(grad_out, rows, first, last, grad_packed);
-      Tensor out = part(grad_act);
-      at::mm_out(out, part(grad_packed), down[e]);
-      grad_down[e].copy_(at::mm(part(grad_packed).t(), part(act)));
+      Weight(down[e], input.scalar_type(), false, true).apply_transposed(part(grad_packed), part(grad_act));
+      add_outer(part(grad_packed), part(act), grad_down[e]);
       SwigluRows a = swiglu_rows(both, packed_weights, act.size(1));
       a.grad_out = grad_act.data_ptr();
       a.grad_gate_up = grad_both.data_ptr();
       a.grad_weight = grad_packed_weights.data_ptr<float>();
       loops().swiglu_backward(a, first, last);
-      out = part(grad_input);
-      at::mm_out(out, part(grad_both), gate_up[e]);
-      grad_gate_up[e].copy_(at::mm(part(grad_both).t(), part(input)));
+      Weight(gate_up[e], input.scalar_type(), false, true)
+          .apply_transposed(part(grad_both), part(grad_input));
+      add_outer(part(grad_both), part(input), grad_gate_up[e]);
     });
     const Tensor grad_x = at::empty_like(grad_out);
     combine(grad_input, slots, top_k, {}, grad_x);

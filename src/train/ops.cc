@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "train/loops.h"
+#include "train/matmul.h"
 #include "train/parallel.h"
 
 namespace jaju::train {
@@ -156,24 +157,163 @@ struct HeadPass {
   void run(const Tensor& log_p, const float* row_grad, const Tensor& grad_hidden,
            const Tensor& grad_head) const {
     const int64_t rows = hidden.size(0);
+    const bool amx = on_amx(hidden.scalar_type());
+    const bool with_grad = row_grad != nullptr;
+    const Weight weight = amx ? Weight(head, hidden.scalar_type(), true, with_grad) : Weight();
     for (int64_t first = 0; first < rows; first += kHeadSlice) {
       const int64_t last = std::min(first + kHeadSlice, rows);
+      if (amx) {
+        slice_on_amx(weight, first, last, log_p, row_grad, grad_hidden, grad_head);
+        continue;
+      }
       const Tensor h = hidden.slice(0, first, last);
       const Tensor logits = at::mm(h, head.t());
-      CrossEntropyRows a;
-      a.vocab = head.size(0);
-      a.bf16 = is_bf16(logits);
-      a.logits = logits.data_ptr();
-      a.targets = targets.data_ptr<int64_t>() + first;
-      a.inverse_temperature = inverse_temperature;
-      a.row_grad = row_grad == nullptr ? nullptr : row_grad + first;
-      a.log_p = log_p.data_ptr<float>() + first;
+      CrossEntropyRows a = loss_rows(logits, logits, first, log_p, row_grad);
       over_rows(last - first, [&](int64_t from, int64_t to) { loops().cross_entropy(a, from, to); });
-      if (row_grad == nullptr) continue;
+      if (!with_grad) continue;
       Tensor out = grad_hidden.slice(0, first, last);
       at::mm_out(out, logits, head);
       grad_head.add_(at::mm(logits.t(), h));
     }
+  }
+
+ private:
+  CrossEntropyRows loss_rows(const Tensor& logits, const Tensor& grad, int64_t first, const Tensor& log_p,
+                             const float* row_grad) const {
+    CrossEntropyRows a;
+    a.vocab = head.size(0);
+    a.bf16 = is_bf16(logits);
+    a.logits = logits.data_ptr();
+    a.targets = targets.data_ptr<int64_t>() + first;
+    a.inverse_temperature = inverse_temperature;
+    a.log_p = log_p.data_ptr<float>() + first;
+    if (row_grad != nullptr) {
+      a.row_grad = row_grad + first;
+      a.grad = grad.data_ptr();
+      a.grad_bf16 = is_bf16(grad);
+    }
+    return a;
+  }
+
+  // Few rows at a time, so that their f32 logits stay in a core's cache; then blocks of the vocabulary, each
+  // the one owner of its rows of the head's gradient.
+  void slice_on_amx(const Weight& weight, int64_t first, int64_t last, const Tensor& log_p,
+                    const float* row_grad, const Tensor& grad_hidden, const Tensor& grad_head) const {
+    constexpr int64_t kRows = 64;
+    constexpr int64_t kVocabBlock = 256;
+    const int64_t vocab = head.size(0);
+    const bool with_grad = row_grad != nullptr;
+    const Tensor grad = with_grad ? at::empty({last - first, vocab}, hidden.options()) : Tensor();
+    over_tasks((last - first + kRows - 1) / kRows, [&](int64_t task) {
+      torch::NoGradGuard no_grad;
+      const int64_t begin = first + task * kRows;
+      const int64_t end = std::min(begin + kRows, last);
+      const Tensor logits = at::empty({end - begin, vocab}, log_p.options());
+      weight.apply(hidden.slice(0, begin, end), logits);
+      const Tensor grad_rows = with_grad ? grad.slice(0, begin - first, end - first) : logits;
+      loops().cross_entropy(loss_rows(logits, grad_rows, begin, log_p, row_grad), 0, end - begin);
+      if (with_grad) weight.apply_transposed(grad_rows, grad_hidden.slice(0, begin, end));
+    });
+    if (!with_grad) return;
+    over_tasks((vocab + kVocabBlock - 1) / kVocabBlock, [&](int64_t task) {
+      torch::NoGradGuard no_grad;
+      const int64_t begin = task * kVocabBlock;
+      const int64_t end = std::min(begin + kVocabBlock, vocab);
+      add_outer(grad.slice(1, begin, end), hidden.slice(0, first, last), grad_head.slice(0, begin, end));
+    });
+  }
+};
+
+// x w^T on AMX: rows in short chunks, so that no shape is ever new to a library.
+class Project : public torch::autograd::Function<Project> {
+ public:
+  static Tensor forward(AutogradContext* ctx, const Tensor& x_in, const Tensor& w) {
+    const Tensor x = x_in.contiguous();
+    const Weight weight(w, x.scalar_type(), true, false);
+    const Tensor out = at::empty({x.size(0), w.size(0)}, x.options());
+    over_tasks((x.size(0) + kChunk - 1) / kChunk, [&](int64_t task) {
+      torch::NoGradGuard no_grad;
+      const int64_t end = std::min((task + 1) * kChunk, x.size(0));
+      weight.apply(x.slice(0, task * kChunk, end), out.slice(0, task * kChunk, end));
+    });
+    ctx->save_for_backward({x, w});
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const Tensor& x = saved[0];
+    const Tensor& w = saved[1];
+    const Tensor grad = grads[0].contiguous();
+    const Weight weight(w, x.scalar_type(), false, true);
+    const Tensor grad_x = at::empty_like(x);
+    const int64_t rows = x.size(0);
+    const Tensor partial = at::zeros({kWeightPieces, w.size(0), w.size(1)}, w.options());
+    over_tasks(kWeightPieces, [&](int64_t piece) {
+      torch::NoGradGuard no_grad;
+      const int64_t last = rows * (piece + 1) / kWeightPieces;
+      const Tensor sum = partial[piece];
+      for (int64_t first = rows * piece / kWeightPieces; first < last; first += kChunk) {
+        const int64_t end = std::min(first + kChunk, last);
+        const Tensor g = grad.slice(0, first, end);
+        weight.apply_transposed(g, grad_x.slice(0, first, end));
+        add_outer(g, x.slice(0, first, end), sum);
+      }
+    });
+    return {grad_x, partial.sum(0)};
+  }
+
+ private:
+  static constexpr int64_t kChunk = 256;
+  static constexpr int64_t kWeightPieces = 8;
+};
+
+class Narrow : public torch::autograd::Function<Narrow> {
+ public:
+  static Tensor forward(AutogradContext* ctx, const Tensor& x_in, const Tensor& w) {
+    const Tensor x = x_in.contiguous();
+    const Tensor out = at::empty({x.size(0), w.size(0)}, w.options());
+    const Tensor weight = at::constant_pad_nd(w.t(), {0, padding(w.size(0))}).contiguous();
+    NarrowRows a = rows_of(x, w);
+    a.weight = weight.data_ptr<float>();
+    a.out = out.data_ptr<float>();
+    over_rows(x.size(0), [&](int64_t first, int64_t last) {
+      std::vector<float> scratch(static_cast<size_t>(narrow_scratch(a)));
+      loops().narrow(a, first, last, scratch.data());
+    });
+    ctx->save_for_backward({x, w});
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const Tensor& x = saved[0];
+    const Tensor& w = saved[1];
+    const Tensor grad = grads[0].contiguous();
+    const Tensor weight = at::constant_pad_nd(w, {0, padding(w.size(1))}).contiguous();
+    const Tensor grad_x = at::empty_like(x);
+    const Tensor partial = at::zeros({kPieces, weight.size(0), weight.size(1)}, w.options());
+    NarrowRows a = rows_of(x, w);
+    a.weight = weight.data_ptr<float>();
+    a.grad_out = grad.data_ptr<float>();
+    a.grad_x = grad_x.data_ptr();
+    over_tasks(kPieces, [&](int64_t piece) {
+      std::vector<float> scratch(static_cast<size_t>(narrow_scratch(a)));
+      loops().narrow_backward(a, x.size(0) * piece / kPieces, x.size(0) * (piece + 1) / kPieces,
+                              scratch.data(), partial.data_ptr<float>() + piece * weight.numel());
+    });
+    return {grad_x, partial.sum(0).slice(1, 0, w.size(1))};
+  }
+
+ private:
+  static int64_t padding(int64_t n) { return (n + 15) / 16 * 16 - n; }
+  static NarrowRows rows_of(const Tensor& x, const Tensor& w) {
+    NarrowRows a;
+    a.cols = x.size(1);
+    a.outs = w.size(0);
+    a.bf16 = is_bf16(x);
+    a.x = x.data_ptr();
+    return a;
   }
 };
 
@@ -257,7 +397,14 @@ bool use_fused(const Tensor& x) {
          (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
 }
 
+Tensor project_f32(const Tensor& x, const Tensor& w) {
+  if (use_fused(x)) return Narrow::apply(x, w);
+  return at::linear(x.to(w.scalar_type()), w);
+}
+
 Tensor project(const Tensor& x, const Tensor& w) {
+  if (use_fused(x) && on_amx(x.scalar_type())) return Project::apply(x, w);
+
   return at::linear(x, w.to(x.scalar_type()));
 }
 

@@ -38,6 +38,9 @@ bool use_fused(const Tensor& x);
 // x (N, in), w (out, in) f32 -> (N, out) in x's type.
 Tensor project(const Tensor& x, const Tensor& w);
 
+// The router's logits: x (N, in), w (experts, in) f32 -> (N, experts) f32, with f32 sums whatever x is.
+Tensor project_f32(const Tensor& x, const Tensor& w);
+
 // x (N, cols) -> x / rms(x) * w, in `out` type.
 Tensor rms_norm(const Tensor& x, const Tensor& w, double eps, at::ScalarType out);
 
