@@ -19,8 +19,8 @@ struct Routing {
 Routing route(const Tensor& logits, const Tensor& bias, const Layout& layout, const ModelConfig& config);
 
 // x (N, hidden); gate_up (experts, 2 inner, hidden), down (experts, hidden, inner), f32 parameters.
-// Returns (N, hidden): base (undefined: zero) + sum over the visited experts of weight * down(swiglu(gate_up x)), in x's
-// type.
+// Returns (N, hidden): base (undefined: zero) + sum over the visited experts of weight * down(swiglu(gate_up
+// x)), in x's type.
 Tensor routed_experts(const Tensor& x, const Routing& routing, const Tensor& gate_up, const Tensor& down,
                       const Tensor& base);
 
