@@ -12,6 +12,12 @@
 //   yarn_factor,
 //                long_documents, balance
 //
+// A recipe for reinforcement learning (`jaju train rl`) has [run], [model] with init_from, [optimizer]
+// (AdamW) and
+//   [rl]         problems, steps, prompts, samples, modes, tasks, languages, min_difficulty, max_difficulty,
+//                temperature, max_tokens, lr, warmup, minibatches, epochs, clip_low, clip_high, max_rounds,
+//                overlong, overlong_buffer, batch_tokens, slots, rollout_dtype
+//
 // Pre-training and supervised fine-tuning differ only in their data (the loss bits of the shards) and their
 // stages. Relative paths count from the current directory. `--set a.b=value` overrides one key; a stage is
 // named by its number or its name (stage.decay.tokens=1000000).
@@ -117,6 +123,54 @@ struct TrainConfig {
       toml;  // the whole recipe with every --set applied and paths absolute: what RUN/config.toml holds
 };
 
+// What to do with an answer that reached max_tokens or filled the context.
+enum class Overlong {
+  keep,    // its reward is what the rules give: -2, wrong and not well formed
+  filter,  // it belongs to the group's mean, but is not learnt from (DAPO, 3.4)
+  soft     // keep, and well before the limit: minus up to 1 over the last overlong_buffer tokens (same place)
+};
+
+struct RlConfig {
+  std::filesystem::path
+      problems;  // absolute: JSON lines, or a directory of `jaju data synth` (its train.jsonl)
+  // Which of the problems; empty or 0 to 5: all. Test problems (data/synth.h) are never taken.
+  std::vector<std::string> tasks;
+  std::vector<std::string> languages;
+  int64_t min_difficulty = 0;
+  int64_t max_difficulty = 5;
+
+  int64_t steps = 50;          // rollout batches; each gives up to minibatches * epochs updates
+  int64_t prompts = 16;        // problems of a batch; each asked in both modes
+  int64_t samples = 8;         // answers to each of these prompts: one group
+  std::string modes = "both";  // both, think, direct
+  double temperature = 1.0;
+  int64_t max_tokens = 300;
+  int64_t max_rounds = 3;  // of sampling, to replace groups whose rewards are all equal; 1: never replaced
+  Overlong overlong = Overlong::keep;
+  int64_t overlong_buffer = 64;
+
+  double lr = 2e-5;
+  int64_t warmup = 0;  // steps over which the learning rate rises from 0 to lr
+  int64_t minibatches = 4;
+  int64_t epochs = 1;
+  double clip_low = 3e-4;  // the sequence's ratio may leave 1 by so much before its gradient stops
+  double clip_high = 4e-4;
+  int64_t batch_tokens = 8192;  // of one forward pass; gradients are added up over a minibatch
+
+  // Performance.
+  int64_t slots = 64;  // answers sampled side by side
+  std::string rollout_dtype =
+      "float32";  // of the weights the engine samples with; bfloat16 is no exact policy
+};
+
+struct RlRecipe {
+  RunConfig run;
+  std::filesystem::path init_from;  // absolute
+  OptimizerConfig optimizer;        // weight_decay is 0 unless given
+  RlConfig rl;
+  std::string toml;  // as TrainConfig's
+};
+
 // `what` names the text in messages. Errors: syntax, an unknown or missing key, a wrong type, a value out of
 // range, a mix that names no source; one sentence with file, line and key. Directories are not opened here.
 Result<TrainConfig> parse_train_config(std::string_view text, const std::string& what,
@@ -124,5 +178,12 @@ Result<TrainConfig> parse_train_config(std::string_view text, const std::string&
 // Reads a file of at most 1 MB.
 Result<TrainConfig> load_train_config(const std::filesystem::path& path,
                                       const std::vector<std::string>& overrides = {});
+
+Result<RlRecipe> parse_rl_recipe(std::string_view text, const std::string& what,
+                                 const std::vector<std::string>& overrides = {});
+Result<RlRecipe> load_rl_recipe(const std::filesystem::path& path,
+                                const std::vector<std::string>& overrides = {});
+// The [run] table of a recipe of either kind.
+Result<RunConfig> load_run_config(const std::filesystem::path& path);
 
 }  // namespace jaju::train
