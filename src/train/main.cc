@@ -16,6 +16,7 @@
 #include "train/metrics.h"
 #include "train/run_dir.h"
 #include "train/trainer.h"
+#include "train/verbs.h"
 
 namespace jaju::train {
 namespace {
@@ -165,6 +166,7 @@ int run_program(int argc, char** argv) {
       "Examples\n"
       "  jaju train run recipe.toml --out runs/first     starts, or goes on where it stopped\n"
       "  jaju train status runs/first                    how far it is\n"
+      "  jaju train report runs/first                    a page with its curves\n"
       "  jaju train export runs/first --to models/mine   the model, ready for `jaju run`\n\n"
       "Ctrl-C finishes the step, writes a checkpoint and stops; the same command goes on.\n"
       "Exit codes: 0 fine, 1 it failed, 2 the command line or the recipe is wrong, 130 and 143 stopped by a "
@@ -196,6 +198,10 @@ int run_program(int argc, char** argv) {
       ->check(CLI::IsMember({"bfloat16", "float32"}));
   exporting->add_option("--tokenizer", tokenizer, "Directory with tokenizer.json to copy along");
 
+  VerbAction action;
+  add_report_verb(app, action);
+  add_merge_verb(app, action);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -205,6 +211,7 @@ int run_program(int argc, char** argv) {
   } catch (const CLI::ParseError& problem) {
     return fail(error("{}; see `jaju train --help`", problem.what()), kUsage);
   }
+  if (action) return action();
   if (run->parsed()) return run_recipe(arguments);
   if (status->parsed()) return show_status(status_run);
   return export_run(export_from, export_to, dtype, tokenizer);
