@@ -186,6 +186,12 @@ void amx_multiply(const AmxProduct& p) {
       _tile_zero(3);
       if (two_rows && two_cols) {
         for (int64_t k = 0; k < k_tiles; ++k) {
+          // The right-hand side comes from the second-level cache: ask for the next tiles while these
+          // multiply.
+          for (int64_t line = 0; line < kTileSize; line += 32) {
+            _mm_prefetch(b0 + (k + 1) * kTileSize + line, _MM_HINT_T0);
+            _mm_prefetch(b1 + (k + 1) * kTileSize + line, _MM_HINT_T0);
+          }
           _tile_loadd(4, a + k * kDepth, a_bytes);
           _tile_loadd(6, b0 + k * kTileSize, 64);
           _tile_dpbf16ps(0, 4, 6);

@@ -58,12 +58,17 @@ JAJU_INLINE float exp_of(float x) {
   return p * from_bits(exponent);
 }
 
+// 1 / (1 + e^-x). The quotient by Newton's method from an estimate within 12 %: three steps reach f32, and
+// cost a quarter of a vector division.
 JAJU_INLINE float sigmoid(float x) {
-  return 1.0f / (1.0f + exp_of(-x));
+  const float d = 1.0f + exp_of(-x);
+  float r = from_bits(0x7ef311c7u - to_bits(d));
+  r = r * (2.0f - d * r);
+  r = r * (2.0f - d * r);
+  return r * (2.0f - d * r);
 }
 
-// ---- norms
-// ----------------------------------------------------------------------------------------------------------
+// ---- norms ----
 
 template <typename X, typename Y>
 void norm_rows(const NormRows& a, int64 first, int64 last) {
@@ -155,8 +160,7 @@ void norm_backward(const NormBackward& a, int64 first, int64 last, float* gw) {
   }
 }
 
-// ---- SwiGLU
-// ---------------------------------------------------------------------------------------------------------
+// ---- SwiGLU ----
 
 template <typename T>
 void swiglu_rows(const SwigluRows& a, int64 first, int64 last) {
@@ -208,8 +212,7 @@ void swiglu_backward(const SwigluRows& a, int64 first, int64 last) {
   a.bf16 ? swiglu_backward_rows<Bf16>(a, first, last) : swiglu_backward_rows<float>(a, first, last);
 }
 
-// ---- small matrices in f32
-// ------------------------------------------------------------------------------------------
+// ---- small matrices in f32 ----
 
 typedef float V16 __attribute__((vector_size(64)));
 typedef float V16Unaligned __attribute__((vector_size(64), aligned(4), may_alias));
@@ -281,8 +284,7 @@ void multiply(int64 rows, int64 cols, int64 depth, const float* a, int64 a_row, 
   }
 }
 
-// ---- attention
-// ------------------------------------------------------------------------------------------------------
+// ---- attention ----
 
 constexpr int64 kBlock = 32;  // query rows at once: their scores stay in the nearest cache
 
@@ -491,8 +493,7 @@ void attention_backward(const AttentionDocument& d) {
   d.bf16 ? attention_backward_document<Bf16>(d) : attention_backward_document<float>(d);
 }
 
-// ---- losses and experts
-// ---------------------------------------------------------------------------------------------
+// ---- losses and experts ----
 
 template <typename T, typename G>
 void cross_entropy_rows(const CrossEntropyRows& a, int64 first, int64 last) {

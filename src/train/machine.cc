@@ -23,6 +23,7 @@ void tune_allocator() {
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, -1);
   mallopt(M_TOP_PAD, 64 << 20);
+  mallopt(M_ARENA_MAX, 1);  // buffers taken by one thread and freed by another would make two heaps grow
 #endif
 }
 

@@ -129,7 +129,7 @@ class Route : public torch::autograd::Function<Route> {
 class Experts : public torch::autograd::Function<Experts> {
  public:
   static Tensor forward(AutogradContext* ctx, const Tensor& x_in, const Tensor& weights_in,
-                        const c10::optional<Tensor>& base_in, const Tensor& gate_up_in, const Tensor& down_in,
+                        const MaybeTensor& base_in, const Tensor& gate_up_in, const Tensor& down_in,
                         const Tensor& ids) {
     const Tensor x = x_in.contiguous();
     const Tensor weights = weights_in.contiguous();
@@ -150,11 +150,15 @@ class Experts : public torch::autograd::Function<Experts> {
     const Tensor rows = at::empty({n_visits}, at::kInt);   // of a packed row: its row in x
     const Tensor packed_weights = at::empty({n_visits}, weights.options());
     std::vector<int64_t> next(starts.begin(), starts.end() - 1);
+    auto* const slot_of = slots.data_ptr<int32_t>();
+    auto* const row_of = rows.data_ptr<int32_t>();
+    auto* const weight_of = packed_weights.data_ptr<float>();
+    const auto* const weight = weights.data_ptr<float>();
     for (int64_t v = 0; v < n_visits; ++v) {
       const int64_t slot = next[static_cast<size_t>(id[v])]++;
-      slots.data_ptr<int32_t>()[v] = static_cast<int32_t>(slot);
-      rows.data_ptr<int32_t>()[slot] = static_cast<int32_t>(v / top_k);
-      packed_weights.data_ptr<float>()[slot] = weights.data_ptr<float>()[v];
+      slot_of[v] = static_cast<int32_t>(slot);
+      row_of[slot] = static_cast<int32_t>(v / top_k);
+      weight_of[slot] = weight[v];
     }
 
     const Tensor input = at::empty({n_visits, hidden}, x.options());
@@ -219,9 +223,10 @@ class Experts : public torch::autograd::Function<Experts> {
     const Tensor grad_x = at::empty_like(grad_out);
     combine(grad_input, slots, top_k, {}, grad_x);
     const Tensor grad_weights = at::empty({n_visits / top_k, top_k}, packed_weights.options());
-    for (int64_t v = 0; v < n_visits; ++v) {
-      grad_weights.data_ptr<float>()[v] = grad_packed_weights.data_ptr<float>()[slots.data_ptr<int32_t>()[v]];
-    }
+    const auto* const slot_of = slots.data_ptr<int32_t>();
+    const auto* const packed = grad_packed_weights.data_ptr<float>();
+    auto* const unpacked = grad_weights.data_ptr<float>();
+    for (int64_t v = 0; v < n_visits; ++v) unpacked[v] = packed[slot_of[v]];
     const Tensor grad_base = ctx->saved_data["base"].toBool() ? grad_out : Tensor();
     return {grad_x, grad_weights, grad_base, grad_gate_up, grad_down, Tensor()};
   }
@@ -240,8 +245,9 @@ class Experts : public torch::autograd::Function<Experts> {
     const auto bytes = static_cast<size_t>(from.size(1) * static_cast<int64_t>(from.element_size()));
     const auto* const source = static_cast<const char*>(from.data_ptr());
     auto* const target = static_cast<char*>(to.data_ptr());
+    const auto* const row_of = rows.data_ptr<int32_t>();
     for (int64_t r = first; r < last; ++r) {
-      const auto row = static_cast<size_t>(rows.data_ptr<int32_t>()[r]);
+      const auto row = static_cast<size_t>(row_of[r]);
       std::memcpy(target + static_cast<size_t>(r) * bytes, source + row * bytes, bytes);
     }
   }
@@ -301,7 +307,7 @@ Routing route(const Tensor& logits, const Tensor& bias, const Layout& layout, co
 Tensor routed_experts(const Tensor& x, const Routing& routing, const Tensor& gate_up, const Tensor& down,
                       const Tensor& base) {
   if (use_fused(x)) {
-    const auto start = base.defined() ? c10::optional<Tensor>(base) : c10::optional<Tensor>();
+    const auto start = base.defined() ? MaybeTensor(base) : MaybeTensor();
     return Experts::apply(x, routing.weights, start, gate_up, down, routing.ids);
   }
   const int64_t top_k = routing.ids.size(1);

@@ -50,9 +50,8 @@ constexpr int64_t kPieces = 32;
 
 class Norm : public torch::autograd::Function<Norm> {
  public:
-  static variable_list forward(AutogradContext* ctx, const Tensor& x_in,
-                               const c10::optional<Tensor>& delta_in, const Tensor& w, double eps,
-                               int64_t out_type) {
+  static variable_list forward(AutogradContext* ctx, const Tensor& x_in, const MaybeTensor& delta_in,
+                               const Tensor& w, double eps, int64_t out_type) {
     const Tensor x = with_plain_rows(x_in);
     const Tensor delta = delta_in.has_value() ? delta_in->contiguous() : Tensor();
     const int64_t rows = x.size(0);
@@ -409,7 +408,7 @@ Tensor project(const Tensor& x, const Tensor& w) {
 }
 
 Tensor rms_norm(const Tensor& x, const Tensor& w, double eps, at::ScalarType out) {
-  if (use_fused(x)) return Norm::apply(x, c10::optional<Tensor>(), w, eps, static_cast<int64_t>(out))[0];
+  if (use_fused(x)) return Norm::apply(x, MaybeTensor(), w, eps, static_cast<int64_t>(out))[0];
   const Tensor wide = x.to(sum_type(x));
   return (wide * at::rsqrt(wide.square().mean(-1, true) + eps) * w).to(out);
 }
@@ -417,8 +416,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& w, double eps, at::ScalarType out
 std::pair<Tensor, Tensor> add_rms_norm(const Tensor& x, const Tensor& delta, const Tensor& w, double eps,
                                        at::ScalarType out) {
   if (use_fused(x) && delta.scalar_type() == out) {
-    const variable_list both =
-        Norm::apply(x, c10::optional<Tensor>(delta), w, eps, static_cast<int64_t>(out));
+    const variable_list both = Norm::apply(x, MaybeTensor(delta), w, eps, static_cast<int64_t>(out));
     return {both[0], both[1]};
   }
   const Tensor sum = x + delta;

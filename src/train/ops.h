@@ -15,6 +15,8 @@
 namespace jaju::train {
 
 using torch::Tensor;
+// An optional tensor argument of an autograd function: c10::optional in LibTorch 1.13, std::optional later.
+using MaybeTensor = torch::autograd::optional_variable_list::value_type;
 
 // Where documents begin and end in the flat list of tokens.
 struct Layout {
