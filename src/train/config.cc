@@ -675,6 +675,12 @@ Result<RunConfig> load_run_config(const std::filesystem::path& path) {
   JAJU_ASSIGN(toml::table* const table, find_section(root, path.string(), "run", empty));
   RunConfig run;
   JAJU_RETURN_IF_ERROR(read_run(*table, path.string(), run));
+  if (run.tokenizer.empty()) {
+    const std::optional<std::string> from = root["model"]["init_from"].value<std::string>();
+    std::error_code ignored;
+    if (from && std::filesystem::exists(std::filesystem::path(*from) / "tokenizer.json", ignored))
+      run.tokenizer = *from;
+  }
   return run;
 }
 

@@ -183,7 +183,8 @@ Result<RlRecipe> parse_rl_recipe(std::string_view text, const std::string& what,
                                  const std::vector<std::string>& overrides = {});
 Result<RlRecipe> load_rl_recipe(const std::filesystem::path& path,
                                 const std::vector<std::string>& overrides = {});
-// The [run] table of a recipe of either kind.
+// The [run] table of a recipe of either kind; a tokenizer it leaves open is that of model.init_from, if that
+// has one.
 Result<RunConfig> load_run_config(const std::filesystem::path& path);
 
 }  // namespace jaju::train

@@ -26,8 +26,8 @@ std::string tokenizer_of_runs(const std::vector<MergeSource>& sources) {
     if (std::filesystem::exists(s.dir / "tokenizer.json", ignored)) return "";
     const std::filesystem::path recipe = s.dir / "config.toml";
     if (!std::filesystem::exists(recipe, ignored)) continue;
-    const Result<TrainConfig> config = load_train_config(recipe);
-    if (config.ok() && !config->run.tokenizer.empty()) return config->run.tokenizer.string();
+    const Result<RunConfig> config = load_run_config(recipe);
+    if (config.ok() && !config->tokenizer.empty()) return config->tokenizer.string();
   }
   return "";
 }
