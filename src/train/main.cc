@@ -139,9 +139,9 @@ int run_recipe(const RunArguments& arguments) {
 
 int export_run(const std::string& run, const std::string& to, std::string dtype, std::string tokenizer) {
   // What the recipe says, unless the command line does.
-  const Result<TrainConfig> config = load_train_config(std::filesystem::path(run) / "config.toml");
-  if (dtype.empty()) dtype = config.ok() ? config->run.export_dtype : "bfloat16";
-  if (tokenizer.empty() && config.ok()) tokenizer = config->run.tokenizer.string();
+  const Result<RunConfig> config = load_run_config(std::filesystem::path(run) / "config.toml");
+  if (dtype.empty()) dtype = config.ok() ? config->export_dtype : "bfloat16";
+  if (tokenizer.empty() && config.ok()) tokenizer = config->tokenizer.string();
   prepare_process(0);
   const Status done = export_model(run, to, dtype, tokenizer);
   if (!done.ok()) return fail(done);
@@ -167,7 +167,9 @@ int run_program(int argc, char** argv) {
       "  jaju train run recipe.toml --out runs/first     starts, or goes on where it stopped\n"
       "  jaju train status runs/first                    how far it is\n"
       "  jaju train report runs/first                    a page with its curves\n"
-      "  jaju train export runs/first --to models/mine   the model, ready for `jaju run`\n\n"
+      "  jaju train merge A B --ratio 0.8 --to DIR       their weighted sum
+  jaju train rl rl.toml --out runs/rl             reinforcement learning with checkable answers
+  jaju train export runs/first --to models/mine   the model, ready for `jaju run`\n\n"
       "Ctrl-C finishes the step, writes a checkpoint and stops; the same command goes on.\n"
       "Exit codes: 0 fine, 1 it failed, 2 the command line or the recipe is wrong, 130 and 143 stopped by a "
       "signal.");
@@ -201,6 +203,7 @@ int run_program(int argc, char** argv) {
   VerbAction action;
   add_report_verb(app, action);
   add_merge_verb(app, action);
+  add_rl_verb(app, action, g_signal, catch_signals);
 
   try {
     app.parse(argc, argv);
