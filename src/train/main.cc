@@ -167,6 +167,7 @@ int run_program(int argc, char** argv) {
       "  jaju train run recipe.toml --out runs/first     starts, or goes on where it stopped\n"
       "  jaju train status runs/first                    how far it is\n"
       "  jaju train report runs/first                    a page with its curves\n"
+      "  jaju train recipe recipes/tiny.toml             every step from data to a model\n"
       "  jaju train merge A B --ratio 0.8 --to DIR       their weighted sum
   jaju train rl rl.toml --out runs/rl             reinforcement learning with checkable answers
   jaju train export runs/first --to models/mine   the model, ready for `jaju run`\n\n"
@@ -202,6 +203,7 @@ int run_program(int argc, char** argv) {
 
   VerbAction action;
   add_report_verb(app, action);
+  add_recipe_verb(app, action);
   add_merge_verb(app, action);
   add_rl_verb(app, action, g_signal, catch_signals);
 
