@@ -1,5 +1,9 @@
 // What this machine can do, for the training programs.
+#include "train/machine.h"
+
 #include <malloc.h>
+#include <stdlib.h>
+#include <unistd.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -25,6 +29,11 @@ void tune_allocator() {
   mallopt(M_TOP_PAD, 64 << 20);
   mallopt(M_ARENA_MAX, 1);  // buffers taken by one thread and freed by another would make two heaps grow
 #endif
+}
+
+void restart_with_passive_waiting(char** argv) {
+  if (::getenv("OMP_WAIT_POLICY") != nullptr || ::setenv("OMP_WAIT_POLICY", "PASSIVE", 1) != 0) return;
+  ::execv("/proc/self/exe", argv);
 }
 
 }  // namespace jaju::train

@@ -165,19 +165,22 @@ class Experts : public torch::autograd::Function<Experts> {
     const Tensor both = at::empty({n_visits, 2 * inner}, x.options());
     const Tensor act = at::empty({n_visits, inner}, x.options());
     const Tensor packed = at::empty({n_visits, hidden}, x.options());
-    over_tasks(experts, [&](int64_t e) {
-      torch::NoGradGuard no_grad;
-      const int64_t first = starts[static_cast<size_t>(e)];
-      const int64_t last = starts[static_cast<size_t>(e) + 1];
-      if (first == last) return;
-      gather(x, rows, first, last, input);
-      const auto part = [&](const Tensor& t) { return t.slice(0, first, last); };
-      Weight(gate_up[e], x.scalar_type(), true, false).apply(part(input), part(both));
-      SwigluRows a = swiglu_rows(both, packed_weights, inner);
-      a.out = act.data_ptr();
-      loops().swiglu(a, first, last);
-      Weight(down[e], x.scalar_type(), true, false).apply(part(act), part(packed));
-    });
+    over_tasks(
+        experts,
+        [&](int64_t e) {
+          torch::NoGradGuard no_grad;
+          const int64_t first = starts[static_cast<size_t>(e)];
+          const int64_t last = starts[static_cast<size_t>(e) + 1];
+          if (first == last) return;
+          gather(x, rows, first, last, input);
+          const auto part = [&](const Tensor& t) { return t.slice(0, first, last); };
+          Weight(gate_up[e], x.scalar_type(), true, false).apply(part(input), part(both));
+          SwigluRows a = swiglu_rows(both, packed_weights, inner);
+          a.out = act.data_ptr();
+          loops().swiglu(a, first, last);
+          Weight(down[e], x.scalar_type(), true, false).apply(part(act), part(packed));
+        },
+        !on_amx(x.scalar_type()));
     const Tensor out = at::empty_like(x);
     combine(packed, slots, top_k, base, out);
     ctx->save_for_backward({input, both, act, packed_weights, slots, rows, gate_up, down});
@@ -202,24 +205,28 @@ class Experts : public torch::autograd::Function<Experts> {
     const Tensor grad_packed_weights = at::empty_like(packed_weights);
     const Tensor grad_gate_up = at::zeros(gate_up.sizes(), packed_weights.options());
     const Tensor grad_down = at::zeros(down.sizes(), packed_weights.options());
-    over_tasks(gate_up.size(0), [&](int64_t e) {
-      torch::NoGradGuard no_grad;
-      const int64_t first = starts[static_cast<size_t>(e)];
-      const int64_t last = starts[static_cast<size_t>(e) + 1];
-      if (first == last) return;
-      const auto part = [&](const Tensor& t) { return t.slice(0, first, last); };
-      gather(grad_out, rows, first, last, grad_packed);
-      Weight(down[e], input.scalar_type(), false, true).apply_transposed(part(grad_packed), part(grad_act));
-      add_outer(part(grad_packed), part(act), grad_down[e]);
-      SwigluRows a = swiglu_rows(both, packed_weights, act.size(1));
-      a.grad_out = grad_act.data_ptr();
-      a.grad_gate_up = grad_both.data_ptr();
-      a.grad_weight = grad_packed_weights.data_ptr<float>();
-      loops().swiglu_backward(a, first, last);
-      Weight(gate_up[e], input.scalar_type(), false, true)
-          .apply_transposed(part(grad_both), part(grad_input));
-      add_outer(part(grad_both), part(input), grad_gate_up[e]);
-    });
+    over_tasks(
+        gate_up.size(0),
+        [&](int64_t e) {
+          torch::NoGradGuard no_grad;
+          const int64_t first = starts[static_cast<size_t>(e)];
+          const int64_t last = starts[static_cast<size_t>(e) + 1];
+          if (first == last) return;
+          const auto part = [&](const Tensor& t) { return t.slice(0, first, last); };
+          gather(grad_out, rows, first, last, grad_packed);
+          Weight(down[e], input.scalar_type(), false, true)
+              .apply_transposed(part(grad_packed), part(grad_act));
+          add_outer(part(grad_packed), part(act), grad_down[e]);
+          SwigluRows a = swiglu_rows(both, packed_weights, act.size(1));
+          a.grad_out = grad_act.data_ptr();
+          a.grad_gate_up = grad_both.data_ptr();
+          a.grad_weight = grad_packed_weights.data_ptr<float>();
+          loops().swiglu_backward(a, first, last);
+          Weight(gate_up[e], input.scalar_type(), false, true)
+              .apply_transposed(part(grad_both), part(grad_input));
+          add_outer(part(grad_both), part(input), grad_gate_up[e]);
+        },
+        !on_amx(input.scalar_type()));
     const Tensor grad_x = at::empty_like(grad_out);
     combine(grad_input, slots, top_k, {}, grad_x);
     const Tensor grad_weights = at::empty({n_visits / top_k, top_k}, packed_weights.options());
