@@ -168,9 +168,9 @@ int run_program(int argc, char** argv) {
       "  jaju train status runs/first                    how far it is\n"
       "  jaju train report runs/first                    a page with its curves\n"
       "  jaju train recipe recipes/tiny.toml             every step from data to a model\n"
-      "  jaju train merge A B --ratio 0.8 --to DIR       their weighted sum
-  jaju train rl rl.toml --out runs/rl             reinforcement learning with checkable answers
-  jaju train export runs/first --to models/mine   the model, ready for `jaju run`\n\n"
+      "  jaju train merge A B --ratio 0.8 --to DIR       their weighted sum\n"
+      "  jaju train rl rl.toml --out runs/rl             reinforcement learning with checkable answers\n"
+      "  jaju train export runs/first --to models/mine   the model, ready for `jaju run`\n\n"
       "Ctrl-C finishes the step, writes a checkpoint and stops; the same command goes on.\n"
       "Exit codes: 0 fine, 1 it failed, 2 the command line or the recipe is wrong, 130 and 143 stopped by a "
       "signal.");
