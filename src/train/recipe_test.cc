@@ -101,6 +101,7 @@ TEST(Recipe, WritesTomlThatReadsBack) {
   const Result<Recipe> recipe = parse(kText);
   ASSERT_TRUE(recipe.ok());
   json settings = recipe->steps[2].settings;
+  settings["data"]["book"] = "/shards";
   settings["plain"] = "quote \" and \\ and \n and 한국어";
   settings["numbers"] = {1.0, 1e-9, -3, 2.5e20};
   settings["deep"] = {{"a", {{"b", {1, {{"c", true}}}}}}};
