@@ -12,10 +12,10 @@
 //   [step.data]
 //   book = "${book}"                  OUT/book, and a promise that the step "book" is done before
 //
-// "${recipe}" is the directory of the file itself. A step's settings are those of its verb;
-// recipes/nano.toml shows each kind. OUT/.recipe/NAME.json says how far a step is, with a hash of its
-// settings and of the steps it uses: a finished step is skipped, a changed one is done again with all that
-// depends on it, an interrupted one goes on where its verb can.
+// "${recipe}" is the directory of the file itself. A step's settings are those of its verb; recipes/nano.toml
+// shows each kind. OUT/.recipe/NAME.json says how far a step is, with a hash of its settings and of the steps
+// it uses: a finished step is skipped, a changed one is done again with all that depends on it, an
+// interrupted one goes on where its verb can.
 #pragma once
 
 #include <atomic>
