@@ -134,8 +134,13 @@ Result<std::string> describe_run(const std::string& run_dir) {
         last.value("stage", nlohmann::json()).is_string() ? last["stage"].get<std::string>() : "?";
     text +=
         fmt::format("{}  step {:.0f}, stage {}\n", running ? "training" : "stopped ", number("step"), stage);
-    text += fmt::format("tokens    {} of {}{}\n", short_tokens(number("tokens")), short_tokens(total),
-                        total > 0 ? fmt::format(" ({:.0f} %)", 100 * number("tokens") / total) : "");
+    // Reinforcement learning counts steps: how many tokens they take shows only then.
+    const Result<RlRecipe> rl = load_rl_recipe(run / "config.toml");
+    if (rl.ok()) text += fmt::format("steps     {:.0f} of {}\n", number("step"), rl->rl.steps);
+    text += fmt::format(
+        "tokens    {}{}\n", short_tokens(number("tokens")),
+        total > 0 ? fmt::format(" of {} ({:.0f} %)", short_tokens(total), 100 * number("tokens") / total)
+                  : "");
     text += fmt::format(
         "loss      {:.4f} (mean of the last {} steps), gradient norm {:.2f}, learning rate {:.2e}\n",
         std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size()),
@@ -150,9 +155,11 @@ Result<std::string> describe_run(const std::string& run_dir) {
     text +=
         fmt::format("experts   largest load {:.2f}x the mean{}\n", number("imbalance"),
                     dead.is_number_integer() ? fmt::format(", {} without a token", dead.get<int64_t>()) : "");
-    text += fmt::format(
-        "speed     {} tokens/s, {} so far{}\n", short_tokens(speed), short_duration(number("run_seconds")),
-        running && speed > 0 ? ", " + short_duration((total - number("tokens")) / speed) + " left" : "");
+    text += fmt::format("speed     {} tokens/s, {} so far{}\n", short_tokens(speed),
+                        short_duration(number("run_seconds")),
+                        running && speed > 0 && total > 0
+                            ? ", " + short_duration((total - number("tokens")) / speed) + " left"
+                            : "");
   }
   for (const CheckpointInfo& info : checkpoints) {
     text += fmt::format("checkpoint {}{}\n", info.dir.string(), info.stage_end ? " (end of a stage)" : "");
