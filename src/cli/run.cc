@@ -44,6 +44,7 @@ struct RunOptions {
 struct Request {
   fs::path model;
   std::optional<std::string> prompt;  // none: talk on the terminal
+  bool nano = false;                  // nobody named a model: ours answers
 };
 
 // Which of the words is the model and which the prompt.
@@ -61,6 +62,7 @@ Result<Request> sort_words(const RunOptions& options) {
   } else {
     JAJU_ASSIGN(const DefaultModel choice, default_model());
     request.model = choice.dir;
+    request.nano = !choice.noise;
     if (choice.noise) {
       note(
           "no model was named and models/nano is not there yet; a tiny random model answers, and its answers "
@@ -169,6 +171,9 @@ int run_run(const RunOptions& options) {
   Result<AskOptions> ask = ask_options(options, (*conversation)->defaults(), engine.config().vocab_size);
   if (!ask.ok()) return fail_usage(ask.status());
   settings.ask = *std::move(ask);
+  // Our small model computes by writing its steps down; without them it guesses. Any named model follows A.X K1's
+  // default, which is not to think.
+  if (request->nano && !options.no_think) settings.ask.think = true;
   settings.printer.hide_thinking = options.hide_thinking;
   settings.printer.word_wrap = !options.no_word_wrap;
   settings.verbose = options.verbose;
@@ -221,7 +226,7 @@ void add_run(CLI::App& app, Action& action) {
                    "[MODEL] [PROMPT]: the first word is the model if there is one of that name");
   verb->add_option("-m,--model", o->model, "The model; all the words are then the prompt");
   verb->add_flag("--think", o->think, "Reason before answering (shown dim, on stderr)");
-  verb->add_flag("--no-think,--nothink", o->no_think, "Answer at once (the default)")->excludes("--think");
+  verb->add_flag("--no-think,--nothink", o->no_think, "Answer at once (the default of a named model)")->excludes("--think");
   verb->add_flag("--hidethinking", o->hide_thinking, "Show only how long the reasoning took");
   verb->add_option("--system", o->system, "The system message");
   verb->add_flag("--raw", o->raw, "Send the prompt as it is, without the chat template");
