@@ -3,6 +3,7 @@
 #include "train/model.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -156,7 +157,7 @@ Model random_model(const ModelConfig& c, uint64_t seed, MatmulPrecision precisio
 }
 
 TEST_P(WithMode, EngineReadsWhatTheModuleSaves) {
-  const fs::path dir = fs::path(testing::TempDir()) / "jaju_train_model_test";
+  const fs::path dir = fs::path(testing::TempDir()) / fmt::format("jaju_train_model_test_{}", ::getpid());
   for (int variant = 0; variant < 3; ++variant) {
     const ModelConfig c = small_config(variant);
     Model model = random_model(c, 40 + static_cast<uint64_t>(variant));

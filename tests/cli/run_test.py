@@ -98,8 +98,15 @@ class Run(ProgramTest):
         self.bad(1, "run", str(self.home), "hi", says="config.json")
 
     def test_without_a_model_something_answers(self):
-        done = self.good("run", "hi", "--seed", "1", "--max-tokens", "4")
+        done = self.good("run", "hi", "--seed", "1", "--no-think", "--max-tokens", "4")
         self.assertTrue(done.stdout)
+
+    def test_nano_thinks_first_when_nobody_named_a_model(self):
+        nano = pathlib.Path(__file__).resolve().parents[2] / "models" / "nano"
+        if not (nano / "config.json").exists():
+            self.skipTest("models/nano is not in this checkout")
+        self.assertEqual(self.good("run", "15-8=?").stdout, self.good("run", str(nano), "--think", "15-8=?").stdout)
+        self.assertEqual(self.good("run", "--no-think", "15-8=?").stdout, self.good("run", str(nano), "15-8=?").stdout)
 
     def test_piped_input(self):
         self.assertEqual(self.answer("--seed", "1", stdin="hi\n"), self.answer("hi", "--seed", "1"))
