@@ -60,6 +60,14 @@ std::string_view name_of(GgufValueType type) {
   return kNames[static_cast<size_t>(type)];
 }
 
+double gguf_decimal(float value) {
+  char text[48];
+  const auto written = std::to_chars(text, text + sizeof text, value);
+  double decimal = value;
+  if (written.ec == std::errc()) std::from_chars(text, written.ptr, decimal);
+  return decimal;
+}
+
 std::optional<int64_t> GgufValue::integer() const {
   switch (type_) {
     case GgufValueType::u8:
@@ -87,14 +95,11 @@ std::optional<int64_t> GgufValue::integer() const {
 }
 
 std::optional<double> GgufValue::number() const {
+  if (type_ == GgufValueType::u64) return static_cast<double>(load<uint64_t>(bytes_));
   if (const auto whole = integer()) return static_cast<double>(*whole);
   if (type_ == GgufValueType::f64) return load<double>(bytes_);
   if (type_ != GgufValueType::f32) return std::nullopt;
-  char text[48];
-  const auto written = std::to_chars(text, text + sizeof text, load<float>(bytes_));
-  double value = load<float>(bytes_);
-  if (written.ec == std::errc()) std::from_chars(text, written.ptr, value);
-  return value;
+  return gguf_decimal(load<float>(bytes_));
 }
 
 std::optional<bool> GgufValue::boolean() const {

@@ -54,6 +54,8 @@ enum class GgufValueType : uint32_t {
 };
 // "u32", "string", ...
 std::string_view name_of(GgufValueType type);
+// The shortest decimal that stands for an f32: 0.1, where a plain conversion gives 0.10000000149.
+double gguf_decimal(float value);
 
 // One value of the metadata; a view of the file. Accessors answer "nothing" when the type does not fit: a
 // file that says 'string' where a number belongs is the asker's error to word.

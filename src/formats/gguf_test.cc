@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "base/file.h"
+#include "formats/gguf_writer.h"
 
 namespace jaju {
 namespace {
@@ -239,6 +240,91 @@ TEST(Gguf, EveryPrefixIsRefused) {
                                       reinterpret_cast<const std::byte*>(file->data()) + n);
     EXPECT_FALSE(parse_gguf(part, "x.gguf").ok()) << n;
   }
+}
+
+// --- the writer
+
+// A pair written by us is, byte for byte, somewhere in ggml's file.
+TEST(GgufWriter, PairsAreTheBytesGgmlWrites) {
+  const auto want = read_file(std::string(JAJU_TESTS_DIR) + "/golden/gguf/ggml.gguf", 1 << 20);
+  ASSERT_TRUE(want.ok());
+  const std::pair<const char*, std::function<void(GgufMetadata&)>> pairs[] = {
+      {"architecture", [](GgufMetadata& m) { m.text("general.architecture", "axk1"); }},
+      {"u16", [](GgufMetadata& m) { m.u16("t.u16", 60000); }},
+      {"u32", [](GgufMetadata& m) { m.u32("t.u32", 4000000000); }},
+      {"i32", [](GgufMetadata& m) { m.i32("t.i32", -2000000000); }},
+      {"f32", [](GgufMetadata& m) { m.f32("t.f32", 0.707); }},
+      {"f64", [](GgufMetadata& m) { m.f64("t.f64", 1e-6); }},
+      {"bool", [](GgufMetadata& m) { m.boolean("t.bool", true); }},
+      {"string", [](GgufMetadata& m) { m.text("t.string", "안녕 <|im_end|>"); }},
+      {"ints",
+       [](GgufMetadata& m) {
+         m.integers("t.ints", std::vector<int32_t>{3, -1, 7});
+       }},
+      {"strings",
+       [](GgufMetadata& m) {
+         m.texts("t.strings", std::vector<std::string>{"a", "", "한글"});
+       }},
+  };
+  for (const auto& [what, add] : pairs) {
+    GgufMetadata m;
+    add(m);
+    EXPECT_EQ(m.count(), 1);
+    EXPECT_NE(want->find(m.bytes()), std::string::npos) << what;
+  }
+}
+
+TEST(GgufWriter, TensorsAreTheBytesGgmlWrites) {
+  const auto want = read_file(std::string(JAJU_TESTS_DIR) + "/golden/gguf/ggml.gguf", 1 << 20);
+  ASSERT_TRUE(want.ok());
+  const auto model = Gguf::open(std::string(JAJU_TESTS_DIR) + "/golden/gguf/ggml.gguf");
+  ASSERT_TRUE(model.ok());
+  GgufMetadata m;
+  m.text("general.architecture", "axk1");
+  const fs::path path = fs::path(testing::TempDir()) / "jaju_writer_test.gguf";
+  std::vector<GgufTensorSpec> specs;
+  for (const GgufTensor& t : (*model)->tensors()) specs.push_back({t.name, t.type, t.shape});
+  auto writer = GgufWriter::create(path, m, specs);
+  ASSERT_TRUE(writer.ok()) << writer.message();
+  EXPECT_FALSE((*writer)->finish().ok());
+  for (const GgufTensor& t : (*model)->tensors()) {
+    ASSERT_TRUE((*writer)->append(t.data, 3).ok());
+    ASSERT_TRUE((*writer)->append(t.data + 3, t.bytes - 3).ok());
+  }
+  EXPECT_FALSE((*writer)->append("x", 1).ok());
+  EXPECT_FALSE(fs::exists(path));
+  ASSERT_TRUE((*writer)->finish().ok());
+  const auto back = Gguf::open(path);
+  ASSERT_TRUE(back.ok()) << back.message();
+  EXPECT_EQ((*back)->header().metadata.size(), 1u);
+  const auto bytes = read_file(path, 1 << 20);
+  // The lines of the tensors.
+  const size_t ours = bytes->find("a.weight");
+  const size_t theirs = want->find("a.weight");
+  EXPECT_EQ(bytes->substr(ours, 130), want->substr(theirs, 130));
+  for (const GgufTensor& t : (*model)->tensors()) {
+    const GgufTensor* b = (*back)->find_tensor(t.name);
+    ASSERT_NE(b, nullptr);
+    EXPECT_EQ(std::memcmp(b->data, t.data, static_cast<size_t>(t.bytes)), 0) << t.name;
+  }
+  EXPECT_EQ(bytes->size() % 32, 0u);
+  fs::remove(path);
+}
+
+TEST(GgufWriter, RefusesWhatNoReaderWouldTake) {
+  const fs::path path = fs::path(testing::TempDir()) / "jaju_writer_refused.gguf";
+  const auto create = [&](const std::vector<GgufTensorSpec>& specs) {
+    return GgufWriter::create(path, GgufMetadata(), specs).status().message();
+  };
+  EXPECT_NE(create({{std::string(64, 'n'), GgufType::f32, {1}}}).find("longer than 63"), std::string::npos);
+  EXPECT_NE(create({{"a", GgufType::f32, {1}}, {"a", GgufType::f32, {1}}}).find("used twice"),
+            std::string::npos);
+  EXPECT_NE(create({{"a", GgufType::q8_0, {3, 48}}}).find("no multiple of 32"), std::string::npos);
+  EXPECT_NE(create({{"a", GgufType::f32, {0}}}).find("impossible shape"), std::string::npos);
+  EXPECT_NE(create({{"a", GgufType::f32, {1, 1, 1, 1, 1}}}).find("impossible shape"), std::string::npos);
+  EXPECT_NE(GgufWriter::create("/nonexistent/x.gguf", GgufMetadata(), {}).message().find("cannot write"),
+            std::string::npos);
+  EXPECT_FALSE(fs::exists(path));
 }
 
 // --- shards
