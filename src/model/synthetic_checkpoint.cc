@@ -7,18 +7,11 @@
 #include <fstream>
 
 #include "base/check.h"
+#include "base/split_mix.h"
 #include "formats/safetensors_writer.h"
 
 namespace jaju {
 namespace {
-
-uint64_t next(uint64_t& state) {  // splitmix64
-  state += 0x9e3779b97f4a7c15u;
-  uint64_t z = state;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
 
 // A random finite, positive or negative value of the type, of moderate size: sign and mantissa are random,
 // the exponent is one of two next to that of 1.0.
@@ -113,7 +106,7 @@ void SyntheticCheckpoint::add(const std::string& name, DType dtype, std::vector<
   const auto width = static_cast<size_t>(size_of(dtype));
   if (!options_.sparse) t.bytes.resize(static_cast<size_t>(n) * width);
   for (size_t i = 0; i < t.bytes.size(); i += width) {
-    const uint64_t bits = random_bits(dtype, next(state_));
+    const uint64_t bits = random_bits(dtype, split_mix64(state_));
     std::memcpy(t.bytes.data() + i, &bits, width);
   }
   tensors.push_back(std::move(t));

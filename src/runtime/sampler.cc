@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "base/split_mix.h"
 
 namespace jaju {
 namespace {
@@ -97,13 +98,7 @@ Status SamplingParams::validate(int64_t vocab_size) const {
 }
 
 Dice::Dice(uint64_t seed) {
-  for (uint64_t& word : state_) {  // SplitMix64
-    seed += 0x9e3779b97f4a7c15u;
-    uint64_t z = seed;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    word = z ^ (z >> 31);
-  }
+  for (uint64_t& word : state_) word = split_mix64(seed);
 }
 
 uint64_t Dice::next() {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/split_mix.h"
 #include "base/utf8.h"
 #include "tokenizer/unicode.h"
 
@@ -124,10 +125,7 @@ class FileReader {
 
 // True for about `share` of all (file, number), the same ones every time.
 bool drawn(size_t file, int64_t number, double share) {
-  uint64_t x = (static_cast<uint64_t>(file) << 40) + static_cast<uint64_t>(number) + 0x9e3779b97f4a7c15ull;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-  x ^= x >> 31;
+  const uint64_t x = mix64((static_cast<uint64_t>(file) << 40) + static_cast<uint64_t>(number));
   return static_cast<double>(x >> 11) < share * 9007199254740992.0;
 }
 

@@ -3,20 +3,13 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/split_mix.h"
 
 namespace jaju::train {
 namespace {
 
-// splitmix64's finaliser: every bit of the input moves every bit of the output.
-uint64_t mixed(uint64_t x) {
-  x += 0x9e3779b97f4a7c15u;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
-
 uint64_t source_key(uint64_t seed, size_t source, int64_t epoch) {
-  return mixed(mixed(seed ^ (static_cast<uint64_t>(source) << 48)) + static_cast<uint64_t>(epoch));
+  return mix64(mix64(seed ^ (static_cast<uint64_t>(source) << 48)) + static_cast<uint64_t>(epoch));
 }
 
 bool loss_counts_everywhere(std::span<const uint32_t> document) {
@@ -42,7 +35,7 @@ int64_t shuffled_index(int64_t i, int64_t n, uint64_t key) {
     uint64_t left = x >> half;
     uint64_t right = x & mask;
     for (uint64_t round = 0; round < 6; ++round) {
-      const uint64_t next = left ^ (mixed(key + (round << 56) + right) & mask);
+      const uint64_t next = left ^ (mix64(key + (round << 56) + right) & mask);
       left = right;
       right = next;
     }

@@ -10,10 +10,6 @@ namespace jaju::data {
 
 namespace {
 
-constexpr size_t index_of(Language language) {
-  return static_cast<size_t>(language);
-}
-
 std::string two(int64_t n) {
   return n < 10 ? "0" + std::to_string(n) : std::to_string(n);
 }

@@ -100,19 +100,7 @@ const Phrases& pointing(Language language) {
       "Si ejecuto esto, ¿qué se imprime?",   "Lee el código y di qué imprime.",
       "¿Qué se ve en la pantalla?",          "¿Qué escribe este fragmento de Python?",
   };
-  switch (language) {
-    case Language::ko:
-      return ko;
-    case Language::en:
-      return en;
-    case Language::zh:
-      return zh;
-    case Language::ja:
-      return ja;
-    case Language::es:
-      return es;
-  }
-  return en;
+  return choose<const Phrases&>(language, ko, en, zh, ja, es);
 }
 
 // Sentences with the snippet in them; % stands for it.
@@ -144,19 +132,7 @@ const Phrases& holding(Language language) {
                              "`%` は何を出力しますか？", "`%` の結果は何ですか？"};
   static const Phrases es = {"¿Qué imprime `%`?", "En Python, ¿qué imprime `%`?",
                              "¿Cuál es la salida de `%`?", "¿Qué resultado da `%`?"};
-  switch (language) {
-    case Language::ko:
-      return ko;
-    case Language::en:
-      return en;
-    case Language::zh:
-      return zh;
-    case Language::ja:
-      return ja;
-    case Language::es:
-      return es;
-  }
-  return en;
+  return choose<const Phrases&>(language, ko, en, zh, ja, es);
 }
 
 }  // namespace

@@ -9,10 +9,6 @@ namespace jaju::data {
 
 namespace {
 
-constexpr size_t index_of(Language language) {
-  return static_cast<size_t>(language);
-}
-
 // Monday to Sunday, numbered 1 to 7; 0 is Sunday, too.
 constexpr const char* kWeekdays[5][7] = {
     {"월요일", "화요일", "수요일", "목요일", "금요일", "토요일", "일요일"},
@@ -32,19 +28,9 @@ bool leap(int64_t year) {
 }
 
 std::string month_name(Language language, int64_t month) {
-  switch (language) {
-    case Language::ko:
-      return std::to_string(month) + "월";
-    case Language::en:
-      return kMonthsEn[month - 1];
-    case Language::zh:
-      return std::to_string(month) + "月";
-    case Language::ja:
-      return std::to_string(month) + "月";
-    case Language::es:
-      return kMonthsEs[month - 1];
-  }
-  return {};
+  return choose<std::string>(language, std::to_string(month) + "월", kMonthsEn[month - 1],
+                             std::to_string(month) + "月", std::to_string(month) + "月",
+                             kMonthsEs[month - 1]);
 }
 
 std::string date(Language language, int64_t month, int64_t day) {

@@ -292,35 +292,12 @@ constexpr Thing kThingsEs[] = {
 }  // namespace
 
 std::span<const std::string_view> names(Language language) {
-  switch (language) {
-    case Language::ko:
-      return kNamesKo;
-    case Language::en:
-      return kNamesEn;
-    case Language::zh:
-      return kNamesZh;
-    case Language::ja:
-      return kNamesJa;
-    case Language::es:
-      return kNamesEs;
-  }
-  return kNamesEn;
+  return choose<std::span<const std::string_view>>(language, kNamesKo, kNamesEn, kNamesZh, kNamesJa,
+                                                   kNamesEs);
 }
 
 std::span<const Thing> things(Language language) {
-  switch (language) {
-    case Language::ko:
-      return kThingsKo;
-    case Language::en:
-      return kThingsEn;
-    case Language::zh:
-      return kThingsZh;
-    case Language::ja:
-      return kThingsJa;
-    case Language::es:
-      return kThingsEs;
-  }
-  return kThingsEn;
+  return choose<std::span<const Thing>>(language, kThingsKo, kThingsEn, kThingsZh, kThingsJa, kThingsEs);
 }
 
 std::string counted(Language language, int64_t count, const Thing& thing) {

@@ -10,15 +10,6 @@ namespace jaju::data {
 
 namespace {
 
-constexpr size_t index_of(Language language) {
-  return static_cast<size_t>(language);
-}
-
-template <typename T, size_t n>
-const T& any(Dice& dice, const T (&items)[n]) {
-  return dice.pick(std::span<const T>(items));
-}
-
 // Odd and even. Slots: e the number or expression.
 constexpr const char* kEven[5][5] = {
     {"{e:은} 짝수<입니까|인가요|야>?", "{e:이} 짝수<입니까|인가요|야>?",
@@ -65,7 +56,7 @@ Problem make_parity(Dice& dice, Language language, int difficulty) {
     const int64_t rest = dice.chance(0.5) ? 0 : dice.between(1, k - 1);
     filler.set("e", k * q + rest);
     filler.set("k", k);
-    problem.question = filler.fill(any(dice, kDivisible[l]));
+    problem.question = filler.fill(dice.pick(kDivisible[l]));
     yes = trace.rem(k * q + rest, k) == 0;
   } else {
     int64_t value = 0;
@@ -84,7 +75,7 @@ Problem make_parity(Dice& dice, Language language, int difficulty) {
       value = trace.mul(a, b);
     }
     const bool ask_even = dice.chance(0.6);
-    problem.question = filler.fill(ask_even ? any(dice, kEven[l]) : any(dice, kOdd[l]));
+    problem.question = filler.fill(ask_even ? dice.pick(kEven[l]) : dice.pick(kOdd[l]));
     const bool even = value % 2 == 0;
     yes = even == ask_even;
     filler.set("i", value % 10);
@@ -169,7 +160,7 @@ Problem make_truth(Dice& dice, Language language, int difficulty) {
   }
   Filler filler(dice);
   filler.set("e", statement);
-  problem.question = filler.fill(any(dice, kTruth[l]));
+  problem.question = filler.fill(dice.pick(kTruth[l]));
   problem.thinking = trace.text();
   problem.expected = word(value);
   problem.answer = value ? kTrueSaid[l] : kFalseSaid[l];
@@ -255,7 +246,7 @@ Problem make_set(Dice& dice, Language language, int difficulty) {
     if (dice.chance(0.5)) wanted = dice.between(1, difficulty == 1 ? 9 : 99);
     filler.set("s", joined(values));
     filler.set("k", wanted);
-    problem.question = filler.fill(any(dice, kMember[l]));
+    problem.question = filler.fill(dice.pick(kMember[l]));
     const bool yes = has(values, wanted);
     std::string seen;
     for (const int64_t value : values) {
@@ -278,7 +269,7 @@ Problem make_set(Dice& dice, Language language, int difficulty) {
     const int64_t bound = dice.between(10, 50);
     filler.set("s", joined(values));
     filler.set("k", bound);
-    problem.question = filler.fill(any(dice, kCountAbove[l]));
+    problem.question = filler.fill(dice.pick(kCountAbove[l]));
     for (const int64_t value : values) {
       if (value > bound) find(value);
     }
@@ -289,7 +280,7 @@ Problem make_set(Dice& dice, Language language, int difficulty) {
     filler.set("s", joined(first));
     filler.set("t", joined(second));
     const bool both = difficulty == 4 || dice.chance(0.5);
-    problem.question = filler.fill(both ? any(dice, kCommon[l]) : any(dice, kUnion[l]));
+    problem.question = filler.fill(both ? dice.pick(kCommon[l]) : dice.pick(kUnion[l]));
     for (const int64_t value : first) {
       if (!both || has(second, value)) find(value);
     }
@@ -382,28 +373,28 @@ Problem make_line(Dice& dice, Language language, int difficulty) {
     const int64_t at = dice.between(2, all - 2);
     filler.set("k", all);
     filler.set("i", at);
-    problem.question = filler.fill(any(dice, kBehind[l]));
+    problem.question = filler.fill(dice.pick(kBehind[l]));
     result = trace.sub(all, at);
   } else if (kind == 1) {
     const int64_t first = dice.between(1, top - 3);
     const int64_t second = dice.between(first + 2, top);
     filler.set("i", first);
     filler.set("j", second);
-    problem.question = filler.fill(any(dice, kBetweenTwo[l]));
+    problem.question = filler.fill(dice.pick(kBetweenTwo[l]));
     result = trace.sub(trace.sub(second, first), 1);
   } else if (kind == 2) {
     const int64_t front = dice.between(2, top / 2);
     const int64_t back = dice.between(2, top / 2);
     filler.set("i", front);
     filler.set("j", back);
-    problem.question = filler.fill(any(dice, kWhole[l]));
+    problem.question = filler.fill(dice.pick(kWhole[l]));
     result = trace.sub(trace.add(front, back), 1);
   } else {
     const int64_t all = dice.between(5, top);
     const int64_t at = dice.between(2, all - 1);
     filler.set("k", all);
     filler.set("i", at);
-    problem.question = filler.fill(any(dice, kFromBack[l]));
+    problem.question = filler.fill(dice.pick(kFromBack[l]));
     result = trace.add(trace.sub(all, at), 1);
     answer = kPlaceAnswer[l];
   }

@@ -8,15 +8,6 @@ namespace jaju::data {
 
 namespace {
 
-constexpr size_t index_of(Language language) {
-  return static_cast<size_t>(language);
-}
-
-template <typename T, size_t n>
-const T& any(Dice& dice, const T (&items)[n]) {
-  return dice.pick(std::span<const T>(items));
-}
-
 // A way to compare people. Slots: x and y. `most`, `least`: who is first and last; `second`: who is second
 // from the top.
 struct Trait {
@@ -92,7 +83,7 @@ void append(std::string& text, Language language, const std::string& sentence) {
 
 Problem make_order(Dice& dice, Language language, int difficulty) {
   const size_t l = index_of(language);
-  const Trait& trait = any(dice, kTraits[l]);
+  const Trait& trait = dice.pick(kTraits[l]);
   const size_t n = difficulty <= 2 ? 3 : difficulty <= 4 ? 4 : 5;
   const auto order = people(dice, language, n);  // from the most to the least
   std::vector<size_t> facts;
@@ -283,7 +274,7 @@ Problem make_syllogism(Dice& dice, Language language, int difficulty) {
   for (const size_t i : rules) {
     const bool none = which == Case::no && i + 1 == links;
     set_pair(*chain[i], *chain[i + 1]);
-    append(problem.question, language, filler.fill(none ? kNone[l] : any(dice, kAll[l])));
+    append(problem.question, language, filler.fill(none ? kNone[l] : dice.pick(kAll[l])));
   }
   const std::string no = language == Language::ko   ? "아님 "
                          : language == Language::zh ? "非"
@@ -302,7 +293,7 @@ Problem make_syllogism(Dice& dice, Language language, int difficulty) {
   set_pair(known, known);
   append(problem.question, language, filler.fill(is ? kIs[l] : kIsNot[l]));
   set_pair(asked, asked);
-  append(problem.question, language, filler.fill(any(dice, kAsk[l])));
+  append(problem.question, language, filler.fill(dice.pick(kAsk[l])));
 
   // From the fact along the arrows; against them only a "not" travels.
   std::string walk = name + ": " + (is ? "" : no) + bare(known);
@@ -391,7 +382,7 @@ Problem make_knights(Dice& dice, Language language, int difficulty) {
   Filler filler(dice);
   Trace trace;
   Problem problem;
-  problem.question = filler.fill(any(dice, kScene[l]));
+  problem.question = filler.fill(dice.pick(kScene[l]));
   bool asked_honest = false;
   if (difficulty <= 3) {  // a chain of claims from one person who is known
     const size_t n = difficulty == 1 ? 2 : difficulty == 2 ? 3 : 4;

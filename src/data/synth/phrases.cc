@@ -176,19 +176,7 @@ std::string fill(std::string_view pattern, std::initializer_list<Slot> slots) {
 }
 
 std::span<const std::string_view> Patterns::in(Language language) const {
-  switch (language) {
-    case Language::ko:
-      return ko;
-    case Language::en:
-      return en;
-    case Language::zh:
-      return zh;
-    case Language::ja:
-      return ja;
-    case Language::es:
-      return es;
-  }
-  return en;
+  return choose<std::span<const std::string_view>>(language, ko, en, zh, ja, es);
 }
 
 std::string phrase(Dice& dice, Language language, const Patterns& patterns,

@@ -17,19 +17,7 @@ std::span<const Talk> talks_ja();
 std::span<const Talk> talks_es();
 
 std::span<const Talk> talks(Language language) {
-  switch (language) {
-    case Language::ko:
-      return talks_ko();
-    case Language::en:
-      return talks_en();
-    case Language::zh:
-      return talks_zh();
-    case Language::ja:
-      return talks_ja();
-    case Language::es:
-      return talks_es();
-  }
-  return talks_en();
+  return choose<std::span<const Talk>>(language, talks_ko(), talks_en(), talks_zh(), talks_ja(), talks_es());
 }
 
 namespace {

@@ -28,19 +28,8 @@ constexpr const char* kDistractorsEs[] = {" {n3} tiene {x} años.", " Hace {x} g
                                           " En la sala hay {x} sillas.", " El autobús tarda {x} minutos."};
 
 std::span<const char* const> distractors(Language language) {
-  switch (language) {
-    case Language::ko:
-      return kDistractorsKo;
-    case Language::en:
-      return kDistractorsEn;
-    case Language::zh:
-      return kDistractorsZh;
-    case Language::ja:
-      return kDistractorsJa;
-    case Language::es:
-      return kDistractorsEs;
-  }
-  return kDistractorsEn;
+  return choose<std::span<const char* const>>(language, kDistractorsKo, kDistractorsEn, kDistractorsZh,
+                                              kDistractorsJa, kDistractorsEs);
 }
 
 // Position of `close` that matches the opening sign at `from`, by depth of both bracket pairs.
@@ -264,19 +253,8 @@ int64_t Trace::rem(int64_t a, int64_t b) {
 }
 
 const Stories& stories(Language language) {
-  switch (language) {
-    case Language::ko:
-      return stories_ko();
-    case Language::en:
-      return stories_en();
-    case Language::zh:
-      return stories_zh();
-    case Language::ja:
-      return stories_ja();
-    case Language::es:
-      return stories_es();
-  }
-  return stories_en();
+  return choose<const Stories&>(language, stories_ko(), stories_en(), stories_zh(), stories_ja(),
+                                stories_es());
 }
 
 Problem tell(Dice& dice, Language language, int difficulty, const StorySet& set,

@@ -15,14 +15,7 @@ std::span<const Family> families() {
 }
 
 std::string_view code_of(Language language) {
-  switch (language) {
-    case Language::ko: return "ko";
-    case Language::en: return "en";
-    case Language::zh: return "zh";
-    case Language::ja: return "ja";
-    case Language::es: return "es";
-  }
-  return "en";
+  return choose<std::string_view>(language, "ko", "en", "zh", "ja", "es");
 }
 
 }  // namespace jaju::data

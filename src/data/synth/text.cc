@@ -11,19 +11,9 @@ std::span<const std::string_view> text_skeletons_ja();
 std::span<const std::string_view> text_skeletons_es();
 
 std::span<const std::string_view> text_skeletons(Language language) {
-  switch (language) {
-    case Language::ko:
-      return text_skeletons_ko();
-    case Language::en:
-      return text_skeletons_en();
-    case Language::zh:
-      return text_skeletons_zh();
-    case Language::ja:
-      return text_skeletons_ja();
-    case Language::es:
-      return text_skeletons_es();
-  }
-  return text_skeletons_en();
+  return choose<std::span<const std::string_view>>(language, text_skeletons_ko(), text_skeletons_en(),
+                                                   text_skeletons_zh(), text_skeletons_ja(),
+                                                   text_skeletons_es());
 }
 
 std::string make_text(Dice& dice, Language language) {

@@ -104,19 +104,7 @@ const Bank& bank(Language language) {
       {"family", {"madre", "abuela", "hermana", "tía", "prima"}},
       {"vehicle", {"autobús", "tren", "coche", "metro", "taxi"}},
   };
-  switch (language) {
-    case Language::ko:
-      return ko;
-    case Language::en:
-      return en;
-    case Language::zh:
-      return zh;
-    case Language::ja:
-      return ja;
-    case Language::es:
-      return es;
-  }
-  return en;
+  return choose<const Bank&>(language, ko, en, zh, ja, es);
 }
 
 constexpr std::string_view kHan[] = {"零", "一", "二", "三", "四", "五", "六", "七", "八", "九"};

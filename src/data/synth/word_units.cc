@@ -6,10 +6,6 @@ namespace jaju::data {
 
 namespace {
 
-constexpr size_t index_of(Language language) {
-  return static_cast<size_t>(language);
-}
-
 // A large unit, the small unit it is made of, and how many. Names in the order of Language; English and
 // Spanish say one and many.
 struct Unit {
