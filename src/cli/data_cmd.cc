@@ -14,6 +14,7 @@
 #include "data/prepare.h"
 #include "data/records.h"
 #include "data/shards.h"
+#include "data/synth.h"
 #include "data/synthesize.h"
 
 namespace jaju::cli {
@@ -362,7 +363,7 @@ Status show(const ShowArguments& arguments) {
   std::vector<data::Problem> shown;
   std::string record;
   int64_t matching = 0;
-  uint64_t state = arguments.seed * 0x9e3779b97f4a7c15ull + 1;
+  data::Dice dice(mix64(arguments.seed));
   while (true) {
     JAJU_ASSIGN(const bool found, reader->next(record));
     if (!found) break;
@@ -371,11 +372,10 @@ Status show(const ShowArguments& arguments) {
     if (!arguments.language.empty() && problem.language != arguments.language) continue;
     if (arguments.difficulty != 0 && problem.difficulty != arguments.difficulty) continue;
     ++matching;
-    state = state * 6364136223846793005ull + 1442695040888963407ull;  // Knuth's LCG: any even stream will do
     if (static_cast<int64_t>(shown.size()) < arguments.count) {
       shown.push_back(std::move(problem));
     } else {
-      const auto slot = static_cast<int64_t>((state >> 20) % static_cast<uint64_t>(matching));
+      const int64_t slot = dice.between(0, matching - 1);
       if (slot < arguments.count) shown[static_cast<size_t>(slot)] = std::move(problem);
     }
   }
@@ -419,6 +419,7 @@ struct PrepareArguments {
   std::string by = "paragraph";
   std::vector<std::string> weights;  // FILE=W
   std::vector<std::string> sources;  // FILE:FORMAT[:W]
+  std::string tasks;
   bool quiet = false;
 };
 
@@ -468,7 +469,10 @@ Status read_sources(PrepareArguments& arguments) {
     if (!found) return error("--weight: '{}' is not one of the files", printable(text.substr(0, equals)));
   }
   if (arguments.by != "paragraph" && arguments.by != "file") return error("--by must be paragraph or file");
-  for (data::PrepareSource& source : sources) source.whole_file = arguments.by == "file";
+  for (data::PrepareSource& source : sources) {
+    source.whole_file = arguments.by == "file";
+    if (!arguments.tasks.empty()) source.tasks = split(arguments.tasks, ',');
+  }
   return {};
 }
 
@@ -496,6 +500,7 @@ void add_prepare(CLI::App& data_verb, Action& action) {
   verb->add_option("--weight,--repeat", arguments->weights,
                    "FILE=2 reads it twice, FILE=0.5 every second record");
   verb->add_option("--source", arguments->sources, "FILE:FORMAT[:WEIGHT], for sources of several formats");
+  verb->add_option("--tasks", arguments->tasks, "Only problems of these tasks, like add,sub (default: all)");
   verb->add_option("--by", arguments->by, "A .txt document is a paragraph or the whole file")
       ->capture_default_str();
   verb->add_option("--max-tokens", options.max_tokens, "Longer documents are left out")

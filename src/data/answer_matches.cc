@@ -6,8 +6,7 @@
 //  - leading zeros go, except behind a colon, where two digits are the rule ("9:05" is not "9:5");
 //  - commas that group thousands go ("1,234,567"); other commas stay;
 //  - zeros at the end of a decimal go, its point stays: "2.50" is "2.5", but "2.0" is not "2" (Python prints
-//  them
-//    differently);
+//    them differently);
 //  - "-0" is "0", U+2212 is "-".
 // Only the last value of the answer counts, so a list of guesses earns nothing but what it ends with. Digits
 // inside a name ("x2", "B12") or spelled as code ("0x1f", "1e5") are no value.

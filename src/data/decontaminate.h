@@ -3,10 +3,9 @@
 //  - The same question: equal after taking out case, white space and punctuation between words. One is too
 //  many.
 //  - Shared 13-grams, the measure the field has used since GPT-3 (Brown et al., 2020, appendix C): 13 words
-//  in a row
-//    that stand in both, a word being a run of letters, a run of digits, or one CJK character or other sign.
-//    Between sets of synthetic problems sentences recur with other numbers, so for them a shared 13-gram is
-//    no proof; it is reported as a share, and how many test questions are covered from end to end.
+//    in a row that stand in both, a word being a run of letters, a run of digits, or one CJK character or
+//    other sign. Between sets of synthetic problems sentences recur with other numbers, so for them a shared
+//    13-gram is no proof; it is reported as a share, and how many test questions are covered from end to end.
 //
 // A third is for problems: the same numbers asked in other words ("47*86=?", "47 곱하기 86은?") with the same
 // answer. numbers_key() is what synthesize() uses to keep such twins of test problems out of training.

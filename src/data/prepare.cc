@@ -53,6 +53,28 @@ struct Source {
     return static_cast<int64_t>(static_cast<__int128>(k - pass * records) * records / last_pass);
   }
 
+  // The next record that counts, in `record`; false at the end.
+  Result<bool> next(std::string& record) {
+    while (true) {
+      JAJU_ASSIGN(const bool found, reader->next(record));
+      if (!found || is_wanted(record)) return found;
+    }
+  }
+
+  // A line that is no JSON object is wanted too: whoever reads it says what is wrong with it.
+  bool is_wanted(const std::string& record) const {
+    if (wanted.takes_all()) return true;
+    const auto object = nlohmann::json::parse(record, nullptr, false);
+    if (!object.is_object()) return true;
+    const auto field = [&](const char* name) -> std::string {
+      const auto value = object.find(name);
+      return value != object.end() && value->is_string() ? value->get<std::string>() : "";
+    };
+    return (wanted.tasks.empty() ||
+            std::find(wanted.tasks.begin(), wanted.tasks.end(), field("task")) != wanted.tasks.end()) &&
+           field("expected").starts_with(wanted.expected_prefix);
+  }
+
   Status take(std::string& record) {
     const int64_t target = record_of(given);
     if (target < index) {
@@ -60,7 +82,7 @@ struct Source {
       index = 0;
     }
     while (true) {
-      JAJU_ASSIGN(const bool found, reader->next(record));
+      JAJU_ASSIGN(const bool found, next(record));
       if (!found) return error("{} became shorter while it was read", wanted.file.string());
       if (index++ == target) break;
     }
@@ -139,7 +161,7 @@ class Preparation {
       JAJU_ASSIGN(source.hash, hash_file(wanted.file));
       std::string record;
       while (true) {
-        JAJU_ASSIGN(const bool found, source.reader->next(record));
+        JAJU_ASSIGN(const bool found, source.next(record));
         if (!found) break;
         ++source.records;
         if (source.records % 1024 == 0) {
@@ -148,7 +170,10 @@ class Preparation {
         }
       }
       done += source.reader->size();
-      if (source.records == 0) return error("{} holds no record", wanted.file.string());
+      if (source.records == 0) {
+        return error("{} holds no record{}", wanted.file.string(),
+                     wanted.takes_all() ? "" : " of the chosen ones");
+      }
       source.total = std::llround(static_cast<double>(source.records) * wanted.weight);
       JAJU_RETURN_IF_ERROR(source.reader->seek({}));
       sources_.push_back(std::move(source));
@@ -157,12 +182,15 @@ class Preparation {
   }
 
   nlohmann::ordered_json describe(const Source& source) const {
-    return {{"file", source.wanted.file.filename().string()},
-            {"format", std::string(name_of(source.wanted.format))},
-            {"weight", source.wanted.weight},
-            {"whole_file", source.wanted.whole_file},
-            {"xxh3_64", source.hash},
-            {"records", source.records}};
+    nlohmann::ordered_json about = {{"file", source.wanted.file.filename().string()},
+                                    {"format", std::string(name_of(source.wanted.format))},
+                                    {"weight", source.wanted.weight},
+                                    {"whole_file", source.wanted.whole_file},
+                                    {"xxh3_64", source.hash},
+                                    {"records", source.records}};
+    if (!source.wanted.tasks.empty()) about["tasks"] = source.wanted.tasks;
+    if (!source.wanted.expected_prefix.empty()) about["expected_prefix"] = source.wanted.expected_prefix;
+    return about;
   }
 
   // What the result depends on. The threads are not in it.

@@ -2,17 +2,15 @@
 //
 // How a document is made:
 //   text      {"text"} per line, or a plain .txt cut at blank lines, then <|endoftext|>. Loss everywhere.
-//   book      a problem as a page of a book: question, thinking and answer on lines of their own,
-//   <|endoftext|>.
-//             Loss everywhere.
+//   book      a problem as a page of a book: question, thinking and answer on lines of their own, then
+//             <|endoftext|>. Loss everywhere.
 //   think     a problem as the chat sees it: the prompt of the chat template with thinking on (no loss), then
 //             thinking, </think>, answer, <|im_end|> with loss.
 //   direct    the same with thinking off: the prompt ends in </think>; answer and <|im_end|> with loss.
 //   both      think, then direct: two documents per problem.
-//   messages  {"messages": [{"role", "content"[, "reasoning_content", "tool_calls"]}, ...]}: loss on
-//   assistant turns.
-//             A turn whose prompt does not repeat what went before it (reasoning of earlier turns is dropped
-//             by the template) starts a document of its own.
+//   messages  {"messages": [{"role", "content"[, "reasoning_content", "tool_calls"]}, ...]}: loss on what the
+//             assistant says. A turn whose prompt does not repeat what went before it (reasoning of earlier
+//             turns is dropped by the template) starts a document of its own.
 // A document of more than max_tokens is dropped and counted.
 //
 // Several sources are interleaved in proportion to their sizes, without randomness: weight 2 reads a source
@@ -43,6 +41,12 @@ struct PrepareSource {
   DocumentFormat format = DocumentFormat::text;
   double weight = 1;        // how many times it is read, 0.001 to 1000
   bool whole_file = false;  // a .txt file is one document, instead of one per paragraph
+
+  // Only some of a file of problems, for more practice in them; empty: all.
+  std::vector<std::string> tasks = {};  // records whose "task" is one of these
+  std::string expected_prefix = {};     // records whose "expected" begins so: "-" are the negative results
+
+  bool takes_all() const { return tasks.empty() && expected_prefix.empty(); }
 };
 
 struct PrepareOptions {

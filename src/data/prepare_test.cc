@@ -77,6 +77,36 @@ class Prepare : public testing::Test {
   PrepareOptions options_;
 };
 
+TEST_F(Prepare, TakesOnlyTheChosenProblems) {
+  const fs::path path = dir_ / "problems.jsonl";
+  std::ofstream(path) << R"({"task":"add","language":"en","difficulty":1,"question":"1+2?","thinking":"1+2=3","answer":"3","expected":"3"}
+{"task":"sub","language":"en","difficulty":1,"question":"5-3?","thinking":"5-3=2","answer":"2","expected":"2"}
+{"task":"sub","language":"en","difficulty":1,"question":"3-5?","thinking":"3-5=-2","answer":"-2","expected":"-2"}
+{"task":"mul","language":"en","difficulty":1,"question":"2*3?","thinking":"2*3=6","answer":"6","expected":"6"}
+)";
+  options_.sources = {{.file = path, .format = DocumentFormat::book, .tasks = {"sub", "mul"}}};
+  good();
+  std::vector<std::string> all = documents(options_.to);
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_NE(all[0].find("5-3?"), std::string::npos);
+  EXPECT_NE(all[2].find("2*3?"), std::string::npos);
+  EXPECT_EQ(manifest()["sources"][0]["tasks"], (nlohmann::json{"sub", "mul"}));
+
+  options_.to = dir_ / "negative";
+  options_.sources[0].expected_prefix = "-";
+  good();
+  all = documents(options_.to);
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_NE(all[0].find("3-5?"), std::string::npos);
+
+  options_.to = dir_ / "none";
+  options_.sources[0].tasks = {"div"};
+  EXPECT_NE(bad().find("problems.jsonl holds no record of the chosen ones"), std::string::npos);
+
+  std::ofstream(path, std::ios::app) << "{broken\n";
+  EXPECT_NE(bad().find("line 5"), std::string::npos);
+}
+
 TEST_F(Prepare, InterleavesSourcesByTheirShares) {
   options_.sources = {{.file = texts("a", 6)}, {.file = texts("b", 2)}};
   good();
