@@ -1,10 +1,9 @@
 // Questions to score a model with, read from JSON lines. Layouts, told apart by their keys:
 //
 //   our own          {"question", "answer", "expected", "task", "language", "difficulty"}   (data/problem.h)
-//   question/answer  {"question" or "problem", "answer"}; "#### 42" in the answer (GSM8K) marks the value to
-//   match choices          {"question", "choices" or "options": [...], "answer"}; also {"text": [...],
-//   "label": [...]}
-//                    (ARC) and keys "A", "B", ... beside the question (KMMLU)
+//   question/answer  {"question" or "problem", "answer"}; "#### 42" in the answer (GSM8K) marks the value
+//   choices          {"question", "choices" or "options": [...], "answer"}; also {"text": [...], "label":
+//                    [...]} (ARC) and keys "A", "B", ... beside the question (KMMLU)
 //
 // The answer of a choice is a letter ("answer" or "answerKey"), or a number: counted from 0 for a list
 // (MMLU), from 1 where the choices are keys (KMMLU); a text that equals one choice counts as well. "task",

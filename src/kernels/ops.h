@@ -7,11 +7,9 @@
 //
 // Promises every backend keeps
 //  - Every output element is reduced in an order that depends on its own row only, so results are the same
-//  bits
-//    whatever the batch around it, the number of threads, or how a prompt was cut into chunks.
+//    bits whatever the batch around it, the number of threads, or how a prompt was cut into chunks.
 //  - No allocation: temporary memory comes from the Context, sized once by reserve_scratch() (ref/, which is
-//  no
-//    backend for work, allocates in its attention).
+//    no backend for work, allocates in its attention).
 //  - All arithmetic is f32 on weights as stored (bf16, f16, f8 times its block scale, f32), except where
 //    Context::precision allows activations rounded to bf16.
 #pragma once

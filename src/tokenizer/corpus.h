@@ -1,10 +1,8 @@
-// Reads the texts a vocabulary is learned from or measured on: text files and JSONL, in pieces, on many
-// threads.
+// Reads the texts a vocabulary is learned from or measured on: text files and JSONL, in pieces, on threads.
 //
 // A file whose name ends in .jsonl or .ndjson holds one JSON object per line, and every line is a document:
 //   {"text": "..."}                                             one text
-//   {"messages": [{"role": "...", "content": "..."}, ...]}      one text per turn (and per
-//   "reasoning_content")
+//   {"messages": [{"role": "...", "content": "..."}, ...]}      one per turn and "reasoning_content"
 //   {"question": "...", "thinking": "...", "answer": "..."}     one text per key that is there
 // Any other file is one document. It is read in pieces cut behind a line break, where A.X K1's pre-tokenizer
 // cuts too, so a file's size does not matter; a line beyond 1 MB is cut at a character. Invalid UTF-8 in a
