@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -15,6 +16,7 @@
 #include "data/documents.h"
 #include "data/records.h"
 #include "data/shards.h"
+#include "tokenizer/regex.h"
 
 namespace jaju::data {
 namespace {
@@ -30,6 +32,8 @@ constexpr size_t kBatchBytes = 8 << 20;
 struct Source {
   PrepareSource wanted;
   std::unique_ptr<RecordReader> reader;
+  std::optional<Regex> expected;
+  std::unique_ptr<RegexWorkspace> workspace;
   std::string hash;
   int64_t records = 0;
   int64_t total = 0;  // records it will give, passes included
@@ -62,7 +66,7 @@ struct Source {
   }
 
   // A line that is no JSON object is wanted too: whoever reads it says what is wrong with it.
-  bool is_wanted(const std::string& record) const {
+  bool is_wanted(const std::string& record) {
     if (wanted.takes_all()) return true;
     const auto object = nlohmann::json::parse(record, nullptr, false);
     if (!object.is_object()) return true;
@@ -70,9 +74,14 @@ struct Source {
       const auto value = object.find(name);
       return value != object.end() && value->is_string() ? value->get<std::string>() : "";
     };
+    const auto difficulty = object.find("difficulty");
+    size_t begin = 0;
+    size_t end = 0;
     return (wanted.tasks.empty() ||
             std::find(wanted.tasks.begin(), wanted.tasks.end(), field("task")) != wanted.tasks.end()) &&
-           field("expected").starts_with(wanted.expected_prefix);
+           (wanted.min_difficulty == 0 || (difficulty != object.end() && difficulty->is_number_integer() &&
+                                           *difficulty >= wanted.min_difficulty)) &&
+           (!expected || expected->find(field("expected"), 0, *workspace, &begin, &end));
   }
 
   Status take(std::string& record) {
@@ -158,6 +167,10 @@ class Preparation {
         return error("{}: the format '{}' needs JSONL", wanted.file.string(), name_of(wanted.format));
       }
       JAJU_ASSIGN(source.reader, RecordReader::open(wanted.file, kind));
+      if (!wanted.expected.empty()) {
+        JAJU_ASSIGN(source.expected, Regex::compile(wanted.expected, wanted.file.string() + ": expected"));
+        source.workspace = std::make_unique<RegexWorkspace>();
+      }
       JAJU_ASSIGN(source.hash, hash_file(wanted.file));
       std::string record;
       while (true) {
@@ -189,7 +202,8 @@ class Preparation {
                                     {"xxh3_64", source.hash},
                                     {"records", source.records}};
     if (!source.wanted.tasks.empty()) about["tasks"] = source.wanted.tasks;
-    if (!source.wanted.expected_prefix.empty()) about["expected_prefix"] = source.wanted.expected_prefix;
+    if (!source.wanted.expected.empty()) about["expected"] = source.wanted.expected;
+    if (source.wanted.min_difficulty > 0) about["min_difficulty"] = source.wanted.min_difficulty;
     return about;
   }
 

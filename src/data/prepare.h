@@ -42,11 +42,12 @@ struct PrepareSource {
   double weight = 1;        // how many times it is read, 0.001 to 1000
   bool whole_file = false;  // a .txt file is one document, instead of one per paragraph
 
-  // Only some of a file of problems, for more practice in them; empty: all.
-  std::vector<std::string> tasks = {};  // records whose "task" is one of these
-  std::string expected_prefix = {};     // records whose "expected" begins so: "-" are the negative results
+  // Only some of a file of problems, for more practice in them; empty or 0: all.
+  std::vector<std::string> tasks = {};  // whose "task" is one of these
+  std::string expected = {};  // whose "expected" holds a match of this regex: "^-" are results below 0
+  int64_t min_difficulty = 0;
 
-  bool takes_all() const { return tasks.empty() && expected_prefix.empty(); }
+  bool takes_all() const { return tasks.empty() && expected.empty() && min_difficulty == 0; }
 };
 
 struct PrepareOptions {

@@ -79,8 +79,9 @@ class Prepare : public testing::Test {
 
 TEST_F(Prepare, TakesOnlyTheChosenProblems) {
   const fs::path path = dir_ / "problems.jsonl";
-  std::ofstream(path) << R"({"task":"add","language":"en","difficulty":1,"question":"1+2?","thinking":"1+2=3","answer":"3","expected":"3"}
-{"task":"sub","language":"en","difficulty":1,"question":"5-3?","thinking":"5-3=2","answer":"2","expected":"2"}
+  std::ofstream(path)
+      << R"({"task":"add","language":"en","difficulty":1,"question":"1+2?","thinking":"1+2=3","answer":"3","expected":"3"}
+{"task":"sub","language":"en","difficulty":2,"question":"5-3?","thinking":"5-3=2","answer":"2","expected":"2"}
 {"task":"sub","language":"en","difficulty":1,"question":"3-5?","thinking":"3-5=-2","answer":"-2","expected":"-2"}
 {"task":"mul","language":"en","difficulty":1,"question":"2*3?","thinking":"2*3=6","answer":"6","expected":"6"}
 )";
@@ -93,13 +94,26 @@ TEST_F(Prepare, TakesOnlyTheChosenProblems) {
   EXPECT_EQ(manifest()["sources"][0]["tasks"], (nlohmann::json{"sub", "mul"}));
 
   options_.to = dir_ / "negative";
-  options_.sources[0].expected_prefix = "-";
+  options_.sources[0].expected = "^-";
   good();
   all = documents(options_.to);
   ASSERT_EQ(all.size(), 1u);
   EXPECT_NE(all[0].find("3-5?"), std::string::npos);
 
+  options_.to = dir_ / "hard";
+  options_.sources[0] = {.file = path, .format = DocumentFormat::book, .min_difficulty = 2};
+  good();
+  all = documents(options_.to);
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_NE(all[0].find("5-3?"), std::string::npos);
+
+  options_.to = dir_ / "wrong";
+  options_.sources[0].expected = "(";
+  EXPECT_NE(bad().find("problems.jsonl: expected"), std::string::npos);
+
   options_.to = dir_ / "none";
+  options_.sources[0].expected.clear();
+  options_.sources[0].min_difficulty = 0;
   options_.sources[0].tasks = {"div"};
   EXPECT_NE(bad().find("problems.jsonl holds no record of the chosen ones"), std::string::npos);
 
