@@ -23,42 +23,23 @@ Tensor rotate(const Tensor& x, const Tensor& cos, const Tensor& sin, bool interl
   return at::cat({a * cos - b * sin, a * sin + b * cos}, -1);
 }
 
-// Documents of like length side by side, padded to the longest; the causal mask hides the padding, which
-// comes last.
+// Documents of like length side by side; the causal mask hides the padding, which comes last.
 Tensor reference_attention(const Tensor& q, const Tensor& kv, const Tensor& k_rope, const Tensor& cos_sin,
                            const Layout& layout, const AttentionShape& s) {
-  constexpr int64_t kMaxScores = int64_t{1} << 26;
-  std::vector<int64_t> order(layout.ends.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int64_t a, int64_t b) { return layout.length(a) > layout.length(b); });
   const auto sums = q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const int64_t qk = s.nope + s.rope;
+  const Padded& padded = layout.padded(q.device());
+  const Tensor later =
+      at::full({layout.longest, layout.longest}, -std::numeric_limits<float>::infinity(), q.options().dtype(sums))
+          .triu(1);
   std::vector<Tensor> outputs;
-  std::vector<int64_t> all_rows;
-  for (size_t first = 0; first < order.size();) {
-    const int64_t length = layout.length(order[first]);
-    const int64_t room = std::max<int64_t>(1, kMaxScores / (s.n_heads * length * length));
-    const size_t last = std::min(order.size(), first + static_cast<size_t>(room));
-    const auto n_documents = static_cast<int64_t>(last - first);
-    std::vector<int64_t> padded, kept;
-    for (size_t i = first; i < last; ++i) {
-      const auto d = static_cast<size_t>(order[i]);
-      for (int64_t pos = 0; pos < length; ++pos) {
-        const bool real = layout.starts[d] + pos < layout.ends[d];
-        if (real) {
-          kept.push_back(static_cast<int64_t>(padded.size()));
-          all_rows.push_back(layout.starts[d] + pos);
-        }
-        padded.push_back(real ? layout.starts[d] + pos : layout.starts[d]);
-      }
-    }
-    const auto index = [&](const std::vector<int64_t>& v) {
-      return torch::tensor(v, at::kLong).to(q.device());
-    };
-    const Tensor rows = index(padded);
+  for (const Bucket& bucket : padded.buckets) {
+    const int64_t length = bucket.length;
     const auto take = [&](const Tensor& x, int64_t heads) {
-      return x.index_select(0, rows).view({n_documents, length, heads, -1}).transpose(1, 2).to(sums);
+      return x.index_select(0, bucket.rows)
+          .view({bucket.n_documents, length, heads, -1})
+          .transpose(1, 2)
+          .to(sums);
     };
     const Tensor cos = cos_sin.slice(0, 0, length).slice(1, 0, s.rope / 2).to(sums);
     const Tensor sin = cos_sin.slice(0, 0, length).slice(1, s.rope / 2).to(sums);
@@ -68,19 +49,13 @@ Tensor reference_attention(const Tensor& q, const Tensor& kv, const Tensor& k_ro
     const Tensor query = at::cat(
         {queries.slice(-1, 0, s.nope), rotate(queries.slice(-1, s.nope, qk), cos, sin, s.interleaved)}, -1);
     const Tensor key = at::cat(
-        {keys_values.slice(-1, 0, s.nope), shared.expand({n_documents, s.n_heads, length, s.rope})}, -1);
-    const Tensor future = at::ones({length, length}, q.options().dtype(at::kBool)).triu(1);
-    const Tensor scores = at::matmul(query, key.transpose(-1, -2)) * s.scale;
-    const Tensor share = at::softmax(scores.masked_fill(future, -std::numeric_limits<float>::infinity()), -1);
-    const Tensor mixed = at::matmul(share, keys_values.slice(-1, s.nope));
-    outputs.push_back(
-        mixed.transpose(1, 2).reshape({n_documents * length, s.n_heads * s.v}).index_select(0, index(kept)));
-    first = last;
+        {keys_values.slice(-1, 0, s.nope), shared.expand({bucket.n_documents, s.n_heads, length, s.rope})}, -1);
+    const Tensor mask = later.slice(0, 0, length).slice(1, 0, length);
+    const Tensor scores = at::matmul(query * s.scale, key.transpose(-1, -2)) + mask;
+    const Tensor mixed = at::matmul(at::softmax(scores, -1), keys_values.slice(-1, s.nope));
+    outputs.push_back(mixed.transpose(1, 2).reshape({bucket.n_documents * length, s.n_heads * s.v}));
   }
-  std::vector<int64_t> back(all_rows.size());
-  for (size_t i = 0; i < all_rows.size(); ++i)
-    back[static_cast<size_t>(all_rows[i])] = static_cast<int64_t>(i);
-  return at::cat(outputs).index_select(0, torch::tensor(back, at::kLong).to(q.device())).to(q.scalar_type());
+  return at::cat(outputs).index_select(0, padded.back).to(q.scalar_type());
 }
 
 using torch::autograd::AutogradContext;

@@ -273,6 +273,32 @@ class Experts : public torch::autograd::Function<Experts> {
   }
 };
 
+// (N, hidden), f32 or f64: the weighted sum of the visited experts. Every expert's visits stand side by side,
+// padded to the busiest one's, so that all experts are one batched product, and nothing is added up in an order
+// that a GPU chooses: visits are copied to places of their own and fetched back.
+Tensor padded_experts(const Tensor& x, const Routing& routing, const Tensor& gate_up, const Tensor& down) {
+  const int64_t n = x.size(0);
+  const int64_t hidden = x.size(1);
+  const int64_t top_k = routing.ids.size(1);
+  const int64_t experts = gate_up.size(0);
+  const Tensor flat = routing.ids.flatten();
+  const auto [expert, order] = at::sort(flat, /*stable=*/true, /*dim=*/0, /*descending=*/false);
+  const Tensor load = routing.load.to(x.device());
+  const Tensor first = load.cumsum(0) - load;
+  const int64_t room = load.max().item<int64_t>();
+  const Tensor place = at::arange(n * top_k, flat.options()) - first.index_select(0, expert);
+  const Tensor slots = at::empty_like(flat).scatter_(0, order, expert * room + place);
+  const Tensor visits = x.unsqueeze(1).expand({n, top_k, hidden}).reshape({n * top_k, hidden});
+  const Tensor packed = at::zeros({experts * room, hidden}, x.options()).index_copy(0, slots, visits);
+  const Tensor inner =
+      swiglu(at::bmm(packed.view({experts, room, hidden}), gate_up.to(x.scalar_type()).transpose(1, 2)));
+  const Tensor out = at::bmm(inner, down.to(x.scalar_type()).transpose(1, 2)).flatten(0, 1);
+  const auto sums = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  return (out.index_select(0, slots).view({n, top_k, hidden}).to(sums) *
+          routing.weights.to(sums).unsqueeze(2))
+      .sum(1);
+}
+
 }  // namespace
 
 Routing route(const Tensor& logits, const Tensor& bias, const Layout& layout, const ModelConfig& c) {
@@ -291,22 +317,15 @@ Routing route(const Tensor& logits, const Tensor& bias, const Layout& layout, co
   r.ids = reference_ids(scores, bias, c);
   const Tensor chosen = scores.gather(1, r.ids);
   r.weights = (c.norm_topk_prob ? chosen / (chosen.sum(-1, true) + 1e-20) : chosen) * c.routed_scaling_factor;
-  r.load = at::bincount(r.ids.flatten(), {}, n_experts);
 
-  std::vector<int64_t> document(static_cast<size_t>(n));
-  std::vector<double> per_token;
-  for (int64_t d = 0; d < layout.n_documents(); ++d) {
-    std::fill(document.begin() + layout.starts[static_cast<size_t>(d)],
-              document.begin() + layout.ends[static_cast<size_t>(d)], d);
-    per_token.push_back(1.0 / static_cast<double>(layout.length(d)));
-  }
-  const Tensor owner = torch::tensor(document, at::kLong).to(logits.device());
-  const Tensor inverse = torch::tensor(per_token, at::kDouble).to(logits.options()).unsqueeze(1);
+  const Padded& padded = layout.padded(logits.device());
+  const Tensor inverse = padded.inverse_lengths.to(logits.scalar_type());
   const Tensor empty = at::zeros({layout.n_documents(), n_experts}, logits.options());
   const Tensor visits = at::zeros_like(logits).scatter_(1, r.ids, 1.0);
-  const Tensor share = empty.index_add(0, owner, visits) * inverse *
+  r.load = visits.sum(0, false, at::kDouble).to(at::kLong);
+  const Tensor share = empty.index_add(0, padded.document, visits) * inverse *
                        (static_cast<double>(n_experts) / static_cast<double>(c.n_experts_per_token));
-  const Tensor mean_score = empty.index_add(0, owner, scores / scores.sum(-1, true)) * inverse;
+  const Tensor mean_score = empty.index_add(0, padded.document, scores / scores.sum(-1, true)) * inverse;
   r.balance = (share * mean_score / inverse).sum() / static_cast<double>(n);
   return r;
 }
@@ -317,25 +336,8 @@ Tensor routed_experts(const Tensor& x, const Routing& routing, const Tensor& gat
     const auto start = base.defined() ? MaybeTensor(base) : MaybeTensor();
     return Experts::apply(x, routing.weights, start, gate_up, down, routing.ids);
   }
-  const int64_t top_k = routing.ids.size(1);
-  const Tensor flat = routing.ids.flatten();
-  const Tensor order = std::get<1>(at::sort(flat, /*stable=*/true, /*dim=*/0, /*descending=*/false));
-  const Tensor rows = at::div(order, top_k, "floor");
-  const Tensor load = routing.load.cpu();
-  const Tensor input = x.index_select(0, rows);
-  const Tensor weights = routing.weights.flatten().index_select(0, order).unsqueeze(1);
-  std::vector<Tensor> parts;
-  int64_t first = 0;
-  for (int64_t e = 0; e < gate_up.size(0); ++e) {
-    const int64_t n = load[e].item<int64_t>();
-    if (n == 0) continue;
-    const Tensor inner = swiglu(project(input.slice(0, first, first + n), gate_up[e]));
-    parts.push_back(project((inner * weights.slice(0, first, first + n)).to(x.scalar_type()), down[e]));
-    first += n;
-  }
-  const auto sums = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  const Tensor start = base.defined() ? base.to(sums) : at::zeros(x.sizes(), x.options().dtype(sums));
-  return start.index_add(0, rows, at::cat(parts).to(sums)).to(x.scalar_type());
+  const Tensor sum = padded_experts(x, routing, gate_up, down);
+  return (base.defined() ? sum + base : sum).to(x.scalar_type());
 }
 
 }  // namespace jaju::train

@@ -14,6 +14,7 @@ std::atomic<bool> reference_only{false};
 
 // Rows of logits that exist at once.
 constexpr int64_t kHeadSlice = 1024;
+constexpr int64_t kDeviceHeadSlice = 16384;  // on a GPU a small product costs as much as a large one
 
 at::ScalarType sum_type(const Tensor& x) {
   return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
@@ -22,9 +23,11 @@ at::ScalarType sum_type(const Tensor& x) {
 Tensor reference_log_probs(const Tensor& hidden, const Tensor& head, const Tensor& targets,
                            double temperature) {
   std::vector<Tensor> parts;
-  for (int64_t row = 0; row < hidden.size(0); row += kHeadSlice) {
-    const int64_t end = std::min(row + kHeadSlice, hidden.size(0));
-    const Tensor logits = project(hidden.slice(0, row, end), head).to(sum_type(hidden)) / temperature;
+  const int64_t slice = hidden.device().is_cpu() ? kHeadSlice : kDeviceHeadSlice;
+  for (int64_t row = 0; row < hidden.size(0); row += slice) {
+    const int64_t end = std::min(row + slice, hidden.size(0));
+    Tensor logits = project(hidden.slice(0, row, end), head).to(sum_type(hidden));
+    if (temperature != 1.0) logits = logits / temperature;
     const Tensor target = targets.slice(0, row, end);
     const Tensor chosen = at::log_softmax(logits, 1).gather(1, target.clamp_min(0).unsqueeze(1)).squeeze(1);
     parts.push_back(at::where(target >= 0, chosen, at::zeros_like(chosen)));
@@ -374,18 +377,6 @@ class LogProbs : public torch::autograd::Function<LogProbs> {
 };
 
 }  // namespace
-
-Layout::Layout(const std::vector<int64_t>& document_ends) {
-  JAJU_CHECK(!document_ends.empty());
-  ends = document_ends;
-  starts.reserve(ends.size());
-  for (const int64_t end : ends) {
-    JAJU_CHECK(end > n_tokens);
-    starts.push_back(n_tokens);
-    longest = std::max(longest, end - n_tokens);
-    n_tokens = end;
-  }
-}
 
 void force_reference(bool on) {
   reference_only = on;

@@ -12,25 +12,13 @@
 #include <utility>
 #include <vector>
 
+#include "train/layout.h"
+
 namespace jaju::train {
 
 using torch::Tensor;
 // An optional tensor argument of an autograd function: c10::optional in LibTorch 1.13, std::optional later.
 using MaybeTensor = torch::autograd::optional_variable_list::value_type;
-
-// Where documents begin and end in the flat list of tokens.
-struct Layout {
-  std::vector<int64_t> starts;
-  std::vector<int64_t> ends;
-  int64_t n_tokens = 0;
-  int64_t longest = 0;
-
-  explicit Layout(const std::vector<int64_t>& document_ends);
-  int64_t n_documents() const { return static_cast<int64_t>(ends.size()); }
-  int64_t length(int64_t document) const {
-    return ends[static_cast<size_t>(document)] - starts[static_cast<size_t>(document)];
-  }
-};
 
 // True makes every op take the ATen path, also on the CPU: for tests.
 void force_reference(bool on);

@@ -101,11 +101,12 @@ Optimizer::Optimizer(const OptimizerConfig& config, NamedTensors parameters, boo
 double Optimizer::gradient_norm() const {
   const torch::NoGradGuard no_grad;
   double total = 0;
+  std::vector<torch::Tensor> on_device;  // fetched once: each fetch waits for the GPU
   for (const Slot& slot : slots_) {
     const torch::Tensor& gradient = slot.parameter.grad();
     if (!gradient.defined()) continue;
     if (!gradient.device().is_cpu()) {
-      total += gradient.to(torch::kFloat64).square().sum().item<double>();
+      on_device.push_back(gradient.square().sum(torch::kFloat64));
       continue;
     }
     const torch::Tensor flat = gradient.contiguous();
@@ -119,6 +120,7 @@ double Optimizer::gradient_norm() const {
     });
     for (const double part : parts) total += part;
   }
+  if (!on_device.empty()) total += torch::stack(on_device).sum().item<double>();
   return std::sqrt(total);
 }
 
