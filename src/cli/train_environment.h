@@ -1,5 +1,9 @@
-// Environment variables that LibTorch's libraries read when they are loaded, so before main() of jaju-train.
+// Environment variables that LibTorch's libraries read when they are loaded, so before main() of a program
+// that trains. `jaju train` sets them for the program it starts; a program that was started without them
+// starts itself again.
 #pragma once
+
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -10,7 +14,8 @@ inline bool set_train_environment() {
   bool changed = false;
   // Between two parallel regions GNU OpenMP's threads spin for milliseconds by default. Where other work
   // shares the CPUs, spinning takes the time the region's last thread waits for: a step took 3.6 s instead of
-  // 0.4 s. 10,000 turns bridge the gaps inside a step and no more.
+  // 0.4 s. 10,000 turns bridge the gaps inside a step and no more. Not OMP_WAIT_POLICY=PASSIVE: it does not
+  // spin at all, so that every one of a step's hundreds of regions would have to wake its threads.
   if (std::getenv("OMP_WAIT_POLICY") == nullptr && std::getenv("GOMP_SPINCOUNT") == nullptr) {
     ::setenv("GOMP_SPINCOUNT", "10000", 1);
     changed = true;
@@ -26,6 +31,13 @@ inline bool set_train_environment() {
   }
 #endif
   return changed;
+}
+
+// First thing in main() of a program that is linked with LibTorch: its libraries are loaded already, and a
+// second start reads the corrected environment. Comes back when there was nothing to correct, or when the
+// restart failed: then slower, not wrong.
+inline void restart_with_train_environment(char** argv) {
+  if (set_train_environment()) ::execv("/proc/self/exe", argv);
 }
 
 }  // namespace jaju::cli

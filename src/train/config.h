@@ -2,15 +2,15 @@
 //
 //   [run]        seed, precision, device, threads, checkpoint_minutes, checkpoint_tokens, keep, eval_tokens,
 //                held_out_tokens, load_every, export_dtype, tokenizer
-//   [model]      the keys of config.json, or init_from = "DIR" (a model directory, or the directory of
-//   another run) [data]       name = "DIR" of a prepared shard set, one line per source [held_out]   name =
-//   "DIR": shard sets never trained on, whose loss is reported every eval_tokens [optimizer]  kind = "adamw"
-//   | "muon", betas, eps, weight_decay, clip, muon_lr, muon_momentum, muon_weight_decay,
-//                muon_steps
+//   [model]      the keys of config.json, or
+//                init_from = "DIR" (a model directory, or the directory of another run)
+//   [data]       name = "DIR" of a prepared shard set, one line per source
+//   [held_out]   name = "DIR": shard sets never trained on, whose loss is reported every eval_tokens
+//   [optimizer]  kind = "adamw" | "muon", betas, eps, weight_decay, clip,
+//                muon_lr, muon_momentum, muon_weight_decay, muon_steps
 //   [balance]    bias_step, sequence_loss, every, off_after
 //   [[stage]]    name, tokens, context, batch_tokens, lr, lr_end, shape, warmup, mix, mtp_weight,
-//   yarn_factor,
-//                long_documents, balance
+//                yarn_factor, long_documents, balance
 //
 // A recipe for reinforcement learning (`jaju train rl`) has [run], [model] with init_from, [optimizer]
 // (AdamW) and
@@ -67,6 +67,7 @@ struct StageConfig {
 };
 
 enum class OptimizerKind { adamw, muon };
+const char* name_of(OptimizerKind kind);
 
 struct OptimizerConfig {
   OptimizerKind kind = OptimizerKind::adamw;

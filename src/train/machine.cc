@@ -1,16 +1,45 @@
-// What this machine can do, for the training programs.
 #include "train/machine.h"
 
 #include <malloc.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include <sys/utsname.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
 
+#include <cstdlib>
+#include <fstream>
+
+#include "base/thread_team.h"
 #include "train/model.h"
 
 namespace jaju::train {
+namespace {
+
+// The value of "KEY : value" in /proc/cpuinfo or /proc/meminfo.
+std::string proc_value(const char* file, const std::string& key) {
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    if (line.rfind(key, 0) != 0) continue;
+    const size_t colon = line.find(':');
+    const size_t start = colon == std::string::npos ? colon : line.find_first_not_of(" \t", colon + 1);
+    if (start != std::string::npos) return line.substr(start);
+  }
+  return "";
+}
+
+}  // namespace
+
+Machine this_machine() {
+  struct utsname system {};
+  ::uname(&system);
+  return {proc_value("/proc/cpuinfo", "model name"), usable_cpus(), proc_value("/proc/meminfo", "MemTotal"),
+          fmt::format("{} {}", system.sysname, system.release)};
+}
+
+double available_memory() {
+  const std::string kilobytes = proc_value("/proc/meminfo", "MemAvailable");
+  return kilobytes.empty() ? 0.0 : std::atof(kilobytes.c_str()) * 1024.0;
+}
 
 MatmulPrecision default_precision() {
   if (torch::cuda::is_available()) return MatmulPrecision::bf16;
@@ -29,11 +58,6 @@ void tune_allocator() {
   mallopt(M_TOP_PAD, 64 << 20);
   mallopt(M_ARENA_MAX, 1);  // buffers taken by one thread and freed by another would make two heaps grow
 #endif
-}
-
-void restart_with_passive_waiting(char** argv) {
-  if (::getenv("OMP_WAIT_POLICY") != nullptr || ::setenv("OMP_WAIT_POLICY", "PASSIVE", 1) != 0) return;
-  ::execv("/proc/self/exe", argv);
 }
 
 }  // namespace jaju::train

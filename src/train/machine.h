@@ -1,12 +1,19 @@
-// Settings of the process that must come before LibTorch does any work.
+// What this machine is, in the words of run.json, and how much memory a run may take.
 #pragma once
+
+#include <string>
 
 namespace jaju::train {
 
-// OpenMP's threads spin between LibTorch's loops and burn the CPU that the next step needs; how they wait is
-// read from OMP_WAIT_POLICY before main starts. Where the variable is not set, this sets it to PASSIVE and
-// starts the program again with the same arguments; call it first thing in main. Returns when there is
-// nothing to do, or the restart failed.
-void restart_with_passive_waiting(char** argv);
+struct Machine {
+  std::string cpu;     // "Intel(R) Xeon(R) ...", empty where the kernel does not say
+  int cpus = 0;        // that this process may use
+  std::string memory;  // "16384 kB", as /proc/meminfo has it
+  std::string system;  // "Linux 6.1.0"
+};
+Machine this_machine();
+
+// Bytes that can be taken without swapping; 0 where the kernel does not say.
+double available_memory();
 
 }  // namespace jaju::train

@@ -1,20 +1,15 @@
 // jaju-train: the program behind `jaju train`. Its own binary, so that only it needs LibTorch.
-#include <signal.h>
-#include <unistd.h>
 #include <CLI/CLI.hpp>
 
-#include <atomic>
-#include <chrono>
 #include <cstdio>
-#include <cstdlib>
 
-#include "base/paths.h"
-#include "base/progress.h"
-#include "cli/commit_info.h"
 #include "cli/train_environment.h"
 #include "train/config.h"
+#include "train/console.h"
 #include "train/metrics.h"
-#include "train/run_dir.h"
+#include "train/run_arguments.h"
+#include "train/run_status.h"
+#include "train/signals.h"
 #include "train/trainer.h"
 #include "train/verbs.h"
 
@@ -25,100 +20,17 @@ constexpr int kOk = 0;
 constexpr int kFailure = 1;
 constexpr int kUsage = 2;
 
-std::atomic<int> g_signal{0};
-static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may touch lock-free atomics only");
-
-void on_signal(int number) {
-  // The second one does not wait for the step: the newest checkpoint is whole anyway.
-  if (g_signal.exchange(number) != 0) ::_exit(128 + number);
-}
-
-void catch_signals() {
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
-  ::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes: the write fails and says so
-  ::signal(SIGPIPE, SIG_IGN);
-}
-
-// One line that is redrawn on a terminal, and a plain line every half minute elsewhere.
-class Console : public Observer {
- public:
-  void step(const StepReport& report) override {
-    const auto now = std::chrono::steady_clock::now();
-    const std::string line = console_line(report);
-    const double waited = std::chrono::duration<double>(now - last_).count();
-    if (!report.held_out.empty() || (!terminal_ && (first_ || waited >= 30.0))) {
-      clear();
-      std::fprintf(stderr, "%s\n", line.c_str());
-      last_ = now;
-    } else if (terminal_ && (first_ || waited >= 0.2)) {
-      // No wrap: a line longer than the window would leave pieces behind.
-      std::fprintf(stderr, "\r\x1b[K\x1b[?7l%s\x1b[?7h", line.c_str());
-      drawn_ = true;
-      last_ = now;
-    }
-    std::fflush(stderr);
-    first_ = false;
-  }
-  void note(const std::string& sentence) override {
-    clear();
-    std::fprintf(stderr, "jaju: %s\n", sentence.c_str());
-  }
-  void clear() {
-    if (drawn_) std::fputs("\r\x1b[K", stderr);
-    drawn_ = false;
-  }
-
- private:
-  bool terminal_ = stderr_is_terminal();
-  bool drawn_ = false;
-  bool first_ = true;
-  std::chrono::steady_clock::time_point last_{};
-};
-
-int fail(const Status& status, int code = kFailure) {
-  std::fflush(stdout);
-  std::fprintf(stderr, "jaju: %s\n", status.message().c_str());
-  return code;
-}
-
-struct RunArguments {
-  std::string recipe;
-  std::string out;
-  std::vector<std::string> overrides;
-  bool fresh = false;
-  bool resume = false;
-  int64_t steps = 0;
-};
-
 int run_recipe(const RunArguments& arguments) {
-  const std::filesystem::path run = arguments.out;
-  std::filesystem::path recipe = arguments.recipe;
-  std::error_code ignored;
-  if (recipe.empty()) {
-    recipe = run / "config.toml";
-    if (!std::filesystem::exists(recipe, ignored)) {
-      return fail(error("give a recipe: {} holds no run to go on with", run.string()), kUsage);
-    }
-  }
-  const Result<TrainConfig> config = load_train_config(recipe, arguments.overrides);
+  const Result<std::filesystem::path> recipe = arguments.find_recipe();
+  if (!recipe.ok()) return fail(recipe.status(), kUsage);
+  const Result<TrainConfig> config = load_train_config(*recipe, arguments.overrides);
   if (!config.ok()) return fail(config.status(), kUsage);
-  if (arguments.resume && list_checkpoints(run).empty()) {
-    return fail(error("{} has no checkpoint to go on from; leave --resume out to start", run.string()));
-  }
+  const Status resumable = arguments.check_resume();
+  if (!resumable.ok()) return fail(resumable);
   catch_signals();
   prepare_process(config->run.threads);
   Console console;
-  TrainOptions options;
-  options.run_dir = run;
-  options.fresh = arguments.fresh;
-  options.stop = &g_signal;
-  options.stop_after_steps = arguments.steps;
-  options.commit = kCommit;
-  const Result<TrainResult> result = train(*config, options, console);
+  const Result<TrainResult> result = train(*config, arguments.options(caught_signal()), console);
   console.clear();
   if (!result.ok()) return fail(result.status());
   if (result->end == TrainEnd::finished) {
@@ -126,14 +38,14 @@ int run_recipe(const RunArguments& arguments) {
         stderr,
         "jaju: finished at step %lld, %s tokens; `jaju train export %s --to DIR` makes a model of it\n",
         static_cast<long long>(result->step), short_tokens(static_cast<double>(result->tokens)).c_str(),
-        run.c_str());
+        arguments.out.c_str());
     return kOk;
   }
   std::fprintf(
       stderr,
       "jaju: stopped at step %lld, checkpoint written; `jaju train run --out %s` goes on from there\n",
-      static_cast<long long>(result->step), run.c_str());
-  const int signal = g_signal.load();
+      static_cast<long long>(result->step), arguments.out.c_str());
+  const int signal = caught_signal().load();
   return signal != 0 ? 128 + signal : kOk;
 }
 
@@ -177,14 +89,7 @@ int run_program(int argc, char** argv) {
 
   RunArguments arguments;
   CLI::App* run = app.add_subcommand("run", "Trains by a recipe, from the newest checkpoint if there is one");
-  run->add_option("recipe", arguments.recipe, "The recipe (TOML); left out: RUN/config.toml");
-  run->add_option("--out", arguments.out, "RUN, the directory of this run")->required();
-  run->add_option("--set", arguments.overrides, "key=value: overrides one key of the recipe, like run.seed=7")
-      ->allow_extra_args(false);
-  CLI::Option* resume = run->add_flag("--resume", arguments.resume, "Insist on going on with an earlier run");
-  run->add_flag("--fresh", arguments.fresh, "Insist on a new run")->excludes(resume);
-  run->add_option("--steps", arguments.steps, "Stop after so many steps, with a checkpoint")
-      ->check(CLI::PositiveNumber);
+  arguments.add_to(*run, "run.seed=7");
 
   std::string status_run;
   CLI::App* status = app.add_subcommand("status", "How far a run is");
@@ -205,7 +110,7 @@ int run_program(int argc, char** argv) {
   add_report_verb(app, action);
   add_recipe_verb(app, action);
   add_merge_verb(app, action);
-  add_rl_verb(app, action, g_signal, catch_signals);
+  add_rl_verb(app, action);
 
   try {
     app.parse(argc, argv);
@@ -226,9 +131,7 @@ int run_program(int argc, char** argv) {
 }  // namespace jaju::train
 
 int main(int argc, char** argv) {
-  // The libraries are loaded already; a second start reads the corrected environment. `jaju train` did it
-  // before. Comes back only when it failed: then slower, not wrong.
-  if (jaju::cli::set_train_environment()) ::execv("/proc/self/exe", argv);
+  jaju::cli::restart_with_train_environment(argv);
   try {
     return jaju::train::run_program(argc, argv);
   } catch (const std::exception& problem) {

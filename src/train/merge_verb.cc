@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "train/config.h"
+#include "train/console.h"
 #include "train/merge.h"
 #include "train/verbs.h"
 
@@ -83,8 +84,7 @@ Examples
     arguments->has_ratio = ratio->count() > 0;
     action = [arguments] {
       const Status done = merge(*arguments);
-      if (!done.ok()) std::fprintf(stderr, "jaju: %s\n", done.message().c_str());
-      return done.ok() ? 0 : 1;
+      return done.ok() ? 0 : fail(done);
     };
   });
 }

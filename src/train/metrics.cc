@@ -2,13 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <deque>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "train/config.h"
-#include "train/run_dir.h"
+#include "base/status.h"
 
 namespace jaju::train {
 
@@ -96,75 +93,6 @@ std::string console_line(const StepReport& r) {
           : -1;
   return line + fmt::format("  lr {:.1e}  grad {:.2f}  load {:.1f}x  {} tokens/s  {} left", r.lr, r.grad_norm,
                             r.imbalance, short_tokens(r.tokens_per_second), short_duration(left));
-}
-
-Result<std::string> describe_run(const std::string& run_dir) {
-  const std::filesystem::path run = run_dir;
-  std::ifstream in(run / "metrics.jsonl");
-  const std::vector<CheckpointInfo> checkpoints = list_checkpoints(run);
-  if (!in && checkpoints.empty()) {
-    return error("{} is not the directory of a run: it has neither metrics.jsonl nor checkpoints", run_dir);
-  }
-  // The newest values, and the mean of the last losses.
-  constexpr size_t kWindow = 50;
-  nlohmann::json last;
-  nlohmann::json held_out;
-  nlohmann::json dead;
-  std::deque<double> losses;
-  for (std::string line; in && std::getline(in, line);) {
-    nlohmann::json entry = nlohmann::json::parse(line, nullptr, false);
-    if (!entry.is_object() || !entry.value("loss", nlohmann::json()).is_number()) continue;
-    losses.push_back(entry["loss"].get<double>());
-    if (losses.size() > kWindow) losses.pop_front();
-    if (entry.contains("held_out")) held_out = entry["held_out"];
-    if (entry.contains("dead_experts")) dead = entry["dead_experts"];
-    last = std::move(entry);
-  }
-  std::string text;
-  const bool running = is_training(run);
-  if (last.is_object()) {
-    const auto number = [&](const char* key) {
-      const auto found = last.find(key);
-      return found != last.end() && found->is_number() ? found->get<double>() : 0.0;
-    };
-    Result<TrainConfig> config = load_train_config(run / "config.toml");
-    const double total = config.ok() ? static_cast<double>(config->total_tokens()) : 0.0;
-    const double speed = number("tokens_per_second");
-    const std::string stage =
-        last.value("stage", nlohmann::json()).is_string() ? last["stage"].get<std::string>() : "?";
-    text +=
-        fmt::format("{}  step {:.0f}, stage {}\n", running ? "training" : "stopped ", number("step"), stage);
-    // Reinforcement learning counts steps: how many tokens they take shows only then.
-    const Result<RlRecipe> rl = load_rl_recipe(run / "config.toml");
-    if (rl.ok()) text += fmt::format("steps     {:.0f} of {}\n", number("step"), rl->rl.steps);
-    text += fmt::format(
-        "tokens    {}{}\n", short_tokens(number("tokens")),
-        total > 0 ? fmt::format(" of {} ({:.0f} %)", short_tokens(total), 100 * number("tokens") / total)
-                  : "");
-    text += fmt::format(
-        "loss      {:.4f} (mean of the last {} steps), gradient norm {:.2f}, learning rate {:.2e}\n",
-        std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size()),
-        losses.size(), number("grad_norm"), number("lr"));
-    if (held_out.is_object()) {
-      text += "held out ";
-      for (const auto& [name, value] : held_out.items()) {
-        if (value.is_number()) text += fmt::format(" {} {:.4f}", name, value.get<double>());
-      }
-      text += "\n";
-    }
-    text +=
-        fmt::format("experts   largest load {:.2f}x the mean{}\n", number("imbalance"),
-                    dead.is_number_integer() ? fmt::format(", {} without a token", dead.get<int64_t>()) : "");
-    text += fmt::format("speed     {} tokens/s, {} so far{}\n", short_tokens(speed),
-                        short_duration(number("run_seconds")),
-                        running && speed > 0 && total > 0
-                            ? ", " + short_duration((total - number("tokens")) / speed) + " left"
-                            : "");
-  }
-  for (const CheckpointInfo& info : checkpoints) {
-    text += fmt::format("checkpoint {}{}\n", info.dir.string(), info.stage_end ? " (end of a stage)" : "");
-  }
-  return text;
 }
 
 }  // namespace jaju::train

@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "base/status.h"
-
 namespace jaju::train {
 
 // Tokens each expert of one MoE layer got, over some steps.
@@ -44,16 +42,12 @@ struct StepReport {
 // One JSON object on one line, without a line break. Floats are written so that they read back exactly.
 std::string metrics_line(const StepReport& report);
 // "step 120  warm  1.23 M of 60 M tokens  loss 2.345  mtp 2.9  lr 2.0e-03  grad 0.41  14.9 k tokens/s
-// load 1.4x
-//  52 min left", on one line.
+// load 1.4x  52 min left", on one line.
 std::string console_line(const StepReport& report);
 
 // "12.3 M".
 std::string short_tokens(double n);
 // "52 min", "3 h 20 min", "40 s".
 std::string short_duration(double seconds);
-
-// RUN in words for `jaju train status`: stage, tokens, losses, speed, checkpoints. Errors: no run there.
-Result<std::string> describe_run(const std::string& run_dir);
 
 }  // namespace jaju::train

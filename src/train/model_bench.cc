@@ -9,8 +9,8 @@
 #include <string>
 #include <thread>
 
+#include "cli/train_environment.h"
 #include "train/loops.h"
-#include "train/machine.h"
 #include "train/model.h"
 
 namespace {
@@ -39,7 +39,7 @@ double matmul_peak(at::ScalarType type) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  jaju::train::restart_with_passive_waiting(argv);
+  jaju::cli::restart_with_train_environment(argv);
   jaju::train::tune_allocator();
   const auto number = [&](int i, int64_t fallback) { return argc > i ? std::atoll(argv[i]) : fallback; };
   at::set_num_threads(static_cast<int>(number(8, std::thread::hardware_concurrency())));

@@ -7,24 +7,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <sstream>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/utf8.h"
-
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_WINDOWS_COMPAT 0
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <toml++/toml.h>
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
+#include "train/toml.h"
 
 namespace jaju::train {
 namespace {
@@ -134,21 +124,19 @@ Status apply_override(std::vector<RecipeStep>& steps, const std::string& word) {
   const auto step = std::find_if(steps.begin(), steps.end(),
                                  [&](const RecipeStep& s) { return s.name == word.substr(0, dot); });
   if (step == steps.end()) return error("{}: the recipe has no step of that name", what);
-  json value;
-  const toml::parse_result parsed = toml::parse("v = " + word.substr(equals + 1));
-  if (parsed && parsed.table().size() == 1) {
-    value = to_json(*parsed.table().get("v"));
-  } else {
-    value = word.substr(equals + 1);
-  }
+  JAJU_ASSIGN(const toml::table holder, parse_toml_value(word.substr(equals + 1), what));
+  json value = to_json(*holder.get("v"));
   json* node = &step->settings;
   std::string path = word.substr(dot + 1, equals - dot - 1);
+  if (std::count(path.begin(), path.end(), '.') >= kMaxKeyParts) {
+    return error("{}: no setting of a step lies so deep", what);
+  }
   while (true) {
     const size_t end = path.find('.');
     const std::string key = path.substr(0, end);
     if (node->is_null()) *node = json::object();
     node = key.empty() ? nullptr : part_of(*node, key);
-    if (node == nullptr) return error("{}: '{}' leads nowhere in that step", what, key);
+    if (node == nullptr) return error("{}: '{}' leads nowhere in that step", what, printable(key));
     if (end == std::string::npos) break;
     path = path.substr(end + 1);
   }
@@ -156,11 +144,18 @@ Status apply_override(std::vector<RecipeStep>& steps, const std::string& word) {
   return {};
 }
 
+// A text as TOML: JSON's escapes are TOML's, but TOML wants one for DEL, too.
+std::string escaped(const json& text) {
+  std::string out = text.dump(-1, ' ', false, json::error_handler_t::replace);
+  for (size_t at = 0; (at = out.find('\x7f', at)) != std::string::npos;) out.replace(at, 1, "\\u007f");
+  return out;
+}
+
 void write_value(const json& value, std::string& out) {
   if (value.is_object()) {
     out += "{";
     for (auto it = value.begin(); it != value.end(); ++it) {
-      out += (it == value.begin() ? " " : ", ") + json(it.key()).dump() + " = ";
+      out += (it == value.begin() ? " " : ", ") + escaped(it.key()) + " = ";
       write_value(it.value(), out);
     }
     out += " }";
@@ -171,8 +166,10 @@ void write_value(const json& value, std::string& out) {
       write_value(value[i], out);
     }
     out += "]";
+  } else if (value.is_number_float() && !std::isfinite(value.get<double>())) {
+    out += fmt::format("{}", value.get<double>());  // inf, -inf, nan: JSON has no word for them
   } else {
-    out += value.dump(-1, ' ', false, json::error_handler_t::replace);
+    out += escaped(value);
   }
 }
 
@@ -182,7 +179,7 @@ bool plain_key(const std::string& key) {
 
 void write_table(const json& table, std::string& out) {
   for (const auto& [key, value] : table.items()) {
-    out += (plain_key(key) ? key : json(key).dump()) + " = ";
+    out += (plain_key(key) ? key : escaped(key)) + " = ";
     write_value(value, out);
     out += "\n";
   }
@@ -235,13 +232,7 @@ std::string_view name_of(StepState::Kind kind) {
 
 Result<Recipe> parse_recipe(std::string_view text, const std::string& what, const fs::path& dir,
                             const fs::path& out, const std::vector<std::string>& overrides) {
-  if (!utf8_valid(text)) return error("{}: a recipe must be UTF-8", what);
-  toml::parse_result parsed = toml::parse(text, what);
-  if (!parsed) {
-    return error("{} line {}: {}", what, parsed.error().source().begin.line,
-                 printable(parsed.error().description()));
-  }
-  const toml::table& root = parsed.table();
+  JAJU_ASSIGN(const toml::table root, parse_toml(text, what));
   Recipe recipe;
   recipe.dir = whole_path(dir);
   for (const auto& [key, node] : root) {
@@ -325,7 +316,7 @@ std::string to_toml(const json& settings) {
   write_table(top, out);
   for (const auto& [key, value] : settings.items()) {
     if (top.contains(key)) continue;
-    const std::string name = plain_key(key) ? key : json(key).dump();
+    const std::string name = plain_key(key) ? key : escaped(key);
     if (value.is_object()) {
       out += fmt::format("\n[{}]\n", name);
       write_table(value, out);

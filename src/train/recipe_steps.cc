@@ -155,7 +155,8 @@ Result<StepResult> prepare_shards(const StepCall& call) {
       part.number("weight", 0.001, 1000, source.weight);
       part.boolean("whole_file", source.whole_file);
       part.texts("tasks", source.tasks);
-      part.text("expected_prefix", source.expected_prefix);
+      part.text("expected", source.expected);
+      part.integer("min_difficulty", 1, 5, source.min_difficulty);
       const Result<data::DocumentFormat> parsed = data::parse_document_format(format);
       if (parsed.ok())
         source.format = *parsed;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <limits>
 
 #include "train/recipe_release.h"
 
@@ -78,6 +79,24 @@ TEST(Recipe, RefusesWhatItCannotRead) {
   refused("[[step]]\nname = 'a", "line");
   refused("other = 1\n[[step]]\nname = \"a\"\nkind = \"synth\"", "other");
   refused("\xff", "UTF-8");
+  // A parser that calls itself for each level would run out of stack.
+  std::string deep = "a";
+  for (int i = 0; i < 100'000; ++i) deep += ".a";
+  refused("[" + deep + "]", "line 1");
+  refused("out = '''\n...'''\n" + deep + " = 1", "line 3");
+}
+
+TEST(Recipe, DotsOfTextsAndNumbersNestNothing) {
+  const std::string dots(200, '.');
+  std::string numbers = "0.5";
+  for (int i = 0; i < 200; ++i) numbers += ", 0.5";
+  const Result<Recipe> recipe =
+      parse("[[step]]\nname = \"a\" # " + dots + "\nkind = 'synth'\nx = \"\\\"" + dots +
+            "\"\ny = \"\"\"\"\n" + dots + "\"\"\"\"\"\nz = [" + numbers + "]\n");
+  ASSERT_TRUE(recipe.ok()) << recipe.message();
+  EXPECT_EQ(recipe->steps[0].settings["x"], "\"" + dots);
+  EXPECT_EQ(recipe->steps[0].settings["y"], "\"\n" + dots + "\"\"");
+  EXPECT_EQ(recipe->steps[0].settings["z"].size(), 201u);
 }
 
 TEST(Recipe, OverridesSettings) {
@@ -102,8 +121,8 @@ TEST(Recipe, WritesTomlThatReadsBack) {
   ASSERT_TRUE(recipe.ok());
   json settings = recipe->steps[2].settings;
   settings["data"]["book"] = "/shards";
-  settings["plain"] = "quote \" and \\ and \n and 한국어";
-  settings["numbers"] = {1.0, 1e-9, -3, 2.5e20};
+  settings["plain"] = "quote \" and \\ and \n and \x7f and 한국어";
+  settings["numbers"] = {1.0, 1e-9, -3, 2.5e20, std::numeric_limits<double>::infinity()};
   settings["deep"] = {{"a", {{"b", {1, {{"c", true}}}}}}};
   std::string text = "[[step]]\nname = \"a\"\nkind = \"train\"\n";
   // Under [[step]] the tables need the prefix that to_toml() leaves out.

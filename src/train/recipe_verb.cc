@@ -1,83 +1,18 @@
 // jaju train recipe: works through the steps of recipe.h and says how far it is.
-#include <signal.h>
-#include <unistd.h>
 #include <CLI/CLI.hpp>
 
 #include <chrono>
 #include <cstdio>
 #include <memory>
 
-#include "base/progress.h"
 #include "cli/commit_info.h"
+#include "train/console.h"
 #include "train/recipe.h"
+#include "train/signals.h"
 #include "train/verbs.h"
 
 namespace jaju::train {
 namespace {
-
-std::atomic<int> g_signal{0};
-std::atomic<bool> g_cancel{false};
-
-void on_signal(int number) {
-  // The second one does not wait: what is half done is made again, and checkpoints are whole anyway.
-  if (g_signal.exchange(number) != 0) ::_exit(128 + number);
-  g_cancel.store(true);
-}
-
-void catch_signals() {
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
-  ::signal(SIGXFSZ, SIG_IGN);
-  ::signal(SIGPIPE, SIG_IGN);
-}
-
-// The steps of a run inside a step of the recipe: one line, redrawn on a terminal, every half minute
-// elsewhere.
-class StepConsole : public Observer, public RlObserver {
- public:
-  explicit StepConsole(bool quiet) : quiet_(quiet) {}
-  void begin(std::string label) { label_ = std::move(label); }
-  void step(const StepReport& report) override { line(console_line(report), !report.held_out.empty()); }
-  void step(const RlReport& report) override { line(console_line(report), true); }
-  void sampling(int64_t step, int64_t, int64_t done, int64_t total) override {
-    if (terminal_) line(fmt::format("step {}: {} of {} answers", step, done, total), false);
-  }
-  void note(const std::string& sentence) override {
-    clear();
-    std::fprintf(stderr, "jaju: %s\n", sentence.c_str());
-  }
-  void clear() {
-    if (drawn_) std::fputs("\r\x1b[K", stderr);
-    drawn_ = false;
-    last_ = {};
-  }
-
- private:
-  void line(const std::string& text, bool keep) {
-    if (quiet_) return;
-    const auto now = std::chrono::steady_clock::now();
-    const double waited = std::chrono::duration<double>(now - last_).count();
-    if (keep || (!terminal_ && waited >= 30.0)) {
-      clear();
-      std::fprintf(stderr, "%s %s\n", label_.c_str(), text.c_str());
-      last_ = now;
-    } else if (terminal_ && waited >= 0.2) {
-      std::fprintf(stderr, "\r\x1b[K\x1b[?7l%s %s\x1b[?7h", label_.c_str(), text.c_str());
-      drawn_ = true;
-      last_ = now;
-    }
-    std::fflush(stderr);
-  }
-
-  bool quiet_;
-  bool terminal_ = stderr_is_terminal();
-  bool drawn_ = false;
-  std::string label_;
-  std::chrono::steady_clock::time_point last_{};
-};
 
 struct RecipeArguments {
   std::string file;
@@ -89,12 +24,6 @@ struct RecipeArguments {
   bool dry_run = false;
   bool quiet = false;
 };
-
-int fail(const Status& status, int code = 1) {
-  std::fflush(stdout);
-  std::fprintf(stderr, "jaju: %s\n", status.message().c_str());
-  return code;
-}
 
 std::string clock_of(double seconds) {
   return seconds < 9.95 ? fmt::format("{:.1f} s", seconds) : short_duration(seconds);
@@ -154,12 +83,12 @@ int run(const RecipeArguments& arguments) {
   const Result<RecipeLock> lock = RecipeLock::take(recipe.out);
   if (!lock.ok()) return fail(lock.status());
   catch_signals();
-  StepConsole console(arguments.quiet);
+  Console console;
   StepWatch watch;
   watch.training = &console;
   watch.rl = &console;
-  watch.signal = &g_signal;
-  watch.cancel = &g_cancel;
+  watch.signal = &caught_signal();
+  watch.cancel = &cancel_by_signal();
   watch.quiet = arguments.quiet;
   watch.commit = kCommit;
   const auto start = std::chrono::steady_clock::now();
@@ -179,7 +108,7 @@ int run(const RecipeArguments& arguments) {
                                                                  : "";
     std::fprintf(stderr, "%s: %s%s; %s so far\n", label.c_str(), std::string(name_of(step.kind)).c_str(), why,
                  clock_of(so_far()).c_str());
-    console.begin(label);
+    console = Console(label, arguments.quiet);
     const double before = so_far();
     const Result<StepResult> result = run_step(recipe, i, watch);
     console.clear();
@@ -187,14 +116,14 @@ int run(const RecipeArguments& arguments) {
     if (!result->finished) {
       std::fprintf(stderr, "jaju: stopped in the step '%s'; the same command goes on from there\n",
                    step.name.c_str());
-      return 128 + g_signal.load();
+      return 128 + caught_signal().load();
     }
     std::fprintf(stderr, "%s: %s, %s\n", label.c_str(), result->summary.c_str(),
                  clock_of(so_far() - before).c_str());
-    if (g_signal.load() != 0 && i < *to) {
+    if (caught_signal().load() != 0 && i < *to) {
       std::fprintf(stderr, "jaju: stopped behind the step '%s'; the same command goes on\n",
                    step.name.c_str());
-      return 128 + g_signal.load();
+      return 128 + caught_signal().load();
     }
   }
   states = read_states(recipe);

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/file.h"
+#include "train/console.h"
 #include "train/report.h"
 #include "train/verbs.h"
 
@@ -48,8 +49,8 @@ Examples
   verb->callback([&action, arguments] {
     action = [arguments] {
       const Status done = write_report(*arguments);
-      if (!done.ok()) std::fprintf(stderr, "jaju: %s\n", done.message().c_str());
-      return done.ok() && std::fflush(stdout) == 0 ? 0 : 1;
+      if (!done.ok()) return fail(done);
+      return std::fflush(stdout) == 0 ? 0 : 1;
     };
   });
 }

@@ -1,22 +1,21 @@
 #include "train/rl.h"
 
-#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/file.h"
-#include "base/thread_team.h"
 #include "data/synth.h"
 #include "eval/dataset.h"
 #include "eval/rollout.h"
 #include "train/batcher.h"
+#include "train/checkpoint_keeper.h"
 #include "train/gspo.h"
 #include "train/optimizer.h"
-#include "train/run_dir.h"
+#include "train/run_model.h"
 
 namespace jaju::train {
 namespace {
@@ -116,9 +115,7 @@ class RlTrainer {
   Status open_model();
   Status open_tokenizer(const fs::path& model_dir);
   Status resume(const CheckpointInfo& checkpoint);
-  Status write_run_json();
   Status save();
-  Status stopped_by(const Status& problem) const;
   // Both leave `stopped_` true, and everything else as it was, when the caller asked for an end meanwhile.
   Status step_once();
   Result<std::vector<Group>> sample(RlReport& report, int64_t& drawn);
@@ -148,17 +145,23 @@ class RlTrainer {
   std::vector<data::Problem> problems_;
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<ChatTemplate> chat_;
-  Model model_{nullptr};
-  MatmulPrecision precision_ = MatmulPrecision::f32;
-  torch::Device device_{torch::kCPU};
+  RunModel opened_;
+  Model& model_ = opened_.model;
   std::unique_ptr<Optimizer> optimizer_;
   State state_;
+  std::optional<CheckpointKeeper> checkpoints_;
   torch::Tensor load_;  // (n_moe_layers, n_routed_experts) of this step's updates
   bool stopped_ = false;
-  int64_t saved_step_ = -1;
-  fs::path newest_checkpoint_;
-  Clock::time_point last_save_ = Clock::now();
 };
+
+Status RlTrainer::open_model() {
+  JAJU_ASSIGN(const fs::path start, find_model_dir(recipe_.init_from));
+  const auto first = [&](MatmulPrecision precision) { return load_model(start, precision); };
+  JAJU_ASSIGN(opened_, open_run_model(recipe_.run, options_, /*automatic=*/MatmulPrecision::f32, first,
+                                      [&](const std::string& sentence) { observer_.note(sentence); }));
+  optimizer_ = std::make_unique<Optimizer>(recipe_.optimizer, model_->trainable(), false);
+  return open_tokenizer(start);
+}
 
 Status RlTrainer::open_tokenizer(const fs::path& model_dir) {
   std::error_code ignored;
@@ -177,103 +180,24 @@ Status RlTrainer::open_tokenizer(const fs::path& model_dir) {
   return {};
 }
 
-Status RlTrainer::open_model() {
-  if (recipe_.run.precision == "bf16") precision_ = MatmulPrecision::bf16;
-  const bool cuda = torch::cuda::is_available();
-  if (recipe_.run.device == "cuda" && !cuda) {
-    return error("'run.device' is \"cuda\", but this LibTorch sees no CUDA device: use \"cpu\"");
-  }
-  if (cuda && recipe_.run.device != "cpu") device_ = torch::Device(torch::kCUDA);
-
-  const std::vector<CheckpointInfo> checkpoints = list_checkpoints(run_->path());
-  if (options_.fresh && !checkpoints.empty()) {
-    return error(
-        "{} already holds a run at step {}: choose another --out, or leave --fresh out to go on with it",
-        run_->path().string(), checkpoints.back().step);
-  }
-  JAJU_ASSIGN(const fs::path start, find_model_dir(recipe_.init_from));
-  const CheckpointInfo* from = nullptr;
-  Status failed;
-  for (auto it = checkpoints.rbegin(); it != checkpoints.rend() && from == nullptr; ++it) {
-    Result<Model> loaded = load_model(it->dir, precision_);
-    if (loaded.ok()) {
-      model_ = *loaded;
-      from = &*it;
-      continue;
-    }
-    if (failed.ok()) failed = loaded.status();
-    observer_.note(
-        fmt::format("{} cannot be used ({}); trying the one before", it->dir.string(), loaded.message()));
-  }
-  if (from == nullptr && !failed.ok()) {
-    return error("no checkpoint of {} can be used: {}", run_->path().string(), failed.message());
-  }
-  if (from == nullptr) {
-    JAJU_ASSIGN(model_, load_model(start, precision_));
-  }
-  model_->to(device_);
-  optimizer_ = std::make_unique<Optimizer>(recipe_.optimizer, model_->trainable(), false);
-  JAJU_RETURN_IF_ERROR(open_tokenizer(start));
-  return from != nullptr ? resume(*from) : run_->trim_metrics(-1);
-}
-
 Status RlTrainer::resume(const CheckpointInfo& checkpoint) {
   JAJU_ASSIGN(state_, parse_state(checkpoint.state, (checkpoint.dir / "state.json").string()));
   JAJU_RETURN_IF_ERROR(optimizer_->read(checkpoint.dir / "optimizer.safetensors", state_.optimizer_steps));
   JAJU_RETURN_IF_ERROR(run_->trim_metrics(state_.step));
-  saved_step_ = state_.step;
-  newest_checkpoint_ = checkpoint.dir;
   observer_.note(fmt::format("going on from step {}", state_.step));
   return {};
 }
 
-Status RlTrainer::write_run_json() {
-  int64_t trained = 0;
-  for (const auto& [name, tensor] : model_->trainable()) trained += tensor.numel();
-  const nlohmann::ordered_json report = {
-      {"commit", options_.commit},        {"libtorch", TORCH_VERSION},
-      {"device", device_.str()},          {"cpus", usable_cpus()},
-      {"threads", at::get_num_threads()}, {"precision", precision_ == MatmulPrecision::bf16 ? "bf16" : "f32"},
-      {"problems", problems_.size()},     {"parameters", {{"trained", trained}}}};
-  JAJU_RETURN_IF_ERROR(write_file_atomic(run_->path() / "run.json", report.dump(2) + "\n"));
-  return write_file_atomic(run_->path() / "config.toml", recipe_.toml);
-}
-
 Status RlTrainer::save() {
-  JAJU_ASSIGN(const fs::path partial, run_->begin_checkpoint());
-  const auto write_all = [&]() -> Status {
-    JAJU_RETURN_IF_ERROR(save_model(model_, partial, "float32"));
-    JAJU_RETURN_IF_ERROR(optimizer_->write(partial / "optimizer.safetensors"));
-    const Json state = {{"version", 1},
-                        {"kind", "rl"},
-                        {"step", state_.step},
-                        {"tokens", state_.tokens},
-                        {"drawn", state_.drawn},
-                        {"stage_end", state_.step >= rl_.steps},
-                        {"run_seconds", state_.run_seconds},
-                        {"optimizer_steps", optimizer_->steps()}};
-    JAJU_RETURN_IF_ERROR(write_file_atomic(partial / "state.json", state.dump(1) + "\n"));
-    return run_->commit_checkpoint(partial, state_.step, recipe_.run.keep);
-  };
-  const Status written = write_all();
-  if (!written.ok()) {
-    run_->abandon_checkpoint(partial);
-    return newest_checkpoint_.empty()
-               ? error("{}; there is no checkpoint yet: make room, then start again", written.message())
-               : error("{}; the last good checkpoint is {}: make room, then run the same command again",
-                       written.message(), newest_checkpoint_.string());
-  }
-  newest_checkpoint_ = run_->path() / "checkpoints" / fmt::format("step-{:06}", state_.step);
-  saved_step_ = state_.step;
-  last_save_ = Clock::now();
-  return {};
-}
-
-Status RlTrainer::stopped_by(const Status& problem) const {
-  return newest_checkpoint_.empty()
-             ? error("step {}: {}; there is no checkpoint yet", state_.step + 1, problem.message())
-             : error("step {}: {}; the last good checkpoint is {}", state_.step + 1, problem.message(),
-                     newest_checkpoint_.string());
+  const Json state = {{"version", 1},
+                      {"kind", "rl"},
+                      {"step", state_.step},
+                      {"tokens", state_.tokens},
+                      {"drawn", state_.drawn},
+                      {"stage_end", state_.step >= rl_.steps},
+                      {"run_seconds", state_.run_seconds},
+                      {"optimizer_steps", optimizer_->steps()}};
+  return checkpoints_->save(state_.step, model_, *optimizer_, state);
 }
 
 // What the objective sees; reports show the plain reward.
@@ -427,7 +351,8 @@ Status RlTrainer::learn(std::vector<Group> groups, RlReport& report) {
     const std::vector<size_t> edges = cut(samples, rl_.batch_tokens);
     std::vector<Piece>& minibatch = minibatches.emplace_back();
     for (size_t e = 0; e + 1 < edges.size(); ++e) {
-      minibatch.push_back({pack(std::span(samples).subspan(edges[e], edges[e + 1] - edges[e]), device_), {}});
+      minibatch.push_back(
+          {pack(std::span(samples).subspan(edges[e], edges[e + 1] - edges[e]), opened_.device), {}});
     }
   }
   {
@@ -504,12 +429,18 @@ Result<TrainResult> RlTrainer::run() {
   JAJU_ASSIGN(problems_, read_problems(rl_));
   JAJU_ASSIGN(run_, RunDir::open(options_.run_dir, /*create=*/true));
   JAJU_RETURN_IF_ERROR(open_model());
-  JAJU_RETURN_IF_ERROR(write_run_json());
+  const CheckpointInfo* const checkpoint = opened_.checkpoint ? &*opened_.checkpoint : nullptr;
+  JAJU_RETURN_IF_ERROR(checkpoint != nullptr ? resume(*checkpoint) : run_->trim_metrics(-1));
+  JAJU_RETURN_IF_ERROR(write_run_json(opened_, options_, {{"problems", problems_.size()}}));
+  JAJU_RETURN_IF_ERROR(write_file_atomic(run_->path() / "config.toml", recipe_.toml));
   model_->train();
-  last_save_ = Clock::now();
+  checkpoints_.emplace(*run_, recipe_.run, checkpoint);
   const int64_t first_step = state_.step;
   const auto result = [&](TrainEnd end) {
-    return TrainResult{end, state_.step, state_.tokens, newest_checkpoint_};
+    return TrainResult{end, state_.step, state_.tokens, checkpoints_->newest()};
+  };
+  const auto ended_by = [&](const Status& problem) {
+    return checkpoints_->ended_by(fmt::format("step {}", state_.step + 1), problem);
   };
   while (state_.step < rl_.steps) {
     const bool enough =
@@ -517,69 +448,22 @@ Result<TrainResult> RlTrainer::run() {
     Status stepped;
     if (!stop_asked() && !enough) stepped = step_once();
     if (stop_asked() || enough || stopped_) {
-      if (!stepped.ok() && !stopped_) return stopped_by(stepped);
-      if (saved_step_ != state_.step && state_.step > 0) JAJU_RETURN_IF_ERROR(save());
+      if (!stepped.ok() && !stopped_) return ended_by(stepped);
+      if (!checkpoints_->saved(state_.step) && state_.step > 0) JAJU_RETURN_IF_ERROR(save());
       return result(TrainEnd::stopped);
     }
-    if (!stepped.ok()) return stopped_by(stepped);
-    const bool by_time = recipe_.run.checkpoint_minutes > 0 &&
-                         seconds_since(last_save_) >= 60.0 * recipe_.run.checkpoint_minutes;
-    if (by_time && state_.step < rl_.steps) JAJU_RETURN_IF_ERROR(save());
+    if (!stepped.ok()) return ended_by(stepped);
+    if (checkpoints_->due() && state_.step < rl_.steps) JAJU_RETURN_IF_ERROR(save());
   }
-  if (saved_step_ != state_.step) JAJU_RETURN_IF_ERROR(save());
+  if (!checkpoints_->saved(state_.step)) JAJU_RETURN_IF_ERROR(save());
   return result(TrainEnd::finished);
 }
 
 }  // namespace
 
-std::string metrics_line(const RlReport& r) {
-  nlohmann::ordered_json line = nlohmann::ordered_json::parse(metrics_line(r.step));
-  for (const auto& [name, mode] : r.modes) {
-    line["reward"][name] = mode.reward;
-    line["accuracy"][name] = mode.accuracy;
-    line["format_errors"][name] = mode.format_errors;
-    line["length"][name] = mode.length;
-  }
-  line["rounds"] = r.rounds;
-  line["groups"] = r.groups;
-  line["groups_dropped"] = r.groups_dropped;
-  line["overlong"] = r.overlong;
-  line["updates"] = r.updates;
-  line["clipped"] = r.clipped;
-  line["ratio_off"] = r.ratio_off;
-  line["sampled_tokens"] = r.sampled_tokens;
-  line["sampling_seconds"] = std::round(r.sampling_seconds * 1e3) / 1e3;
-  return line.dump();
-}
-
-std::string console_line(const RlReport& r) {
-  std::string line = fmt::format("step {} of {}", r.step.step, r.total_steps);
-  for (const auto& [name, mode] : r.modes) {
-    line += fmt::format("  {} {:+.2f} ({:.1f} % right, {:.1f} % malformed, {:.0f} tokens)", name, mode.reward,
-                        100 * mode.accuracy, 100 * mode.format_errors, mode.length);
-  }
-  const double left = r.step.step > 0 ? r.step.run_seconds / static_cast<double>(r.step.step) *
-                                            static_cast<double>(r.total_steps - r.step.step)
-                                      : -1;
-  return line + fmt::format("  groups {}, {} dropped  clipped {:.0f} %  grad {:.2f}  {:.0f} s  {} left",
-                            r.groups, r.groups_dropped, 100 * r.clipped, r.step.grad_norm, r.step.seconds,
-                            short_duration(left));
-}
-
 Result<TrainResult> train_rl(const RlRecipe& recipe, const TrainOptions& options, RlObserver& observer) {
-  // LibTorch and the standard library throw; this is the room's door.
-  try {
-    return RlTrainer(recipe, options, observer).run();
-  } catch (const std::bad_alloc&) {
-    return error("out of memory: make rl.batch_tokens smaller; the checkpoints in {} are whole",
-                 options.run_dir.string());
-  } catch (const c10::Error& problem) {
-    return error("LibTorch failed: {}; the checkpoints in {} are whole", problem.what_without_backtrace(),
-                 options.run_dir.string());
-  } catch (const std::exception& problem) {
-    return error("training failed: {}; the checkpoints in {} are whole", problem.what(),
-                 options.run_dir.string());
-  }
+  return without_exceptions(options.run_dir, "rl.batch_tokens",
+                            [&] { return RlTrainer(recipe, options, observer).run(); });
 }
 
 }  // namespace jaju::train

@@ -3,18 +3,14 @@
 //
 // A step:
 //   1. The weights are written out and opened by our engine, which samples `samples` answers to each of the
-//   batch's
-//      prompts; every problem gives two, [problem; <think>] and [problem; </think>]. The reward is +1 or -1
-//      for the answer plus 0 or -1 for its form.
+//      batch's prompts; every problem gives two, [problem; <think>] and [problem; </think>]. The reward is +1
+//      or -1 for the answer plus 0 or -1 for its form.
 //   2. Groups whose rewards are all equal teach nothing and are dropped; more problems are asked in their
-//   place, up to
-//      max_rounds rounds (DAPO's dynamic sampling, arXiv 2503.14476).
+//      place, up to max_rounds rounds (DAPO's dynamic sampling, arXiv 2503.14476).
 //   3. The trainer's own forward pass gives the log-probabilities under the weights that sampled. The
-//   engine's would
-//      not do: its sums round differently by 1e-4 and more, as much as the whole clip range.
+//      engine's would not do: its sums round differently by 1e-4 and more, as much as the whole clip range.
 //   4. `epochs` times over `minibatches` minibatches, an AdamW step up the GSPO objective (gspo.h). Router
-//   biases stand
-//      still, there is no balance loss and no KL term. The MTP block is not trained.
+//      biases stand still, there is no balance loss and no KL term. The MTP block is not trained.
 //
 // "auto" precision means f32 here: updates of 1e-5 vanish in weights rounded to bf16.
 // The directory of a run is the trainer's (run_dir.h), its checkpoints too: export, merge and eval take it.

@@ -16,6 +16,7 @@
 #include "train/gspo.h"
 #include "train/model.h"
 #include "train/optimizer.h"
+#include "train/recipe_release.h"
 #include "train/run_dir.h"
 
 namespace jaju::train {
@@ -260,6 +261,7 @@ lr = 1e-3
     TrainOptions options;
     options.run_dir = *root_ / name;
     options.stop = &watcher.signal;
+    options.commit = "0123abc";
     return train_rl(*recipe, options, watcher);
   }
 
@@ -342,6 +344,45 @@ TEST_F(Toy, AStoppedRunGoesOnAsIfNothingHadHappened) {
   EXPECT_EQ(second.reports.size(), 2u);
   EXPECT_EQ(metrics("parts"), metrics("whole"));
   expect_same_weights(*find_model_dir(*root_ / "parts"), *find_model_dir(*root_ / "whole"));
+}
+
+// Whatever a model card may ask for of a run (recipe_release.h): what nano's asks for, and every single
+// figure.
+TEST_F(Toy, ItsModelCanBeReleasedWithACard) {
+  Watcher watcher;
+  ASSERT_TRUE(run("released", watcher, {"rl.steps=1", "rl.max_rounds=1"}).ok());
+  const auto run_json = read_json(*root_ / "released" / "run.json", 1 << 20);
+  ASSERT_TRUE(run_json.ok()) << run_json.message();
+  const nlohmann::json& machine = run_json->at("machine");
+  for (const char* key : {"cpu", "memory", "system"}) EXPECT_TRUE(machine.at(key).is_string()) << key;
+  EXPECT_GT(machine.at("cpus"), 0);
+  EXPECT_EQ(run_json->at("commit"), "0123abc");
+  EXPECT_EQ(run_json->at("problems"), 12);
+  const nlohmann::json& parameters = run_json->at("parameters");
+  const ParameterCount count = count_parameters(toy_config(), true, true);
+  EXPECT_EQ(parameters.at("total"), count.total());
+  EXPECT_EQ(parameters.at("active"), count.active);
+  EXPECT_EQ(parameters.at("mtp"), count.mtp);
+
+  // Figures of evaluations are not the run's.
+  std::string card = *read_file(fs::path(JAJU_TESTS_DIR) / ".." / "recipes" / "nano-card.md", 1 << 20);
+  for (size_t at = card.find("{{test"); at != std::string::npos; at = card.find("{{test")) {
+    card.erase(at, card.find("}}", at) + 2 - at);
+  }
+  card += "[{{commit}}|{{machine}}|{{parameters.total}}|{{parameters.active}}|{{bytes}}|{{hours}}]";
+  ASSERT_TRUE(write_file_atomic(*root_ / "card.md", card).ok());
+  ReleaseSettings settings;
+  settings.model = *root_ / "released";
+  settings.tokenizer = *root_ / "model";
+  settings.card = *root_ / "card.md";
+  const auto bytes = write_release(settings, *root_ / "release", {3600, "0123abc"});
+  ASSERT_TRUE(bytes.ok()) << bytes.message();
+  const std::string readme = *read_file(*root_ / "release" / "README.md", 1 << 20);
+  EXPECT_EQ(readme.find("{{"), std::string::npos);
+  EXPECT_NE(readme.find(fmt::format("[0123abc|{}, {} CPUs|", machine.at("cpu").get<std::string>(),
+                                    machine.at("cpus").get<int>())),
+            std::string::npos)
+      << readme;
 }
 
 TEST_F(Toy, EqualRewardsLeaveEveryBit) {

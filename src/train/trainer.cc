@@ -1,25 +1,23 @@
 #include "train/trainer.h"
 
 #include <ATen/Parallel.h>
-#include <sys/utsname.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <deque>
-#include <fstream>
+#include <optional>
 
 #include "base/check.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "base/thread_team.h"
 #include "data/shards.h"
 #include "train/batcher.h"
-#include "train/model.h"
-#include "train/optimizer.h"
-#include "train/run_dir.h"
+#include "train/checkpoint_keeper.h"
+#include "train/run_model.h"
 #include "train/schedule.h"
+#include "train/train_state.h"
 
 namespace jaju::train {
 namespace {
@@ -45,90 +43,6 @@ int64_t counted(const std::vector<int64_t>& targets) {
   return std::count_if(targets.begin(), targets.end(), [](int64_t t) { return t >= 0; });
 }
 
-// The value of "KEY : value" in /proc/cpuinfo or /proc/meminfo.
-std::string proc_value(const char* file, const std::string& key) {
-  std::ifstream in(file);
-  for (std::string line; std::getline(in, line);) {
-    if (line.rfind(key, 0) != 0) continue;
-    const size_t colon = line.find(':');
-    const size_t start = colon == std::string::npos ? colon : line.find_first_not_of(" \t", colon + 1);
-    if (start != std::string::npos) return line.substr(start);
-  }
-  return "";
-}
-
-// f32 weights, gradients and two moments, before a byte of them is allocated.
-Status check_memory(const ModelConfig& config) {
-  const ParameterCount count = count_parameters(config, true, config.n_mtp_layers > 0);
-  const double needed = 16.0 * static_cast<double>(count.total() + count.mtp);
-  const std::string available = proc_value("/proc/meminfo", "MemAvailable");
-  const double free_bytes = available.empty() ? 0.0 : std::atof(available.c_str()) * 1024.0;
-  if (free_bytes > 0 && needed > free_bytes) {
-    return error(
-        "a model of {} parameters needs {} for weights, gradients and optimizer, but {} are free: make "
-        "[model] smaller",
-        short_tokens(static_cast<double>(count.total() + count.mtp)), human_bytes(needed),
-        human_bytes(free_bytes));
-  }
-  return {};
-}
-
-// Reads keys of state.json; a missing one makes the checkpoint unusable.
-struct State {
-  int64_t step = 0;
-  int64_t tokens = 0;
-  size_t stage = 0;
-  int64_t stage_tokens = 0;
-  double run_seconds = 0;
-  int64_t optimizer_steps = 0;
-  int64_t balance_counted = 0;  // steps in balance_load
-  std::vector<std::vector<int64_t>> balance_load;
-  int64_t report_counted = 0;
-  std::vector<std::vector<int64_t>> report_load;
-};
-
-Result<State> parse_state(const Json& json, const std::string& what) {
-  State s;
-  try {
-    s.step = json.at("step").get<int64_t>();
-    s.tokens = json.at("tokens").get<int64_t>();
-    s.stage = json.at("stage").get<size_t>();
-    s.stage_tokens = json.at("stage_tokens").get<int64_t>();
-    s.run_seconds = json.at("run_seconds").get<double>();
-    s.optimizer_steps = json.at("optimizer_steps").get<int64_t>();
-    s.balance_counted = json.at("balance_counted").get<int64_t>();
-    s.balance_load = json.at("balance_load").get<std::vector<std::vector<int64_t>>>();
-    s.report_counted = json.at("report_counted").get<int64_t>();
-    s.report_load = json.at("report_load").get<std::vector<std::vector<int64_t>>>();
-  } catch (const Json::exception& problem) {
-    return error("{} is damaged: {}", what, problem.what());
-  }
-  return s;
-}
-
-std::vector<std::vector<int64_t>> to_rows(const torch::Tensor& load) {
-  std::vector<std::vector<int64_t>> rows;
-  if (!load.defined()) return rows;
-  const torch::Tensor host = load.to(torch::kCPU).contiguous();
-  for (int64_t r = 0; r < host.size(0); ++r) {
-    const int64_t* row = host.data_ptr<int64_t>() + r * host.size(1);
-    rows.emplace_back(row, row + host.size(1));
-  }
-  return rows;
-}
-
-torch::Tensor from_rows(const std::vector<std::vector<int64_t>>& rows) {
-  if (rows.empty()) return {};
-  torch::Tensor load =
-      torch::empty({static_cast<int64_t>(rows.size()), static_cast<int64_t>(rows[0].size())}, torch::kInt64);
-  for (size_t r = 0; r < rows.size(); ++r) {
-    if (rows[r].size() != rows[0].size()) return {};
-    std::copy(rows[r].begin(), rows[r].end(),
-              load.data_ptr<int64_t>() + static_cast<int64_t>(r) * load.size(1));
-  }
-  return load;
-}
-
 class Trainer {
  public:
   Trainer(const TrainConfig& config, const TrainOptions& options, Observer& observer)
@@ -137,8 +51,8 @@ class Trainer {
   Result<TrainResult> run();
 
  private:
-  Status open_data();
   Status open_model();
+  Status open_data();
   Status resume(const CheckpointInfo& checkpoint);
   Status start_stage();
   Status apply_yarn(double factor);
@@ -146,9 +60,6 @@ class Trainer {
   Status measure_held_out(StepReport& report);
   void add_load(StepReport& report);
   Status save(bool stage_end);
-  Status write_run_json();
-  Status stopped_by(const Status& problem) const;
-  void make_optimizer();
 
   const StageConfig& stage() const { return config_.stages[state_.stage]; }
   bool done() const { return state_.stage >= config_.stages.size(); }
@@ -161,19 +72,27 @@ class Trainer {
   std::vector<std::unique_ptr<data::ShardSet>> sets_;
   std::vector<std::unique_ptr<data::ShardSet>> held_out_sets_;
   std::unique_ptr<Batcher> batcher_;
-  Model model_{nullptr};
-  MatmulPrecision precision_ = MatmulPrecision::f32;
-  torch::Device device_{torch::kCPU};
+  RunModel opened_;
+  Model& model_ = opened_.model;  // another module once YaRN changed its positions
   std::unique_ptr<Optimizer> optimizer_;
-  State state_;
-  torch::Tensor balance_load_;  // (n_moe_layers, n_routed_experts) since the biases moved
-  torch::Tensor report_load_;   // same, since the load was reported
-  int64_t saved_step_ = -1;
+  TrainState state_;
+  std::optional<CheckpointKeeper> checkpoints_;
   int64_t saved_tokens_ = 0;
-  fs::path newest_checkpoint_;
-  Clock::time_point last_save_ = Clock::now();
   std::deque<std::pair<double, int64_t>> recent_;  // seconds and tokens of the last steps
 };
+
+Status Trainer::open_model() {
+  const auto first = [&](MatmulPrecision precision) -> Result<Model> {
+    if (config_.init_from.empty()) return fresh_model(config_.model, precision, config_.run.seed);
+    JAJU_ASSIGN(const fs::path from, find_model_dir(config_.init_from));
+    return load_model(from, precision);
+  };
+  JAJU_ASSIGN(opened_, open_run_model(config_.run, options_, default_precision(), first,
+                                      [&](const std::string& sentence) { observer_.note(sentence); }));
+  optimizer_ = std::make_unique<Optimizer>(config_.optimizer, model_->trainable(),
+                                           opened_.precision == MatmulPrecision::bf16);
+  return {};
+}
 
 Status Trainer::open_data() {
   std::vector<Batcher::Source> sources;
@@ -197,85 +116,27 @@ Status Trainer::open_data() {
   return {};
 }
 
-void Trainer::make_optimizer() {
-  optimizer_ = std::make_unique<Optimizer>(config_.optimizer, model_->trainable(),
-                                           precision_ == MatmulPrecision::bf16);
-}
-
-Status Trainer::open_model() {
-  if (config_.run.precision == "bf16") precision_ = MatmulPrecision::bf16;
-  if (config_.run.precision == "auto") precision_ = default_precision();
-  const bool cuda = torch::cuda::is_available();
-  if (config_.run.device == "cuda" && !cuda) {
-    return error("'run.device' is \"cuda\", but this LibTorch sees no CUDA device: use \"cpu\"");
-  }
-  if (cuda && config_.run.device != "cpu") device_ = torch::Device(torch::kCUDA);
-
-  const std::vector<CheckpointInfo> checkpoints = list_checkpoints(run_->path());
-  if (options_.fresh && !checkpoints.empty()) {
-    return error(
-        "{} already holds a run at step {}: choose another --out, or leave --fresh out to go on with it",
-        run_->path().string(), checkpoints.back().step);
-  }
-  Status failed;
-  for (auto it = checkpoints.rbegin(); it != checkpoints.rend(); ++it) {
-    Result<Model> loaded = load_model(it->dir, precision_);
-    if (loaded.ok()) {
-      model_ = *loaded;
-      model_->to(device_);
-      make_optimizer();
-      JAJU_RETURN_IF_ERROR(open_data());
-      const Status resumed = resume(*it);
-      if (resumed.ok()) return {};
-      // A recipe that does not fit fits no older checkpoint either.
-      return resumed;
-    }
-    if (failed.ok()) failed = loaded.status();
-    observer_.note(
-        fmt::format("{} cannot be used ({}); trying the one before", it->dir.string(), loaded.message()));
-  }
-  if (!failed.ok())
-    return error("no checkpoint of {} can be used: {}", run_->path().string(), failed.message());
-
-  if (!config_.init_from.empty()) {
-    JAJU_ASSIGN(const fs::path from, find_model_dir(config_.init_from));
-    JAJU_ASSIGN(model_, load_model(from, precision_));
-  } else {
-    JAJU_RETURN_IF_ERROR(check_memory(config_.model));
-    model_ = Model(config_.model, precision_, config_.run.seed);
-  }
-  model_->to(device_);
-  make_optimizer();
-  JAJU_RETURN_IF_ERROR(open_data());
-  JAJU_RETURN_IF_ERROR(run_->trim_metrics(-1));
-  return {};
-}
-
 Status Trainer::resume(const CheckpointInfo& checkpoint) {
   const std::string what = (checkpoint.dir / "state.json").string();
-  JAJU_ASSIGN(state_, parse_state(checkpoint.state, what));
+  JAJU_ASSIGN(state_, parse_train_state(checkpoint.state, what));
   if (state_.stage > config_.stages.size()) {
     return error("{} stands in stage {}, but the recipe has {}: give the recipe it was made with", what,
                  state_.stage, config_.stages.size());
   }
   const auto kind = checkpoint.state.find("optimizer");
-  const std::string now = config_.optimizer.kind == OptimizerKind::muon ? "muon" : "adamw";
+  const std::string now = name_of(config_.optimizer.kind);
   if (kind == checkpoint.state.end() || *kind != now) {
     return error("{} was made with another optimizer than the recipe's {}: set optimizer.kind as it was",
                  what, now);
   }
   JAJU_RETURN_IF_ERROR(optimizer_->read(checkpoint.dir / "optimizer.safetensors", state_.optimizer_steps));
-  balance_load_ = from_rows(state_.balance_load);
-  report_load_ = from_rows(state_.report_load);
   if (!done()) {
     batcher_->start_stage(stage());
     const auto data = checkpoint.state.find("data");
     JAJU_RETURN_IF_ERROR(batcher_->restore(data == checkpoint.state.end() ? Json() : *data));
   }
   JAJU_RETURN_IF_ERROR(run_->trim_metrics(state_.step));
-  saved_step_ = state_.step;
   saved_tokens_ = state_.tokens;
-  newest_checkpoint_ = checkpoint.dir;
   observer_.note(fmt::format("going on from step {} ({} tokens)", state_.step,
                              short_tokens(static_cast<double>(state_.tokens))));
   return {};
@@ -306,8 +167,8 @@ Status Trainer::apply_yarn(double factor) {
   changed.rope.factor = factor;
   changed.rope.original_context = changed.max_context;
   changed.max_context = static_cast<int64_t>(static_cast<double>(changed.max_context) * factor);
-  Model next(changed, precision_, config_.run.seed);
-  next->to(device_);
+  Model next(changed, opened_.precision, config_.run.seed);
+  next->to(opened_.device);
   const torch::NoGradGuard no_grad;
   const NamedTensors from = model_->trainable();
   const NamedTensors to = next->trainable();
@@ -327,15 +188,6 @@ Status Trainer::apply_yarn(double factor) {
   return {};
 }
 
-Status Trainer::stopped_by(const Status& problem) const {
-  if (newest_checkpoint_.empty()) {
-    return error("step {} (stage '{}'): {}; there is no checkpoint yet", state_.step + 1, stage().name,
-                 problem.message());
-  }
-  return error("step {} (stage '{}'): {}; the last good checkpoint is {}", state_.step + 1, stage().name,
-               problem.message(), newest_checkpoint_.string());
-}
-
 Status Trainer::step_once() {
   const Clock::time_point start = Clock::now();
   FlatBatch flat;
@@ -344,7 +196,7 @@ Status Trainer::step_once() {
   if (counted(flat.targets) == 0) {
     return error("no token of this batch counts for the loss: the shards' loss bits are all off");
   }
-  const Batch batch = to_batch(flat, device_);
+  const Batch batch = to_batch(flat, opened_.device);
   StepReport report;
   report.step = state_.step + 1;
   report.stage = stage().name;
@@ -388,15 +240,16 @@ Status Trainer::step_once() {
   report.bias_step = bias_step_at(config_, stage(), state_.tokens);
   if (load.defined() && load.numel() > 0) {
     const torch::Tensor host = load.to(torch::kCPU);
-    balance_load_ = balance_load_.defined() ? balance_load_ + host : host.clone();
-    report_load_ = report_load_.defined() ? report_load_ + host : host.clone();
+    state_.balance_load = state_.balance_load.defined() ? state_.balance_load + host : host.clone();
+    state_.report_load = state_.report_load.defined() ? state_.report_load + host : host.clone();
     const torch::Tensor layer_max = std::get<0>(host.to(torch::kFloat64).max(1));
     report.imbalance = (layer_max / host.to(torch::kFloat64).mean(1).clamp_min(1e-9)).max().item<double>();
     ++state_.balance_counted;
     ++state_.report_counted;
     if (state_.balance_counted >= config_.balance.every) {
-      if (report.bias_step > 0) model_->update_router_bias(balance_load_.to(device_), report.bias_step);
-      balance_load_ = torch::Tensor();
+      if (report.bias_step > 0)
+        model_->update_router_bias(state_.balance_load.to(opened_.device), report.bias_step);
+      state_.balance_load = torch::Tensor();
       state_.balance_counted = 0;
     }
   }
@@ -437,12 +290,12 @@ Status Trainer::step_once() {
 }
 
 void Trainer::add_load(StepReport& report) {
-  for (std::vector<int64_t>& row : to_rows(report_load_)) {
+  for (std::vector<int64_t>& row : to_rows(state_.report_load)) {
     // The MTP block's row is empty in a stage without MTP loss: not dead experts, no layer.
     if (std::any_of(row.begin(), row.end(), [](int64_t t) { return t > 0; }))
       report.load.push_back({std::move(row)});
   }
-  report_load_ = torch::Tensor();
+  state_.report_load = torch::Tensor();
   state_.report_counted = 0;
 }
 
@@ -458,7 +311,8 @@ Status Trainer::measure_held_out(StepReport& report) {
     const auto flush = [&] {
       const int64_t n = counted(flat.targets);
       if (n > 0)
-        sum += model_->losses(to_batch(flat, device_), false).main.item<double>() * static_cast<double>(n);
+        sum += model_->losses(to_batch(flat, opened_.device), false).main.item<double>() *
+               static_cast<double>(n);
       count += n;
       flat.clear();
     };
@@ -482,75 +336,30 @@ Status Trainer::measure_held_out(StepReport& report) {
 }
 
 Status Trainer::save(bool stage_end) {
-  JAJU_ASSIGN(const fs::path partial, run_->begin_checkpoint());
-  const auto write_all = [&]() -> Status {
-    JAJU_RETURN_IF_ERROR(save_model(model_, partial, "float32"));
-    JAJU_RETURN_IF_ERROR(optimizer_->write(partial / "optimizer.safetensors"));
-    const Json state = {{"version", 1},
-                        {"step", state_.step},
-                        {"tokens", state_.tokens},
-                        {"stage", state_.stage},
-                        {"stage_tokens", state_.stage_tokens},
-                        {"stage_end", stage_end},
-                        {"run_seconds", state_.run_seconds},
-                        {"optimizer", config_.optimizer.kind == OptimizerKind::muon ? "muon" : "adamw"},
-                        {"optimizer_steps", optimizer_->steps()},
-                        {"balance_counted", state_.balance_counted},
-                        {"balance_load", to_rows(balance_load_)},
-                        {"report_counted", state_.report_counted},
-                        {"report_load", to_rows(report_load_)},
-                        {"data", batcher_->save()}};
-    JAJU_RETURN_IF_ERROR(write_file_atomic(partial / "state.json", state.dump(1) + "\n"));
-    return run_->commit_checkpoint(partial, state_.step, config_.run.keep);
-  };
-  const Status written = write_all();
-  if (!written.ok()) {
-    run_->abandon_checkpoint(partial);
-    return newest_checkpoint_.empty()
-               ? error("{}; there is no checkpoint yet: make room, then start again", written.message())
-               : error("{}; the last good checkpoint is {}: make room, then run the same command again",
-                       written.message(), newest_checkpoint_.string());
-  }
-  newest_checkpoint_ = run_->path() / "checkpoints" / fmt::format("step-{:06}", state_.step);
-  saved_step_ = state_.step;
+  state_.optimizer_steps = optimizer_->steps();
+  Json state = state_.to_json();
+  state["version"] = 1;
+  state["stage_end"] = stage_end;
+  state["optimizer"] = name_of(config_.optimizer.kind);
+  state["data"] = batcher_->save();
+  JAJU_RETURN_IF_ERROR(checkpoints_->save(state_.step, model_, *optimizer_, state));
   saved_tokens_ = state_.tokens;
-  last_save_ = Clock::now();
   return {};
-}
-
-Status Trainer::write_run_json() {
-  struct utsname system {};
-  ::uname(&system);
-  const ModelConfig& model = model_->config();
-  const ParameterCount count = count_parameters(model, true, model.n_mtp_layers > 0);
-  int64_t trained = 0;
-  for (const auto& [name, tensor] : model_->trainable()) trained += tensor.numel();
-  const nlohmann::ordered_json report = {
-      {"commit", options_.commit},
-      {"libtorch", TORCH_VERSION},
-      {"machine",
-       {{"cpu", proc_value("/proc/cpuinfo", "model name")},
-        {"cpus", usable_cpus()},
-        {"memory", proc_value("/proc/meminfo", "MemTotal")},
-        {"system", fmt::format("{} {}", system.sysname, system.release)}}},
-      {"device", device_.str()},
-      {"threads", at::get_num_threads()},
-      {"precision", precision_ == MatmulPrecision::bf16 ? "bf16" : "f32"},
-      {"parameters",
-       {{"trained", trained}, {"total", count.total()}, {"active", count.active}, {"mtp", count.mtp}}}};
-  JAJU_RETURN_IF_ERROR(write_file_atomic(run_->path() / "run.json", report.dump(2) + "\n"));
-  return write_file_atomic(run_->path() / "config.toml", config_.toml);
 }
 
 Result<TrainResult> Trainer::run() {
   JAJU_ASSIGN(run_, RunDir::open(options_.run_dir, /*create=*/true));
   JAJU_RETURN_IF_ERROR(open_model());
-  JAJU_RETURN_IF_ERROR(write_run_json());
+  JAJU_RETURN_IF_ERROR(open_data());
+  const CheckpointInfo* const checkpoint = opened_.checkpoint ? &*opened_.checkpoint : nullptr;
+  JAJU_RETURN_IF_ERROR(checkpoint != nullptr ? resume(*checkpoint) : run_->trim_metrics(-1));
+  JAJU_RETURN_IF_ERROR(write_run_json(opened_, options_));
+  JAJU_RETURN_IF_ERROR(write_file_atomic(run_->path() / "config.toml", config_.toml));
   model_->train();
+  checkpoints_.emplace(*run_, config_.run, checkpoint);
   const auto result = [&](TrainEnd end) {
-    return TrainResult{end, state_.step, state_.tokens, newest_checkpoint_};
+    return TrainResult{end, state_.step, state_.tokens, checkpoints_->newest()};
   };
-  last_save_ = Clock::now();
   const int64_t first_step = state_.step;
   while (!done()) {
     JAJU_RETURN_IF_ERROR(start_stage());
@@ -558,16 +367,18 @@ Result<TrainResult> Trainer::run() {
       const bool enough =
           options_.stop_after_steps > 0 && state_.step - first_step >= options_.stop_after_steps;
       if (stop_asked() || enough) {
-        if (saved_step_ != state_.step) JAJU_RETURN_IF_ERROR(save(false));
+        if (!checkpoints_->saved(state_.step)) JAJU_RETURN_IF_ERROR(save(false));
         return result(TrainEnd::stopped);
       }
       const Status stepped = step_once();
-      if (!stepped.ok()) return stopped_by(stepped);
-      const bool by_time = config_.run.checkpoint_minutes > 0 &&
-                           seconds_since(last_save_) >= 60.0 * config_.run.checkpoint_minutes;
+      if (!stepped.ok()) {
+        return checkpoints_->ended_by(fmt::format("step {} (stage '{}')", state_.step + 1, stage().name),
+                                      stepped);
+      }
       const bool by_tokens =
           config_.run.checkpoint_tokens > 0 && state_.tokens - saved_tokens_ >= config_.run.checkpoint_tokens;
-      if ((by_time || by_tokens) && state_.stage_tokens < stage().tokens) JAJU_RETURN_IF_ERROR(save(false));
+      if ((checkpoints_->due() || by_tokens) && state_.stage_tokens < stage().tokens)
+        JAJU_RETURN_IF_ERROR(save(false));
     }
     ++state_.stage;
     state_.stage_tokens = 0;
@@ -584,19 +395,8 @@ void prepare_process(int threads) {
 }
 
 Result<TrainResult> train(const TrainConfig& config, const TrainOptions& options, Observer& observer) {
-  // LibTorch and the standard library throw; this is the room's door.
-  try {
-    return Trainer(config, options, observer).run();
-  } catch (const std::bad_alloc&) {
-    return error("out of memory: make batch_tokens or the model smaller; the checkpoints in {} are whole",
-                 options.run_dir.string());
-  } catch (const c10::Error& problem) {
-    return error("LibTorch failed: {}; the checkpoints in {} are whole", problem.what_without_backtrace(),
-                 options.run_dir.string());
-  } catch (const std::exception& problem) {
-    return error("training failed: {}; the checkpoints in {} are whole", problem.what(),
-                 options.run_dir.string());
-  }
+  return without_exceptions(options.run_dir, "batch_tokens or the model",
+                            [&] { return Trainer(config, options, observer).run(); });
 }
 
 Status export_model(const fs::path& from, const fs::path& to, const std::string& dtype,

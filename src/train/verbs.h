@@ -1,7 +1,6 @@
 // Verbs of jaju-train that live in files of their own.
 #pragma once
 
-#include <atomic>
 #include <functional>
 
 namespace CLI {
@@ -19,7 +18,7 @@ void add_report_verb(CLI::App& app, VerbAction& action);
 void add_recipe_verb(CLI::App& app, VerbAction& action);
 // `jaju train merge`: the weighted sum of models (merge.h).
 void add_merge_verb(CLI::App& app, VerbAction& action);
-// `jaju train rl`: reinforcement learning (rl.h). `signal` stops it once catch_signals() was called.
-void add_rl_verb(CLI::App& app, VerbAction& action, const std::atomic<int>& signal, void (*catch_signals)());
+// `jaju train rl`: reinforcement learning (rl.h).
+void add_rl_verb(CLI::App& app, VerbAction& action);
 
 }  // namespace jaju::train
