@@ -23,41 +23,15 @@ Tensor rotate(const Tensor& x, const Tensor& cos, const Tensor& sin, bool interl
   return at::cat({a * cos - b * sin, a * sin + b * cos}, -1);
 }
 
-// LibTorch's fused attention: bf16 on a GPU, where scores that are never written down matter most.
-bool has_fused_attention(const Tensor& q) {
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 1)
-  return q.scalar_type() == at::kBFloat16 && q.device().is_cuda();
-#else
-  (void)q;
-  return false;
-#endif
-}
-
-// (documents, heads, length, d) each; value's d may be the smaller.
-Tensor fused_attention(const Tensor& query, const Tensor& key, const Tensor& value, double scale) {
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 1)
-  const int64_t v = value.size(-1);
-  const Tensor wide = at::constant_pad_nd(value, {0, query.size(-1) - v});
-  return at::scaled_dot_product_attention(query, key, wide, {}, 0.0, /*is_causal=*/true, scale)
-      .slice(-1, 0, v);
-#else
-  (void)key, (void)value, (void)scale;
-  return query;
-#endif
-}
-
 // Documents of like length side by side; the causal mask hides the padding, which comes last.
 Tensor reference_attention(const Tensor& q, const Tensor& kv, const Tensor& k_rope, const Tensor& cos_sin,
                            const Layout& layout, const AttentionShape& s) {
   const auto sums = q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  const bool fused = has_fused_attention(q) && s.v <= s.nope + s.rope;
-  const auto type = fused ? q.scalar_type() : sums;
   const int64_t qk = s.nope + s.rope;
   const Padded& padded = layout.padded(q.device());
-  const Tensor later = fused ? Tensor()
-                             : at::full({layout.longest, layout.longest},
-                                        -std::numeric_limits<float>::infinity(), q.options().dtype(sums))
-                                   .triu(1);
+  const Tensor later = at::full({layout.longest, layout.longest}, -std::numeric_limits<float>::infinity(),
+                                q.options().dtype(sums))
+                           .triu(1);
   const Tensor laid_q = lay_out(q, padded.rows, padded.places);
   const Tensor laid_kv = lay_out(kv, padded.rows, padded.places);
   const Tensor laid_rope = lay_out(k_rope, padded.rows, padded.places);
@@ -67,26 +41,22 @@ Tensor reference_attention(const Tensor& q, const Tensor& kv, const Tensor& k_ro
     const auto take = [&](const Tensor& x, int64_t heads) {
       return x.narrow(0, bucket.first, bucket.rows())
           .view({bucket.n_documents, length, heads, -1})
-          .transpose(1, 2);
+          .transpose(1, 2)
+          .to(sums);
     };
     const Tensor cos = cos_sin.slice(0, 0, length).slice(1, 0, s.rope / 2).to(sums);
     const Tensor sin = cos_sin.slice(0, 0, length).slice(1, s.rope / 2).to(sums);
-    const auto turned = [&](const Tensor& x) { return rotate(x.to(sums), cos, sin, s.interleaved).to(type); };
     const Tensor queries = take(laid_q, s.n_heads);  // (documents, heads, length, qk)
-    const Tensor keys_values = take(laid_kv, s.n_heads).to(type);
-    const Tensor shared = turned(take(laid_rope, 1)).expand({bucket.n_documents, s.n_heads, length, s.rope});
-    const Tensor query =
-        at::cat({queries.slice(-1, 0, s.nope).to(type), turned(queries.slice(-1, s.nope, qk))}, -1);
-    const Tensor key = at::cat({keys_values.slice(-1, 0, s.nope), shared}, -1);
-    const Tensor value = keys_values.slice(-1, s.nope);
-    Tensor mixed;
-    if (fused) {
-      mixed = fused_attention(query, key, value, s.scale);
-    } else {
-      const Tensor mask = later.slice(0, 0, length).slice(1, 0, length);
-      const Tensor scores = at::matmul(query * s.scale, key.transpose(-1, -2)) + mask;
-      mixed = at::matmul(at::softmax(scores, -1), value);
-    }
+    const Tensor keys_values = take(laid_kv, s.n_heads);
+    const Tensor shared = rotate(take(laid_rope, 1), cos, sin, s.interleaved);
+    const Tensor query = at::cat(
+        {queries.slice(-1, 0, s.nope), rotate(queries.slice(-1, s.nope, qk), cos, sin, s.interleaved)}, -1);
+    const Tensor key = at::cat(
+        {keys_values.slice(-1, 0, s.nope), shared.expand({bucket.n_documents, s.n_heads, length, s.rope})},
+        -1);
+    const Tensor mask = later.slice(0, 0, length).slice(1, 0, length);
+    const Tensor scores = at::matmul(query * s.scale, key.transpose(-1, -2)) + mask;
+    const Tensor mixed = at::matmul(at::softmax(scores, -1), keys_values.slice(-1, s.nope));
     outputs.push_back(mixed.transpose(1, 2).reshape({bucket.rows(), s.n_heads * s.v}));
   }
   return fetch(at::cat(outputs), padded.places).to(q.scalar_type());

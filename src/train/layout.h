@@ -21,8 +21,9 @@ struct Bucket {
 // A layout as tensors on one device.
 struct Padded {
   std::vector<Bucket> buckets;
-  torch::Tensor rows;    // (padded rows) int64: rows of the flat list, buckets in order; padding repeats a real row
-  torch::Tensor places;  // (N) int64: where each row of the flat list stands among them
+  torch::Tensor
+      rows;  // (padded rows) int64: rows of the flat list, buckets in order; padding repeats a real row
+  torch::Tensor places;           // (N) int64: where each row of the flat list stands among them
   torch::Tensor document;         // (N) int64: the document of each row
   torch::Tensor inverse_lengths;  // (documents, 1) f64
 };
@@ -46,8 +47,8 @@ struct Layout {
 };
 
 // x.index_select(0, rows) for rows that name every row of x once, and some again as padding whose gradient is
-// zero: place[i] is where row i of x stands first. On a GPU the gradient of index_select adds with atomics; this one
-// copies.
+// zero: place[i] is where row i of x stands first. On a GPU the gradient of index_select adds with atomics;
+// this one copies.
 torch::Tensor lay_out(const torch::Tensor& x, const torch::Tensor& rows, const torch::Tensor& places);
 
 // x.index_select(0, places) for places that differ from each other. Its gradient copies, too.
