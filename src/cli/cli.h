@@ -33,6 +33,7 @@ void add_tokenizer(CLI::App& app, Action& action);
 void add_logits(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
+void add_gguf(CLI::App& app, Action& action);
 void add_train(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);
