@@ -47,8 +47,12 @@ class Keys {
   std::string text_or(const std::string& name, const std::string& absent) {
     const GgufValue* value = find(name);
     if (value == nullptr) return absent;
-    if (!value->text()) fail(name, "a string", *value);
-    return std::string(value->text().value_or(absent));
+    const auto text = value->text();
+    if (!text || !utf8_valid(*text)) {
+      fail(name, "a string of UTF-8", *value);
+      return absent;
+    }
+    return std::string(*text);
   }
 
  private:
