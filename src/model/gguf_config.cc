@@ -234,10 +234,11 @@ Result<GgufConfig> config_from_gguf(const Gguf& file, const std::string& dtype) 
   j["kv_lora_rank"] = keys.integer("attention.kv_lora_rank");
   JAJU_RETURN_IF_ERROR(read_heads(keys, j, what));
   JAJU_RETURN_IF_ERROR(read_experts(keys, out.architecture, j, out.notes, what));
-  for (int64_t i = 0; i < blocks && !out.has_router_bias; ++i) {
-    out.has_router_bias = file.find_tensor(fmt::format("blk.{}.exp_probs_b.bias", i)) != nullptr ||
-                          file.find_tensor(fmt::format("blk.{}.exp_probs_b", i)) != nullptr;
-  }
+  // Over the tensors, which are as many as the file holds; block_count is only a claim.
+  out.has_router_bias = std::any_of(file.tensors().begin(), file.tensors().end(), [](const GgufTensor& t) {
+    return t.name.starts_with("blk.") &&
+           (t.name.ends_with(".exp_probs_b.bias") || t.name.ends_with(".exp_probs_b"));
+  });
   j["topk_method"] = out.has_router_bias ? "noaux_tc" : "none";
   j["hidden_act"] = "silu";
   j["rms_norm_eps"] = keys.number_or("attention.layer_norm_rms_epsilon", 1e-6);
