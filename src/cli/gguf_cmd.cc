@@ -304,9 +304,9 @@ void add_import_verb(CLI::App& parent, Action& action) {
   verb->add_option("--threads", options->threads, "Default: one per CPU");
   verb->add_flag("--quiet", options->quiet, "No progress");
   verb->footer(
-      R"(Reads F32, F16, BF16, Q8_0, Q4_0, Q2_K to Q6_K, IQ4_NL, IQ4_XS and MXFP4. Memory use does not depend on the model's
-size. The work is done in DIR.partial, which gets its name when it is complete; the same command after an interruption
-goes on where it stopped.
+      R"(Reads F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, IQ4_NL, IQ4_XS and MXFP4. Memory use does not
+depend on the model's size. The work is done in DIR.partial, which gets its name when it is complete; the same command
+after an interruption goes on where it stopped.
 
 Examples
   jaju gguf import A.X-K1-Q4_K-00001-of-00030.gguf --to ~/models/A.X-K1
