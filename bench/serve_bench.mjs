@@ -1,14 +1,15 @@
 #!/usr/bin/env node
 // Measures OpenAI-compatible servers under load, side by side: tokens/s, time to the first token, gaps between tokens.
 //
-//   serve_bench.mjs --server NAME,KIND,URL [--server ...] [--streams 1,8,32] [--prompt 128] [--generate 64]
+//   serve_bench.mjs --server NAME,KIND,URL[,JSON] [--server ...] [--streams 1,8,32] [--prompt 128] [--generate 64]
 //                   [--requests 2] [--rounds 3] [--temperature 0] [--seconds 1200] [--json FILE] [--key KEY]
 //
-// KIND is `jaju` or `llama` (llama-server of llama.cpp and ik_llama.cpp): which fields ask for a fixed number of tokens and
-// for no reuse of earlier prompts. Each of N streams sends `requests` streaming /v1/completions, one behind the other; a run is
-// all of them, timed from the first byte sent to the last received. In each round every server gets one run of every N; who
-// is first alternates. The same prompts go to all; no two requests of a server share one. Prompts are words of a space and
-// three small letters, one token each in a vocabulary of synthetic_model.py; what the servers count is checked against it.
+// KIND is `jaju` or `llama` (llama-server of llama.cpp and ik_llama.cpp): which fields ask for a fixed number of tokens
+// and for no reuse of earlier prompts; JSON adds fields of a request: {"logit_bias":{"2":-100}} keeps token 2 away. Each
+// of N streams sends `requests` streaming /v1/completions, one behind the other; a run is all of them, timed from the
+// first byte sent to the last received. In each round every server gets one run of every N; who is first alternates. The
+// same prompts go to all; no two requests of a server share one. Prompts are words of a space and three small letters,
+// one token each in a vocabulary of synthetic_model.py; what the servers count is checked against it.
 //
 // Numbers are medians over the rounds (least and most in the JSON file). Total tokens/s counts prompt and generated tokens.
 // A gap is the time between two events that carry text: with several tokens in an event (speculation) there are fewer gaps.
@@ -19,7 +20,7 @@ import os from 'node:os'
 import { parseArgs } from 'node:util'
 
 const kinds = {
-  jaju: { ignore_eos: true },
+  jaju: {}, // its prefix cache finds nothing, because prompts differ from their first word
   llama: { ignore_eos: true, cache_prompt: false },
 }
 

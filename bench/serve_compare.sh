@@ -41,8 +41,8 @@ trap 'for pid in $pids; do kill "$pid" 2>/dev/null || true; done; wait 2>/dev/nu
   $PEER_ARGS >"$out/$PEER_NAME.log" 2>&1 &
 pids="$pids $!"
 # shellcheck disable=SC2086
-"$jaju" serve "$model" --host 127.0.0.1 --port "$JAJU_PORT" --threads "$THREADS" --slots "$slots" --context "$each" \
-  $JAJU_ARGS >"$out/jaju.log" 2>&1 &
+"$jaju" serve "$model" --host 127.0.0.1 --port "$JAJU_PORT" --threads "$THREADS" --max-sequences "$slots" \
+  --context "$each" $JAJU_ARGS >"$out/jaju.log" 2>&1 &
 pids="$pids $!"
 
 wait_for() { # URL LOG
@@ -56,8 +56,16 @@ wait_for() { # URL LOG
     sleep 1
   done
 }
+# jaju has no word for "do not stop", but a bias keeps every token that ends an answer away.
+never=$(node -p '
+  const fs = require("node:fs"), ids = []
+  for (const name of ["config.json", "generation_config.json"]) {
+    const file = `${process.argv[1]}/${name}`
+    if (fs.existsSync(file)) ids.push(JSON.parse(fs.readFileSync(file)).eos_token_id ?? [])
+  }
+  JSON.stringify({ logit_bias: Object.fromEntries(ids.flat().map((id) => [id, -100])) })' "$model")
 wait_for "http://127.0.0.1:$PEER_PORT/health" "$out/$PEER_NAME.log"
 wait_for "http://127.0.0.1:$JAJU_PORT/ready" "$out/jaju.log"
 node "$here/serve_bench.mjs" --server "$PEER_NAME,llama,http://127.0.0.1:$PEER_PORT" \
-  --server "jaju,jaju,http://127.0.0.1:$JAJU_PORT" --streams "$STREAMS" --prompt "$PROMPT" --generate "$GENERATE" \
+  --server "jaju,jaju,http://127.0.0.1:$JAJU_PORT,$never" --streams "$STREAMS" --prompt "$PROMPT" --generate "$GENERATE" \
   --requests "$REQUESTS" --rounds "$ROUNDS" --seconds 7200 --json "$out/report.json" | tee "$out/table.md"

@@ -56,7 +56,7 @@ test('every stream sends its requests, the same to both servers, none twice', as
   const a = await fake()
   const b = await fake({ pairs: true })
   const file = json()
-  const done = await measure('--server', `a,llama,${a.url}`, '--server', `b,jaju,${b.url}`, '--streams', '1,3', '--prompt', '5',
+  const done = await measure('--server', `a,llama,${a.url}`, '--server', `b,jaju,${b.url},{"logit_bias":{"7":-100}}`, '--streams', '1,3', '--prompt', '5',
     '--generate', '6', '--requests', '2', '--rounds', '2', '--json', file)
   assert.equal(done.code, 0, done.stderr)
   const [warmup, ...measured] = a.asked
@@ -66,6 +66,7 @@ test('every stream sends its requests, the same to both servers, none twice', as
   assert.deepEqual(a.asked.map((r) => r.prompt).sort(), b.asked.map((r) => r.prompt).sort())
   assert.match(measured[0].prompt, /^( [a-z]{3}){5}$/)
   assert.ok(measured.every((r) => r.max_tokens === 6 && r.temperature === 0 && r.stream && r.ignore_eos))
+  assert.ok(b.asked.every((r) => r.logit_bias['7'] === -100 && !('ignore_eos' in r)))
   assert.ok(measured.every((r) => r.cache_prompt === false) && b.asked.every((r) => !('cache_prompt' in r)))
   assert.equal(a.most(), 3)
   const report = JSON.parse(fs.readFileSync(file, 'utf8'))
