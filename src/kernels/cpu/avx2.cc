@@ -6,6 +6,7 @@
 #include <cmath>
 #include <span>
 #include <type_traits>
+#include <vector>
 
 #include "kernels/backends.h"
 

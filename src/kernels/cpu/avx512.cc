@@ -5,6 +5,7 @@
 #include <cmath>
 #include <span>
 #include <type_traits>
+#include <vector>
 
 #include "kernels/backends.h"
 #include "kernels/cpu/bf16_dot.h"

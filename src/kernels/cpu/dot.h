@@ -214,14 +214,34 @@ inline void dot_blocked(const Matrix& w, int64_t r0, int64_t r1, const float* co
   }
 }
 
-// out[i * out_stride + (r - r0)] = W[r] . x[i0 + i] for r in [r0, r1), at most kInputBlock inputs.
+// Inputs of one call of dot_block. Those of the BF16 dot product wait in the second-level cache while the rows
+// of W pass.
+inline int64_t input_block(const Matrix& w, const Inputs& in) {
+#ifdef JAJU_HAS_BF16_DOT
+  if (in.bf16 != nullptr && w.dtype == DType::bf16) {
+    constexpr int64_t kValues = 192 * 1024;
+    const int64_t fit = kValues / in.bf16_stride / kInputBlock * kInputBlock;
+    return fit < kInputBlock ? kInputBlock : fit > bf16dot::kMaxInputs ? bf16dot::kMaxInputs : fit;
+  }
+#else
+  (void)w, (void)in;
+#endif
+  return kInputBlock;
+}
+#ifdef JAJU_HAS_BF16_DOT
+constexpr int64_t kMostInputs = bf16dot::kMaxInputs;
+#else
+constexpr int64_t kMostInputs = kInputBlock;
+#endif
+
+// out[i * out_stride + (r - r0)] = W[r] . x[i0 + i] for r in [r0, r1), at most input_block() inputs.
 inline void dot_block(const Matrix& w, int64_t r0, int64_t r1, const Inputs& in, int64_t i0, int64_t n,
                       float* out, int64_t out_stride) {
 #ifdef JAJU_HAS_BF16_DOT
   if (in.bf16 != nullptr && w.dtype == DType::bf16) {
-    const uint16_t* x[kInputBlock];
+    const uint16_t* x[bf16dot::kMaxInputs];
     for (int64_t i = 0; i < n; ++i) x[i] = in.bf16 + in.row_of(i0 + i) * in.bf16_stride;
-    return bf16dot::dot_block(w, r0, r1, x, n, out, out_stride);
+    return bf16dot::dot_rows(static_cast<const uint16_t*>(w.row(r0)), w.cols, r1 - r0, w.cols, x, n, out, out_stride);
   }
 #endif
   const float* x[kInputBlock];
@@ -241,35 +261,68 @@ inline void dot_block(const Matrix& w, int64_t r0, int64_t r1, const Inputs& in,
   });
 }
 
-// out[k] = keep * out[k] + sum_j coefficients[j] * M[j][k], k < width <= M.cols, j ascending. For W_UK^T q
-// and P V.
-template <typename Row>
-inline void add_weighted_rows_of(const Matrix& m, const float* coefficients, int64_t n, int64_t width,
-                                 float keep, float* out) {
-  constexpr int kVectors = 4;
-  int64_t k = 0;
-  for (; k + kVectors * kLanes <= width; k += kVectors * kLanes) {
-    V acc[kVectors];
-    for (int a = 0; a < kVectors; ++a) acc[a] = mul(set1(keep), load(out + k + a * kLanes));
-    for (int64_t j = 0; j < n; ++j) {
-      const Row row(m, j);
-      const V c = set1(coefficients[j]);
-      for (int a = 0; a < kVectors; ++a) acc[a] = fma(c, row.at(k + a * kLanes), acc[a]);
+// out[i][k] = keep[i] * out[i][k] + sum_j a[i][j] M[j][k], k < width <= M.cols, j ascending, for R inputs. keep
+// null: from zero. For W_UK^T q and P V.
+template <typename Row, int R, int C>
+inline void weigh_tile(const Matrix& m, int64_t k, const float* a, int64_t a_stride, const float* keep,
+                       float* out, int64_t out_stride) {
+  V acc[R][C];
+  for (int i = 0; i < R; ++i) {
+    for (int c = 0; c < C; ++c) {
+      acc[i][c] =
+          keep == nullptr ? zero() : mul(set1(keep[i]), load(out + i * out_stride + k + c * kLanes));
     }
-    for (int a = 0; a < kVectors; ++a) store(out + k + a * kLanes, acc[a]);
   }
-  for (; k < width; k += kLanes) {
-    const int64_t lanes = width - k < kLanes ? width - k : kLanes;
-    V acc = mul(set1(keep), load_n(out + k, lanes));
-    for (int64_t j = 0; j < n; ++j) acc = fma(set1(coefficients[j]), Row(m, j).at_n(k, lanes), acc);
-    store_n(out + k, acc, lanes);
+  for (int64_t j = 0; j < m.rows; ++j) {
+    const Row row(m, j);
+    V values[C];
+    for (int c = 0; c < C; ++c) values[c] = row.at(k + c * kLanes);
+    for (int i = 0; i < R; ++i) {
+      const V weight = set1(a[i * a_stride + j]);
+      for (int c = 0; c < C; ++c) acc[i][c] = fma(weight, values[c], acc[i][c]);
+    }
+  }
+  for (int i = 0; i < R; ++i) {
+    for (int c = 0; c < C; ++c) store(out + i * out_stride + k + c * kLanes, acc[i][c]);
   }
 }
 
-inline void add_weighted_rows(const Matrix& m, const float* coefficients, int64_t n, int64_t width,
-                              float keep, float* out) {
+template <typename Row, int R>
+inline void weigh_inputs(const Matrix& m, int64_t width, const float* a, int64_t a_stride, const float* keep,
+                         float* out, int64_t out_stride) {
+  int64_t k = 0;
+  for (; k + kWeighVectors * kLanes <= width; k += kWeighVectors * kLanes) {
+    weigh_tile<Row, R, kWeighVectors>(m, k, a, a_stride, keep, out, out_stride);
+  }
+  for (; k + kLanes <= width; k += kLanes) weigh_tile<Row, R, 1>(m, k, a, a_stride, keep, out, out_stride);
+  if (k == width) return;
+  const int64_t lanes = width - k;
+  for (int i = 0; i < R; ++i) {
+    float* const to = out + i * out_stride + k;
+    V acc = keep == nullptr ? zero() : mul(set1(keep[i]), load_n(to, lanes));
+    for (int64_t j = 0; j < m.rows; ++j) {
+      acc = fma(set1(a[i * a_stride + j]), Row(m, j).at_n(k, lanes), acc);
+    }
+    store_n(to, acc, lanes);
+  }
+}
+
+inline void weigh_rows(const Matrix& m, int64_t width, const float* a, int64_t a_stride, int64_t n,
+                       const float* keep, float* out, int64_t out_stride) {
   with_row_type(m.dtype, [&](auto type) {
-    add_weighted_rows_of<typename decltype(type)::type>(m, coefficients, n, width, keep, out);
+    using Row = typename decltype(type)::type;
+    int64_t i = 0;
+    const auto kept = [&] { return keep == nullptr ? nullptr : keep + i; };
+    for (; i + kWeighInputs <= n; i += kWeighInputs) {
+      weigh_inputs<Row, kWeighInputs>(m, width, a + i * a_stride, a_stride, kept(), out + i * out_stride,
+                                      out_stride);
+    }
+    for (; i + 2 <= n; i += 2) {
+      weigh_inputs<Row, 2>(m, width, a + i * a_stride, a_stride, kept(), out + i * out_stride, out_stride);
+    }
+    if (i < n) {
+      weigh_inputs<Row, 1>(m, width, a + i * a_stride, a_stride, kept(), out + i * out_stride, out_stride);
+    }
   });
 }
 

@@ -16,6 +16,9 @@ constexpr int kLanes = 8;
 // Register tile of a matmul: rows of W times inputs. 12 accumulators of 16 registers.
 constexpr int kTileRows = 4;
 constexpr int kTileInputs = 3;
+// And of a weighted sum of rows: inputs times vectors of the rows.
+constexpr int kWeighInputs = 6;
+constexpr int kWeighVectors = 2;
 
 inline __m256i first(int64_t n) {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);

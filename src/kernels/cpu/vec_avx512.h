@@ -16,6 +16,9 @@ constexpr int kLanes = 16;
 // Register tile of a matmul: rows of W times inputs. 24 accumulators of 32 registers.
 constexpr int kTileRows = 4;
 constexpr int kTileInputs = 6;
+// And of a weighted sum of rows: inputs times vectors of the rows.
+constexpr int kWeighInputs = 6;
+constexpr int kWeighVectors = 4;
 
 inline __mmask16 first(int64_t n) {
   return static_cast<__mmask16>((1u << n) - 1u);
