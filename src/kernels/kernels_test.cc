@@ -75,7 +75,7 @@ class Backend : public testing::TestWithParam<const char*> {
     reserve_scratch(context, {.max_rows = 256,
                               .max_input = 256 * staggered_stride(2048, 4),
                               .max_groups = 4,
-                              .n_heads = 8,
+                              .n_heads = 16,
                               .nope = 64,
                               .rope = 32,
                               .v = 64,
@@ -430,11 +430,12 @@ struct AttentionCase {
   }
   // The fact sheet's formula in double, and how far f32 in any order may be from it: scores are off by at
   // most e = (terms) * eps * sum |q w c| * scale, which moves each weight by a factor within exp(2e); values
-  // add theirs.
+  // add theirs. `rounding`: how far the bf16 form may move a query, a key, a value or a weight by rounding it;
+  // at most three such factors meet in a score, and three in a value times its weight.
   struct Exact {
     std::vector<double> out, bound;
   };
-  Exact exact() const {
+  Exact exact(double rounding = 0) const {
     Exact result;
     result.out.resize(static_cast<size_t>(n_rows * heads * v));
     result.bound.resize(result.out.size());
@@ -475,8 +476,8 @@ struct AttentionCase {
             }
             p.push_back(std::exp(score * scale));
             total += p.back();
-            score_error =
-                std::max(score_error, static_cast<double>(latent + nope + rope + 4) * kEps * size * scale);
+            const double relative = static_cast<double>(latent + nope + rope + 4) * kEps + 3 * rounding;
+            score_error = std::max(score_error, relative * size * scale);
           }
           for (int64_t d = 0; d < v; ++d) {
             double sum = 0, size = 0;
@@ -488,8 +489,9 @@ struct AttentionCase {
             }
             const auto at = static_cast<size_t>((s.first_row + i) * heads * v + h * v + d);
             result.out[at] = sum;
-            result.bound[at] =
-                (std::expm1(2 * score_error) + static_cast<double>(2 * n_keys + latent + 16) * kEps) * size;
+            result.bound[at] = (std::expm1(2 * score_error) + 3 * rounding +
+                                static_cast<double>(2 * n_keys + latent + 16) * kEps) *
+                               size;
           }
         }
       }
@@ -518,28 +520,65 @@ TEST_P(Backend, AttentionBothWaysMatchesTheFormulaInDouble) {
   }
 }
 
+// In bf16 the worst case is wide, so the mean is held as well: four roundings of 2^-9 in a score of size 2 or so.
+TEST_P(Backend, AttentionInBf16IsNearTheFormula) {
+  Context context = context_for(team, *ops, Precision::bf16);
+  const AttentionCase c(DType::bf16, DType::bf16, {0, 100}, {70, 30});
+  const AttentionCase::Exact want = c.exact(0x1p-9);
+  for (const bool absorbed : {false, true}) {
+    std::vector<float> got(want.out.size(), NAN);
+    (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
+    double errors = 0, squares = 0;
+    for (size_t i = 0; i < got.size(); ++i) {
+      ASSERT_NEAR(got[i], want.out[i], want.bound[i]) << (absorbed ? "absorbed " : "expanded ") << i;
+      errors += std::pow(static_cast<double>(got[i]) - want.out[i], 2);
+      squares += want.out[i] * want.out[i];
+    }
+    EXPECT_LE(std::sqrt(errors / squares), 0x1p-6) << (absorbed ? "absorbed" : "expanded");
+  }
+}
+
 // A chunk boundary anywhere, and a neighbour in the batch, change no bit.
 TEST_P(Backend, AttentionBitsDoNotDependOnChunks) {
-  Context context = context_for(team, *ops);
   const AttentionCase c(DType::bf16, DType::bf16, {0, 37}, {90, 20});
   std::vector<float> whole(static_cast<size_t>(c.n_rows * c.heads * c.v));
-  for (const bool absorbed : {false, true}) {
-    const auto attend = absorbed ? ops->mla_absorbed : ops->mla_expanded;
-    attend(context, c.args(whole));
-    for (const int64_t cut : {1, 13, 64, 89}) {
-      std::vector<float> parts(whole.size());
-      for (const auto& [from, to] : {std::pair<int64_t, int64_t>{0, cut}, {cut, 90}}) {
-        SequenceSlice part = c.slices[0];
-        part.first_row += from;
-        part.first_pos += from;
-        part.n_rows = to - from;
-        MlaArgs args = c.args(parts);
-        args.slices = {&part, 1};
-        attend(context, args);
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    Context context = context_for(team, *ops, precision);
+    for (const bool absorbed : {false, true}) {
+      const auto attend = absorbed ? ops->mla_absorbed : ops->mla_expanded;
+      attend(context, c.args(whole));
+      for (const int64_t cut : {1, 13, 64, 89}) {
+        std::vector<float> parts(whole.size());
+        for (const auto& [from, to] : {std::pair<int64_t, int64_t>{0, cut}, {cut, 90}}) {
+          SequenceSlice part = c.slices[0];
+          part.first_row += from;
+          part.first_pos += from;
+          part.n_rows = to - from;
+          MlaArgs args = c.args(parts);
+          args.slices = {&part, 1};
+          attend(context, args);
+        }
+        ASSERT_EQ(0, std::memcmp(whole.data(), parts.data(), static_cast<size_t>(90 * c.heads * c.v) * 4))
+            << "cut at " << cut;
       }
-      ASSERT_EQ(0, std::memcmp(whole.data(), parts.data(), static_cast<size_t>(90 * c.heads * c.v) * 4))
-          << "cut at " << cut;
     }
+  }
+}
+
+// Long caches are cut into parts, which several threads share when there is little else to do: the same bits as
+// one thread that takes them in turn.
+TEST_P(Backend, AbsorbedAttentionOverALongCache) {
+  ThreadTeam many(8), one(1);
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    const AttentionCase c(DType::bf16, DType::bf16, {9000, 700}, {1, 3});
+    const AttentionCase::Exact want = c.exact(precision == Precision::bf16 ? 0x1p-9 : 0.0);
+    std::vector<float> shared(want.out.size(), NAN), alone(want.out.size(), NAN);
+    Context wide = context_for(many, *ops, precision);
+    Context narrow = context_for(one, *ops, precision);
+    ops->mla_absorbed(wide, c.args(shared));
+    ops->mla_absorbed(narrow, c.args(alone));
+    EXPECT_EQ(0, std::memcmp(shared.data(), alone.data(), alone.size() * 4));
+    for (size_t i = 0; i < alone.size(); ++i) ASSERT_NEAR(alone[i], want.out[i], want.bound[i]) << i;
   }
 }
 
