@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/backends.h"
+#include "kernels/cpu/unroll.h"
 
 #define JAJU_ISA avx2
 #define JAJU_ISA_NAME "avx2"

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/backends.h"
+#include "kernels/cpu/unroll.h"
 #include "kernels/cpu/bf16_dot.h"
 
 #define JAJU_ISA avx512

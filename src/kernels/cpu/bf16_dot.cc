@@ -2,6 +2,8 @@
 
 #include <immintrin.h>
 
+#include "kernels/cpu/unroll.h"
+
 namespace jaju::bf16dot {
 namespace {
 
@@ -31,44 +33,70 @@ inline __m512i load_n(const uint16_t* p, int64_t n) {
   return _mm512_maskz_loadu_epi16(static_cast<__mmask32>((1ull << n) - 1), p);
 }
 
-// Four vectors to one: 128 bits of each, lanes i, i + 4, i + 8 and i + 12 added.
-inline __m512 fold4(__m512 a, __m512 b, __m512 c, __m512 d) {
-  const __m512 ab = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
-  const __m512 cd = _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
-  return _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+// Adds the two halves of every run of 2 * kStep lanes of x and of y and interleaves the sums: x's where bit kStep of
+// the lane is 0, y's where it is 1. One shuffle for two vectors, blends being cheap.
+template <int kStep>
+inline __m512 merge(__m512 x, __m512 y) {
+  if constexpr (kStep == 8) {
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xff00, x, y), _mm512_shuffle_f32x4(x, y, 0x4e));
+  } else if constexpr (kStep == 4) {
+    const __m512 rest = _mm512_mask_blend_ps(0x0f0f, x, y);
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xf0f0, x, y), _mm512_shuffle_f32x4(rest, rest, 0xb1));
+  } else if constexpr (kStep == 2) {
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xcccc, x, y), _mm512_shuffle_ps(x, y, 0x4e));
+  } else {
+    const __m512 rest = _mm512_mask_blend_ps(0x5555, x, y);
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xaaaa, x, y), _mm512_permute_ps(rest, 0xb1));
+  }
 }
 
-// out[c * stride + a] = sum of the lanes of acc[a][c], in the order of _mm512_reduce_add_ps.
+// out[c * stride + a] = sum of the lanes of acc[a][c]: lanes i and i + 8 first, then i + 4, i + 2 and i + 1, which is
+// the order of _mm512_reduce_add_ps. Vectors are summed together: that takes a third of the work, which is what is
+// left to save where rows are short.
+template <int C>
+inline void sum_four_rows(const __m512 (&acc)[4][C], float* out, int64_t stride) {
+  int c = 0;
+  if constexpr (C >= 4) {
+    __m512 rows[4];  // lanes 4c to 4c + 3: of input c
+    JAJU_UNROLL for (int a = 0; a < 4; ++a) {
+      rows[a] = merge<4>(merge<8>(acc[a][0], acc[a][2]), merge<8>(acc[a][1], acc[a][3]));
+    }
+    const __m512 s = merge<1>(merge<2>(rows[0], rows[2]), merge<2>(rows[1], rows[3]));
+    _mm_storeu_ps(out, _mm512_castps512_ps128(s));
+    _mm_storeu_ps(out + stride, _mm512_extractf32x4_ps(s, 1));
+    _mm_storeu_ps(out + 2 * stride, _mm512_extractf32x4_ps(s, 2));
+    _mm_storeu_ps(out + 3 * stride, _mm512_extractf32x4_ps(s, 3));
+    c = 4;
+  }
+  if constexpr (C % 4 >= 2) {
+    __m512 rows[4];  // lanes 0 to 7 of input c, 8 to 15 of the next
+    JAJU_UNROLL for (int a = 0; a < 4; ++a) rows[a] = merge<8>(acc[a][c], acc[a][c + 1]);
+    const __m512 pairs = merge<2>(merge<4>(rows[0], rows[2]), merge<4>(rows[1], rows[3]));
+    const __m512 s = _mm512_add_ps(pairs, _mm512_permute_ps(pairs, 0xb1));
+    const __m512i even = _mm512_castsi256_si512(_mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14));
+    const __m256 both = _mm512_castps512_ps256(_mm512_permutexvar_ps(even, s));
+    _mm_storeu_ps(out + c * stride, _mm256_castps256_ps128(both));
+    _mm_storeu_ps(out + (c + 1) * stride, _mm256_extractf128_ps(both, 1));
+    c += 2;
+  }
+  if constexpr (C % 2 == 1) {
+    constexpr int kLast = C - 1;
+    const __m512 fours =
+        merge<4>(merge<8>(acc[0][kLast], acc[2][kLast]), merge<8>(acc[1][kLast], acc[3][kLast]));
+    const __m512 pairs = _mm512_add_ps(fours, _mm512_permute_ps(fours, 0x4e));
+    const __m512 s = _mm512_add_ps(pairs, _mm512_permute_ps(pairs, 0xb1));
+    const __m512i first_of_each = _mm512_castsi128_si512(_mm_setr_epi32(0, 4, 8, 12));
+    _mm_storeu_ps(out + kLast * stride, _mm512_castps512_ps128(_mm512_permutexvar_ps(first_of_each, s)));
+  }
+}
+
 template <int R, int C>
 inline void sum_tile(const __m512 (&acc)[R][C], float* out, int64_t stride) {
-  if constexpr (R != 4) {
-    for (int c = 0; c < C; ++c) {
-      for (int a = 0; a < R; ++a) out[c * stride + a] = _mm512_reduce_add_ps(acc[a][c]);
-    }
+  if constexpr (R == 4) {
+    sum_four_rows<C>(acc, out, stride);
   } else {
-    int c = 0;
-    if constexpr (C >= 4) {
-      for (; c + 4 <= C; c += 4) {
-        __m512 r[4];  // row a: 128 bits per input
-        for (int a = 0; a < 4; ++a) r[a] = fold4(acc[a][c], acc[a][c + 1], acc[a][c + 2], acc[a][c + 3]);
-        const __m512 r01 =
-            _mm512_add_ps(_mm512_shuffle_ps(r[0], r[1], 0x44), _mm512_shuffle_ps(r[0], r[1], 0xee));
-        const __m512 r23 =
-            _mm512_add_ps(_mm512_shuffle_ps(r[2], r[3], 0x44), _mm512_shuffle_ps(r[2], r[3], 0xee));
-        const __m512 s =
-            _mm512_add_ps(_mm512_shuffle_ps(r01, r23, 0x88), _mm512_shuffle_ps(r01, r23, 0xdd));
-        _mm_storeu_ps(out + c * stride, _mm512_castps512_ps128(s));
-        _mm_storeu_ps(out + (c + 1) * stride, _mm512_extractf32x4_ps(s, 1));
-        _mm_storeu_ps(out + (c + 2) * stride, _mm512_extractf32x4_ps(s, 2));
-        _mm_storeu_ps(out + (c + 3) * stride, _mm512_extractf32x4_ps(s, 3));
-      }
-    }
-    const __m512i first_of_each = _mm512_castsi128_si512(_mm_setr_epi32(0, 4, 8, 12));
-    for (; c < C; ++c) {
-      const __m512 r = fold4(acc[0][c], acc[1][c], acc[2][c], acc[3][c]);
-      const __m512 pairs = _mm512_add_ps(r, _mm512_permute_ps(r, 0x4e));
-      const __m512 s = _mm512_add_ps(pairs, _mm512_permute_ps(pairs, 0xb1));
-      _mm_storeu_ps(out + c * stride, _mm512_castps512_ps128(_mm512_permutexvar_ps(first_of_each, s)));
+    JAJU_UNROLL for (int c = 0; c < C; ++c) {
+      JAJU_UNROLL for (int a = 0; a < R; ++a) out[c * stride + a] = _mm512_reduce_add_ps(acc[a][c]);
     }
   }
 }
@@ -83,27 +111,27 @@ template <int R, int C, int P>
 [[gnu::noinline]] void dot_tile(const uint16_t* w, int64_t w_stride, int64_t cols, const uint16_t* const* x,
                                 float* out, int64_t out_stride, Ahead ahead) {
   const uint16_t* in[C];
-  for (int c = 0; c < C; ++c) in[c] = x[c];
+  JAJU_UNROLL for (int c = 0; c < C; ++c) in[c] = x[c];
   __m512 acc[R][C];
-  for (int a = 0; a < R; ++a) {
-    for (int c = 0; c < C; ++c) acc[a][c] = _mm512_setzero_ps();
+  JAJU_UNROLL for (int a = 0; a < R; ++a) {
+    JAJU_UNROLL for (int c = 0; c < C; ++c) acc[a][c] = _mm512_setzero_ps();
   }
   int64_t k = 0;
   for (; k + kPair <= cols; k += kPair) {
     __m512bh weights[R];
-    for (int a = 0; a < R; ++a) weights[a] = as_bf16(load(w + a * w_stride + k));
-    for (int a = 0; a < P; ++a) _mm_prefetch(ahead.from + a * w_stride + k, _MM_HINT_T1);
-    for (int c = 0; c < C; ++c) {
+    JAJU_UNROLL for (int a = 0; a < R; ++a) weights[a] = as_bf16(load(w + a * w_stride + k));
+    JAJU_UNROLL for (int a = 0; a < P; ++a) _mm_prefetch(ahead.from + a * w_stride + k, _MM_HINT_T1);
+    JAJU_UNROLL for (int c = 0; c < C; ++c) {
       const __m512bh input = as_bf16(load(in[c] + k));
-      for (int a = 0; a < R; ++a) acc[a][c] = _mm512_dpbf16_ps(acc[a][c], weights[a], input);
+      JAJU_UNROLL for (int a = 0; a < R; ++a) acc[a][c] = _mm512_dpbf16_ps(acc[a][c], weights[a], input);
     }
   }
   if (k < cols) {
     __m512bh weights[R];
-    for (int a = 0; a < R; ++a) weights[a] = as_bf16(load_n(w + a * w_stride + k, cols - k));
-    for (int c = 0; c < C; ++c) {
+    JAJU_UNROLL for (int a = 0; a < R; ++a) weights[a] = as_bf16(load_n(w + a * w_stride + k, cols - k));
+    JAJU_UNROLL for (int c = 0; c < C; ++c) {
       const __m512bh input = as_bf16(load_n(in[c] + k, cols - k));
-      for (int a = 0; a < R; ++a) acc[a][c] = _mm512_dpbf16_ps(acc[a][c], weights[a], input);
+      JAJU_UNROLL for (int a = 0; a < R; ++a) acc[a][c] = _mm512_dpbf16_ps(acc[a][c], weights[a], input);
     }
   }
   sum_tile<R, C>(acc, out, out_stride);
@@ -149,8 +177,8 @@ template <int R, int kVectors, bool Full>
   const __m512i low = _mm512_load_si512(kLow);
   const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
   __m512 acc[R][kVectors];
-  for (int i = 0; i < R; ++i) {
-    for (int c = 0; c < kVectors; ++c) {
+  JAJU_UNROLL for (int i = 0; i < R; ++i) {
+    JAJU_UNROLL for (int c = 0; c < kVectors; ++c) {
       acc[i][c] = keep == nullptr
                       ? _mm512_setzero_ps()
                       : _mm512_mul_ps(_mm512_set1_ps(keep[i]),
@@ -167,26 +195,26 @@ template <int R, int kVectors, bool Full>
   const auto step = [&](int c, __m512i even, __m512i odd, const __m512bh (&weights)[R]) {
     const __m512bh first = as_bf16(_mm512_permutex2var_epi16(even, low, odd));
     const __m512bh second = as_bf16(_mm512_permutex2var_epi16(even, high, odd));
-    for (int i = 0; i < R; ++i) acc[i][c] = _mm512_dpbf16_ps(acc[i][c], weights[i], first);
-    for (int i = 0; i < R; ++i) acc[i][c + 1] = _mm512_dpbf16_ps(acc[i][c + 1], weights[i], second);
+    JAJU_UNROLL for (int i = 0; i < R; ++i) acc[i][c] = _mm512_dpbf16_ps(acc[i][c], weights[i], first);
+    JAJU_UNROLL for (int i = 0; i < R; ++i) acc[i][c + 1] = _mm512_dpbf16_ps(acc[i][c + 1], weights[i], second);
   };
   int64_t j = 0;
   for (; j + 2 <= n_rows; j += 2) {
     __m512bh weights[R];
-    for (int i = 0; i < R; ++i) {
+    JAJU_UNROLL for (int i = 0; i < R; ++i) {
       int32_t pair;
       __builtin_memcpy(&pair, a + i * a_stride + j, sizeof pair);
       weights[i] = as_bf16(_mm512_set1_epi32(pair));
     }
-    for (int c = 0; c < kVectors; c += 2) step(c, row(j, c), row(j + 1, c), weights);
+    JAJU_UNROLL for (int c = 0; c < kVectors; c += 2) step(c, row(j, c), row(j + 1, c), weights);
   }
   if (j < n_rows) {
     __m512bh weights[R];
-    for (int i = 0; i < R; ++i) weights[i] = as_bf16(_mm512_set1_epi32(a[i * a_stride + j]));
-    for (int c = 0; c < kVectors; c += 2) step(c, row(j, c), _mm512_setzero_si512(), weights);
+    JAJU_UNROLL for (int i = 0; i < R; ++i) weights[i] = as_bf16(_mm512_set1_epi32(a[i * a_stride + j]));
+    JAJU_UNROLL for (int c = 0; c < kVectors; c += 2) step(c, row(j, c), _mm512_setzero_si512(), weights);
   }
-  for (int i = 0; i < R; ++i) {
-    for (int c = 0; c < kVectors; ++c) {
+  JAJU_UNROLL for (int i = 0; i < R; ++i) {
+    JAJU_UNROLL for (int c = 0; c < kVectors; ++c) {
       float* const to = out + i * out_stride + c * 16;
       const int64_t left = width - c * 16;
       if (Full || left >= 16) {

@@ -72,10 +72,10 @@ struct Inputs {
 };
 
 // A block of W visits its inputs kInputBlock at a time and, when there are several, kColBlock columns at a
-// time, so that inputs (24 KB) and weights of a tile stay in the first-level cache.
+// time, so that the inputs (48 KB) stay in the second-level cache and the weights of a tile in the first.
 constexpr int64_t kRowBlock = 32;
 constexpr int64_t kInputBlock = 24;
-constexpr int64_t kColBlock = 256;
+constexpr int64_t kColBlock = 512;
 // From this many inputs on, weights are widened to f32 once and the columns are blocked.
 constexpr int64_t kBlockedInputs = 4;
 
@@ -85,18 +85,18 @@ inline void dot_tile(const Row* rows, const float* const* x, int64_t k0, int64_t
   int64_t k = k0;
   for (; k + kLanes <= k1; k += kLanes) {
     V weights[R];
-    for (int a = 0; a < R; ++a) weights[a] = rows[a].at(k);
-    for (int c = 0; c < C; ++c) {
+    JAJU_UNROLL for (int a = 0; a < R; ++a) weights[a] = rows[a].at(k);
+    JAJU_UNROLL for (int c = 0; c < C; ++c) {
       const V input = load(x[c] + k);
-      for (int a = 0; a < R; ++a) acc[a][c] = fma(weights[a], input, acc[a][c]);
+      JAJU_UNROLL for (int a = 0; a < R; ++a) acc[a][c] = fma(weights[a], input, acc[a][c]);
     }
   }
   if (k == k1) return;
   V weights[R];
-  for (int a = 0; a < R; ++a) weights[a] = rows[a].at_n(k, k1 - k);
-  for (int c = 0; c < C; ++c) {
+  JAJU_UNROLL for (int a = 0; a < R; ++a) weights[a] = rows[a].at_n(k, k1 - k);
+  JAJU_UNROLL for (int c = 0; c < C; ++c) {
     const V input = load_n(x[c] + k, k1 - k);
-    for (int a = 0; a < R; ++a) acc[a][c] = fma(weights[a], input, acc[a][c]);
+    JAJU_UNROLL for (int a = 0; a < R; ++a) acc[a][c] = fma(weights[a], input, acc[a][c]);
   }
 }
 
@@ -106,8 +106,8 @@ inline void sum_all(const V (&acc)[R][C], float* out, int64_t out_stride) {
   if constexpr (R == 4) {
     sum_tile<C>(acc, out, out_stride);
   } else {
-    for (int c = 0; c < C; ++c) {
-      for (int a = 0; a < R; ++a) out[c * out_stride + a] = sum(acc[a][c]);
+    JAJU_UNROLL for (int c = 0; c < C; ++c) {
+      JAJU_UNROLL for (int a = 0; a < R; ++a) out[c * out_stride + a] = sum(acc[a][c]);
     }
   }
 }
@@ -118,8 +118,8 @@ inline void dot_rows(const Matrix& w, int64_t r, const float* const* x, float* o
   const auto row = [&](int k) { return Row(w, r + (k < R ? k : 0)); };
   const Row rows[4] = {row(0), row(1), row(2), row(3)};
   V acc[R][C];
-  for (int a = 0; a < R; ++a) {
-    for (int c = 0; c < C; ++c) acc[a][c] = zero();
+  JAJU_UNROLL for (int a = 0; a < R; ++a) {
+    JAJU_UNROLL for (int c = 0; c < C; ++c) acc[a][c] = zero();
   }
   dot_tile<Row, R, C>(rows, x, 0, w.cols, acc);
   sum_all<R, C>(acc, out, out_stride);
@@ -145,13 +145,13 @@ template <int R, int C>
 inline void dot_step(const RowWidened* rows, const float* const* x, int64_t k0, int64_t k1, int64_t cols,
                      float* state, float* out, int64_t out_stride) {
   V acc[R][C];
-  for (int a = 0; a < R; ++a) {
-    for (int c = 0; c < C; ++c) acc[a][c] = k0 == 0 ? zero() : load(state + (c * R + a) * kLanes);
+  JAJU_UNROLL for (int a = 0; a < R; ++a) {
+    JAJU_UNROLL for (int c = 0; c < C; ++c) acc[a][c] = k0 == 0 ? zero() : load(state + (c * R + a) * kLanes);
   }
   dot_tile<RowWidened, R, C>(rows, x, k0, k1, acc);
   if (k1 == cols) return sum_all<R, C>(acc, out, out_stride);
-  for (int c = 0; c < C; ++c) {
-    for (int a = 0; a < R; ++a) store(state + (c * R + a) * kLanes, acc[a][c]);
+  JAJU_UNROLL for (int c = 0; c < C; ++c) {
+    JAJU_UNROLL for (int a = 0; a < R; ++a) store(state + (c * R + a) * kLanes, acc[a][c]);
   }
 }
 
@@ -267,8 +267,8 @@ template <typename Row, int R, int C>
 inline void weigh_tile(const Matrix& m, int64_t k, const float* a, int64_t a_stride, const float* keep,
                        float* out, int64_t out_stride) {
   V acc[R][C];
-  for (int i = 0; i < R; ++i) {
-    for (int c = 0; c < C; ++c) {
+  JAJU_UNROLL for (int i = 0; i < R; ++i) {
+    JAJU_UNROLL for (int c = 0; c < C; ++c) {
       acc[i][c] =
           keep == nullptr ? zero() : mul(set1(keep[i]), load(out + i * out_stride + k + c * kLanes));
     }
@@ -276,14 +276,14 @@ inline void weigh_tile(const Matrix& m, int64_t k, const float* a, int64_t a_str
   for (int64_t j = 0; j < m.rows; ++j) {
     const Row row(m, j);
     V values[C];
-    for (int c = 0; c < C; ++c) values[c] = row.at(k + c * kLanes);
-    for (int i = 0; i < R; ++i) {
+    JAJU_UNROLL for (int c = 0; c < C; ++c) values[c] = row.at(k + c * kLanes);
+    JAJU_UNROLL for (int i = 0; i < R; ++i) {
       const V weight = set1(a[i * a_stride + j]);
-      for (int c = 0; c < C; ++c) acc[i][c] = fma(weight, values[c], acc[i][c]);
+      JAJU_UNROLL for (int c = 0; c < C; ++c) acc[i][c] = fma(weight, values[c], acc[i][c]);
     }
   }
-  for (int i = 0; i < R; ++i) {
-    for (int c = 0; c < C; ++c) store(out + i * out_stride + k + c * kLanes, acc[i][c]);
+  JAJU_UNROLL for (int i = 0; i < R; ++i) {
+    JAJU_UNROLL for (int c = 0; c < C; ++c) store(out + i * out_stride + k + c * kLanes, acc[i][c]);
   }
 }
 
@@ -297,7 +297,7 @@ inline void weigh_inputs(const Matrix& m, int64_t width, const float* a, int64_t
   for (; k + kLanes <= width; k += kLanes) weigh_tile<Row, R, 1>(m, k, a, a_stride, keep, out, out_stride);
   if (k == width) return;
   const int64_t lanes = width - k;
-  for (int i = 0; i < R; ++i) {
+  JAJU_UNROLL for (int i = 0; i < R; ++i) {
     float* const to = out + i * out_stride + k;
     V acc = keep == nullptr ? zero() : mul(set1(keep[i]), load_n(to, lanes));
     for (int64_t j = 0; j < m.rows; ++j) {
