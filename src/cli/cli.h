@@ -31,6 +31,7 @@ void add_show(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
 void add_tokenizer(CLI::App& app, Action& action);
 void add_logits(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_gguf(CLI::App& app, Action& action);
