@@ -93,6 +93,7 @@ class Engine {
  private:
   friend class Session;
   friend class BatchGenerator;
+  friend class Scheduler;
   struct Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

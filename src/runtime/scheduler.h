@@ -137,9 +137,9 @@ enum class PromptAttention {
 
 struct SchedulerOptions {
   // Limits
-  int64_t max_sequences = 32;   // side by side; at most the engine's prefill_chunk (the rows of a step)
-  int64_t kv_budget_bytes = 0;  // cache pages, prefix cache included; 0: what max_sequences * 4096 tokens
-                                // need, at most a quarter of memory. At least one page
+  int64_t max_sequences = 32;    // side by side; at most the engine's prefill_chunk (the rows of a step)
+  int64_t kv_budget_bytes = 0;   // cache pages, prefix cache included; 0: what max_sequences * 4096 tokens
+                                 // need, at most a quarter of memory. At least one page
   int64_t queue_capacity = 256;  // waiting requests; more are refused
 
   // Steps
@@ -153,7 +153,7 @@ struct SchedulerOptions {
 
   // Prefix cache
   bool prefix_cache = true;
-  std::filesystem::path cache_dir;              // kept across restarts in a file here; empty: memory only
+  std::filesystem::path cache_dir{};            // kept across restarts in a file here; empty: memory only
   int64_t cache_file_bytes = int64_t{4} << 30;  // most that is written or read
 
   // Speculation
@@ -162,8 +162,8 @@ struct SchedulerOptions {
   bool use_mtp = true;    // where the model has an MTP block
 
   // For tests
-  bool manual = false;            // no thread: step() is called by hand
-  std::function<double()> clock;  // seconds, monotonic; empty: the steady clock
+  bool manual = false;              // no thread: step() is called by hand
+  std::function<double()> clock{};  // seconds, monotonic; empty: the steady clock
 };
 
 enum class SubmitVerdict {

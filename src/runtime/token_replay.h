@@ -48,15 +48,14 @@ class TokenReplay {
 
   struct Match {
     std::vector<int32_t> ids;  // of the matched beginning; empty: none
-    // The tail to tokenise begins in pieces[piece] at byte `offset` of its text; piece == pieces.size(): no
-    // tail.
-    size_t piece = 0;
-    size_t offset = 0;
-    // For the log: bytes (special tokens count 0) that agree with the nearest remembered sequence, up to the
-    // first difference, and whether that sequence goes on there (with something else) or ends.
+    size_t piece = 0;          // the tail to tokenise begins with this piece; pieces.size(): there is none
+    // For the log: bytes of text that agree with the nearest remembered sequence (matched or not), and
+    // whether that one goes on differently there; else it ends, or the prompt does.
     size_t bytes = 0;
     bool differs = false;
   };
+  // The longest beginning that was remembered for this tenant. Bytes of text are compared with what tokens
+  // spell, so pieces may be cut in any places.
   Match longest(std::string_view tenant, std::span<const PromptPiece> pieces);
 
   int64_t bytes() const;      // held now
@@ -68,6 +67,7 @@ class TokenReplay {
   struct Entry {
     std::vector<int32_t> ids;
     std::vector<uint32_t> ends;  // of each id in the key
+    int64_t bytes = 0;           // this entry takes
     std::list<std::pair<std::string, Key>>::iterator age;
   };
   using Store = std::map<Key, Entry>;
