@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace jaju::cli {
+namespace jaju {
 
 class StopText {
  public:
@@ -17,11 +17,14 @@ class StopText {
   // What was held back, when the answer ends without a stop string.
   std::string finish();
   bool stopped() const { return stopped_; }
+  // The stop string that ended it; empty before.
+  const std::string& which() const { return which_; }
 
  private:
   std::vector<std::string> stops_;  // none is empty
   std::string held_;
+  std::string which_;
   bool stopped_ = false;
 };
 
-}  // namespace jaju::cli
+}  // namespace jaju

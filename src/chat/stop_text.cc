@@ -1,8 +1,8 @@
-#include "cli/stop_text.h"
+#include "chat/stop_text.h"
 
 #include <algorithm>
 
-namespace jaju::cli {
+namespace jaju {
 
 StopText::StopText(std::vector<std::string> stops) : stops_(std::move(stops)) {
   stops_.erase(std::remove(stops_.begin(), stops_.end(), std::string()), stops_.end());
@@ -12,7 +12,13 @@ std::string StopText::push(std::string_view text) {
   if (stopped_) return {};
   held_ += text;
   size_t first = std::string::npos;
-  for (const std::string& stop : stops_) first = std::min(first, held_.find(stop));
+  for (const std::string& stop : stops_) {
+    const size_t at = held_.find(stop);
+    if (at < first) {
+      first = at;
+      which_ = stop;
+    }
+  }
   if (first != std::string::npos) {
     stopped_ = true;
     std::string shown = held_.substr(0, first);
@@ -36,4 +42,4 @@ std::string StopText::finish() {
   return rest;
 }
 
-}  // namespace jaju::cli
+}  // namespace jaju

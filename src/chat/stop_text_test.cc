@@ -1,8 +1,8 @@
-#include "cli/stop_text.h"
+#include "chat/stop_text.h"
 
 #include <gtest/gtest.h>
 
-namespace jaju::cli {
+namespace jaju {
 namespace {
 
 // Feeds `text` cut at the given places; returns what was shown.
@@ -56,4 +56,4 @@ TEST(StopText, HoldsBackNoMoreThanItMust) {
 }
 
 }  // namespace
-}  // namespace jaju::cli
+}  // namespace jaju
