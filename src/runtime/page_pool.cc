@@ -70,8 +70,7 @@ void PagePool::set_stored(CachePage* page, bool stored) {
 void PagePool::copy(const CachePage& from, CachePage& to, int64_t n) const {
   JAJU_CHECK(n >= 0 && n <= LatentCache::kPositions);
   for (int64_t layer = 0; layer < n_layers_; ++layer) {
-    const int64_t at = layer * LatentCache::kPositions * row_bytes();
-    std::memcpy(to.data + at, from.data + at, static_cast<size_t>(n * row_bytes()));
+    std::memcpy(this->layer(to, layer), this->layer(from, layer), static_cast<size_t>(n * row_bytes()));
   }
 }
 

@@ -35,6 +35,10 @@ class PagePool {
   void release(CachePage* page);
   void set_stored(CachePage* page, bool stored);  // holders are counted apart: hold() and release()
 
+  // Where a layer's positions begin.
+  std::byte* layer(const CachePage& page, int64_t index) const {
+    return page.data + index * LatentCache::kPositions * row_bytes();
+  }
   // Copies positions [0, n) of every layer.
   void copy(const CachePage& from, CachePage& to, int64_t n) const;
 

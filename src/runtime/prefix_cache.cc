@@ -235,6 +235,17 @@ void PrefixCache::clear() {
   }
 }
 
+PrefixCache::Place PrefixCache::load(const Place& parent, std::span<const int32_t> tokens, CachePage* page) {
+  Place place = parent;
+  pool_.release(store(place, tokens, page));
+  place.node_ = nearest(*parent.node_, tokens).child;
+  return place;
+}
+
+void PrefixCache::renew(const Place& place) {
+  touch(place.node_);
+}
+
 void PrefixCache::visit(const std::function<bool(const Visit&)>& visitor) const {
   // From new to old every node comes after its parent: the order of ages is what is wanted.
   std::map<const Node*, int64_t> numbers;

@@ -80,6 +80,11 @@ class PrefixCache {
     const CachePage* page;
   };
   void visit(const std::function<bool(const Visit&)>& visitor) const;
+  // Back from the file: stores a page of the caller's behind `parent` and takes it from him; where it was
+  // stored.
+  Place load(const Place& parent, std::span<const int32_t> tokens, CachePage* page);
+  // As if it had just been used.
+  void renew(const Place& place);
 
  private:
   struct Links {  // in the list of ages

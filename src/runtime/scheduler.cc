@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "runtime/model_hash.h"
 #include "runtime/scheduler_impl.h"
 
 namespace jaju {
@@ -122,6 +123,7 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(Engine& engine, const Schedu
     if (impl->has_mtp) impl->hidden.resize(rows * static_cast<size_t>(e.config.hidden_size));
     impl->counters.max_sequences = o.max_sequences;
     impl->counters.page_bytes = impl->pool.page_bytes();
+    impl->load_cache();
     impl->publish_snapshot();
     if (!o.manual) impl->thread = std::thread([i = impl.get()] { i->loop(); });
     return std::unique_ptr<Scheduler>(new Scheduler(std::move(impl)));
@@ -251,6 +253,7 @@ SchedulerSnapshot Scheduler::Impl::snapshot() const {
   s.healthy = health.ok();
   s.draining = draining;
   s.refused = refused;
+  s.cache_file = cache_file;
   s.accepted = next_id - 1;
   return s;
 }
@@ -305,6 +308,32 @@ void Scheduler::Impl::stop() {
   }
   take_notes();
   ended.clear();
+  save_cache();
+}
+
+void Scheduler::Impl::load_cache() {
+  if (!options.prefix_cache || options.cache_dir.empty()) return;
+  const auto hash = model_hash(engine.config, *engine.weights);
+  std::copy(hash.begin(), hash.end(), file_key.model);
+  const std::string maker =
+      fmt::format("{} {} {}", engine.context->ops.name, static_cast<int>(*engine.options.precision),
+                  static_cast<int>(options.prompt_attention));
+  file_key.maker = text_hash(maker);
+  file_key.dtype = pool.dtype();
+  file_key.layers = pool.n_layers();
+  file_key.width = pool.width();
+  file_key.vocab = engine.config.vocab_size;
+  const auto result = load_cache_file(cache_file_path(options.cache_dir, file_key), file_key, cache, pool,
+                                      options.cache_file_bytes);
+  cache_file = result.ok() ? *result : "not used: " + result.message();
+}
+
+// When all is over; what could not be written is only missed.
+void Scheduler::Impl::save_cache() {
+  if (!options.prefix_cache || options.cache_dir.empty() || !health.ok()) return;
+  const auto result = save_cache_file(cache_file_path(options.cache_dir, file_key), file_key, cache, pool,
+                                      options.cache_file_bytes);
+  if (options.on_saved) options.on_saved(result.ok() ? *result : result.message());
 }
 
 }  // namespace jaju

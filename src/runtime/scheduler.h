@@ -155,6 +155,7 @@ struct SchedulerOptions {
   bool prefix_cache = true;
   std::filesystem::path cache_dir{};            // kept across restarts in a file here; empty: memory only
   int64_t cache_file_bytes = int64_t{4} << 30;  // most that is written or read
+  std::function<void(const std::string&)> on_saved{};  // one sentence when the file was written, or why not
 
   // Speculation
   bool speculation = true;

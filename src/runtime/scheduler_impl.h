@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/cache_file.h"
 #include "runtime/engine_impl.h"
 #include "runtime/page_pool.h"
 #include "runtime/prefix_cache.h"
@@ -29,6 +30,8 @@ struct Scheduler::Impl {
   void cancel(RequestId id);
   void drain(double seconds);
   void loop();
+  void load_cache();
+  void save_cache();
   void stop();
   SchedulerSnapshot snapshot() const;
   double now() const { return options.clock(); }
@@ -67,6 +70,8 @@ struct Scheduler::Impl {
   int64_t max_rows = 0;
   int64_t most_positions = 0;  // of one sequence
   bool has_mtp = false;
+  CacheFileKey file_key;
+  std::string cache_file;  // what happened to it at the start
 
   // Between threads
   mutable std::mutex mutex;

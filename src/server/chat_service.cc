@@ -87,7 +87,9 @@ class Run : public ChatRun, public std::enable_shared_from_this<Run> {
         principal_(request.principal),
         record_(request.record),
         slot_(request.slot),
-        strand_(std::make_shared<Strand>(pool)) {}
+        strand_(std::make_shared<Strand>(pool)) {
+    if (slot_ != nullptr) slot_->add_user();
+  }
 
   const RunFacts& facts() const override { return facts_; }
 
@@ -163,7 +165,7 @@ class Run : public ChatRun, public std::enable_shared_from_this<Run> {
   ServerMetrics* const metrics_;
   const std::shared_ptr<const Principal> principal_;
   const std::shared_ptr<RequestRecord> record_;
-  const std::shared_ptr<void> slot_;
+  const std::shared_ptr<Slot> slot_;
   const std::shared_ptr<Strand> strand_;
   RunFacts facts_;
   BuiltPrompt prompt_;
@@ -349,6 +351,7 @@ void Run::end_choice(size_t index, FinishEvent&& event) {
     if (text.tool_calls() > 0) model_.turns->remember(tenant_, text.turn());
   }
   if (record_ != nullptr && index == 0) {
+    const std::lock_guard lock(record_->mutex);
     static constexpr const char* kNames[] = {"stop", "length", "tool_calls", "stop_string", "error"};
     record_->finish = cancelled_ ? "client_gone" : kNames[static_cast<int>(end.reason)];
     if (end.error && !cancelled_) record_->error = end.error->message;
@@ -385,6 +388,7 @@ void Run::end_all() {
     principal_->account->charge(principal_->limits, usage.prompt_tokens + usage.completion_tokens, Clock::now());
   }
   if (record_ != nullptr) {
+    const std::lock_guard lock(record_->mutex);
     record_->prompt_tokens = usage.prompt_tokens;
     record_->cached_tokens = usage.cached_tokens;
     record_->completion_tokens = usage.completion_tokens;
@@ -394,6 +398,8 @@ void Run::end_all() {
     record_->cache = usage.cache_note;
   }
   if (metrics_ != nullptr) metrics_->finished(usage);
+  // Before the client knows the end: its next request must find the place free.
+  if (slot_ != nullptr) slot_->drop_user();
   if (!cancelled_) observer_->on_end(usage);
   observer_.reset();
 }
@@ -406,6 +412,7 @@ std::variant<ApiError, std::shared_ptr<ChatRun>> ChatService::start(ChatCall cal
   auto run = std::make_shared<Run>(model_, pool_, metrics_, request);
   if (std::optional<ApiError> error = run->submit(call, tool_id_prefix)) return *std::move(error);
   if (request.record != nullptr) {
+    const std::lock_guard lock(request.record->mutex);
     request.record->model = model_.facts.names.front();
     request.record->prompt_tokens = run->facts().prompt_tokens;
   }
@@ -474,7 +481,7 @@ class EmbedJob : public std::enable_shared_from_this<EmbedJob> {
     if (--left_ == 0) done_(std::move(result_));
   }
   const std::shared_ptr<Strand> strand_;
-  const std::shared_ptr<void> slot_;
+  const std::shared_ptr<Slot> slot_;
   const std::function<void(ChatService::Embeddings)> done_;
   ChatService::Embeddings result_;
   size_t left_;
@@ -490,7 +497,10 @@ std::function<void()> ChatService::embed(std::vector<std::vector<int32_t>> input
     if (principal != nullptr && principal->account != nullptr) {
       principal->account->charge(principal->limits, result.prompt_tokens, Clock::now());
     }
-    if (record != nullptr) record->prompt_tokens = result.prompt_tokens;
+    if (record != nullptr) {
+      const std::lock_guard lock(record->mutex);
+      record->prompt_tokens = result.prompt_tokens;
+    }
     done(std::move(result));
   };
   auto job = std::make_shared<EmbedJob>(n, std::make_shared<Strand>(pool_), request, std::move(charge));

@@ -232,6 +232,13 @@ class HttpConnection : public Connection, public std::enable_shared_from_this<Ht
                                                     http::obsolete_reason(static_cast<http::status>(response.status)).size()));
     if (!response.content_type.empty()) head += fmt::format("Content-Type: {}\r\n", response.content_type);
     for (const auto& [name, value] : response.headers) head += fmt::format("{}: {}\r\n", name, value);
+    if (request_ != nullptr) {
+      for (const auto& [name, value] : request_->answer_headers) head += fmt::format("{}: {}\r\n", name, value);
+      if (!request_->record->id.empty()) {
+        head += fmt::format("X-Request-Id: {0}\r\nRequest-Id: {0}\r\n", request_->record->id);
+      }
+    }
+    head += "X-Content-Type-Options: nosniff\r\n";
     if (length) {
       if (response.status != 204 && response.status != 304) head += fmt::format("Content-Length: {}\r\n", *length);
     } else if (!http_1_0_) {

@@ -1,10 +1,12 @@
 // A request as the routes see it, and the way back to the client. Nothing here knows sockets.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,11 +16,33 @@ namespace jaju::server {
 
 struct Principal;  // auth.h
 
+// A place among a key's concurrent requests. Given back by the last of its users, or with the object.
+class Slot {
+ public:
+  explicit Slot(std::function<void()> give_back) : give_back_(std::move(give_back)) {}
+  ~Slot() { release(); }
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+  void add_user() { ++users_; }
+  void drop_user() {
+    if (--users_ == 0) release();
+  }
+
+ private:
+  void release() {
+    if (!released_.exchange(true)) give_back_();
+  }
+  std::function<void()> give_back_;
+  std::atomic<int> users_{0};
+  std::atomic<bool> released_{false};
+};
+
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 // What the access log will say about a request: never contents. Filled by whoever knows; one thread at a time
-// (the job of the request), read when the answer has been sent.
+// (the job of the request), read when the answer has been sent; `mutex` because a run may outlive its client.
 struct RequestRecord {
+  std::mutex mutex;
   std::string id;        // "req_...", also sent as X-Request-Id
   std::string method;
   std::string route;     // the pattern of the table, not what the client wrote
@@ -50,7 +74,8 @@ struct HttpRequest {
   int listener = 0;      // which of the server's addresses it came to, as HttpServer::listen counts them
   std::shared_ptr<const Principal> principal;  // set by the gate
   std::shared_ptr<RequestRecord> record;
-  std::shared_ptr<void> slot;  // the key's concurrency slot: given back when the request's objects go
+  std::shared_ptr<Slot> slot;  // the key's place among its concurrent requests
+  Headers answer_headers;      // sent with whatever the answer is (CORS)
 
   // The value of a header (name in lower case), or empty.
   std::string_view header(std::string_view name) const {
