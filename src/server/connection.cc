@@ -150,7 +150,7 @@ class HttpConnection : public Connection, public std::enable_shared_from_this<Ht
     head_only_ = request->method == "HEAD";
     request_ = std::move(request);
     body_bytes_ = 0;
-    const std::optional<uint64_t> length = parser_->content_length();
+    const boost::optional<uint64_t> length = parser_->content_length();
     const bool has_body = parser_->chunked() || (length && *length > 0);
     std::optional<Target> target = read_target(request_->target);
     if (!target) return refuse(400, "the target has more than one reading (encoded or doubled slashes, dots, control bytes)");

@@ -172,9 +172,7 @@ Result<BuiltPrompt> build_prompt(const ServedModel& model, const ChatCall& call,
       built.ids.push_back(all[i].special);
       continue;
     }
-    std::string_view text = all[i].text;
-    if (i == match.piece) text.remove_prefix(std::min(match.offset, text.size()));
-    const std::vector<TokenId> more = model.tokenizer->encode(text, SpecialText::as_text);
+    const std::vector<TokenId> more = model.tokenizer->encode(all[i].text, SpecialText::as_text);
     built.ids.insert(built.ids.end(), more.begin(), more.end());
   }
   return built;

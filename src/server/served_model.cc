@@ -26,12 +26,12 @@ ApiError no_such_model(const ModelFacts& facts, std::string_view name) {
 
 void ServedModel::prepare(int64_t replay_bytes) {
   think_close = tokenizer->id_of("</think>").value_or(-1);
-  auto bytes = std::make_shared<std::vector<std::string>>(static_cast<size_t>(facts.vocab_size));
+  auto spelled = std::make_shared<std::vector<std::string>>(static_cast<size_t>(facts.vocab_size));
   for (int64_t id = 0; id < std::min(facts.vocab_size, tokenizer->vocab_size()); ++id) {
     const auto token = static_cast<TokenId>(id);
-    if (!tokenizer->is_added(token)) (*bytes)[static_cast<size_t>(id)] = std::string(tokenizer->bytes_of(token));
+    if (!tokenizer->is_added(token)) (*spelled)[static_cast<size_t>(id)] = std::string(tokenizer->bytes_of(token));
   }
-  token_bytes = std::move(bytes);
+  token_bytes = std::move(spelled);
   replay = std::make_unique<TokenReplay>(token_bytes, replay_bytes);
   turns = std::make_unique<TurnMemory>(replay_bytes / 4);
 }
