@@ -184,6 +184,7 @@ Result<std::shared_ptr<const CompiledGrammar>> make_compiled(Nfa nfa, std::share
     return error("its shortest text nests {} rules deep, more than {} (max_output_depth)",
                  made->automaton.start()->height, budget.max_output_depth);
   }
+  made->masks.warm();
   return std::shared_ptr<const CompiledGrammar>(std::move(made));
 }
 

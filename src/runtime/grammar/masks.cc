@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <unordered_set>
 #include <utility>
 
 namespace jaju::grammar {
@@ -10,6 +11,7 @@ namespace {
 // Continuations that took fewer steps than this are not worth remembering.
 constexpr int64_t kKeepFromSteps = 1'000;
 constexpr int64_t kClockEvery = 1 << 15;  // steps
+constexpr size_t kMaxWarm = 2'000;        // masks made ahead
 
 }  // namespace
 
@@ -43,6 +45,8 @@ struct Masks::Entry {
   // Of a base mask: the trie's nodes after which the frame below would go on, and whether it may do so at once.
   std::vector<uint32_t> ends;
   bool ends_at_once = false;
+  // Frames above the top that its moves need. Where the limit is nearer, this does not hold.
+  int32_t reach = 0;
   // Frames in the keys of the continuations kept for this top, ascending; under the cache's lock.
   mutable std::vector<uint16_t> lengths;
 
@@ -56,6 +60,7 @@ class Masks::Walk {
  public:
   Walk(const Masks& masks, int32_t max_depth)
       : masks_(masks),
+        max_depth_(max_depth),
         stepper_(masks.automaton_, masks.budget_.max_mask_steps, masks.budget_.max_stacks, max_depth),
         deadline_(std::chrono::steady_clock::now() + std::chrono::milliseconds(masks.budget_.max_mask_ms)) {
     const Automaton& a = masks.automaton_;
@@ -70,62 +75,75 @@ class Masks::Walk {
     const uint32_t end = nodes[node].end;
     const int root_depth = nodes[node].depth;
     const size_t arena_start = stepper_.arena().size();
+    levels_.resize(static_cast<size_t>(vocabulary.longest_token()) + 2);
     frames_.assign(tops.begin(), tops.end());
-    levels_.assign(1, {0, frames_.size(), arena_start});
-    int64_t next_clock = stepper_.steps_left() - kClockEvery;
+    levels_[0] = {0, frames_.size(), arena_start};
     for (uint32_t i = node + 1; i < end;) {
       const TokenVocabulary::Node& n = nodes[i];
       const auto level = static_cast<size_t>(n.depth - root_depth - 1);
       const Level from = levels_[level];
-      levels_.resize(level + 1);
-      frames_.resize(from.end);
-      stepper_.arena().shrink(from.arena);
+      if (from.end + 1 > frames_.size()) frames_.resize(from.end + 64);
+      bool may_end_here = false;
+      size_t to_end = from.end;
+      // Nearly all steps stay inside one frame and are the only one of their level.
+      const Frame* inside = from.end - from.begin == 1 ? &frames_[from.begin] : nullptr;
       const uint8_t c = class_of_[n.byte];
-      for (size_t k = from.begin; k < from.end; ++k) {
-        const Frame top = frames_[k];
-        stepper_.step(top, c, &frames_, from.end);
+      const Position* to = nullptr;
+      if (inside != nullptr && stepper_.step_inside(*inside, c, &to)) {
+        if (to != nullptr) {
+          frames_[to_end++] = {inside->parent, to, inside->count, inside->depth};
+          may_end_here = ends != nullptr && to->accepts && may_end(frames_[from.end]);
+        }
+      } else {
+        frames_.resize(from.end);
+        stepper_.arena().shrink(from.arena);
+        for (size_t k = from.begin; k < from.end; ++k) {
+          const Frame top = frames_[k];
+          stepper_.step(top, c, &frames_, from.end);
+        }
+        if (stepper_.stopped() != Stepper::Stop::none) return false;
+        to_end = frames_.size();
+        for (size_t k = from.end; k < to_end && ends != nullptr && !may_end_here; ++k) may_end_here = may_end(frames_[k]);
       }
-      if (stepper_.steps_left() < next_clock) {
-        next_clock = stepper_.steps_left() - kClockEvery;
-        late_ |= std::chrono::steady_clock::now() > deadline_;
-        if (late_) return false;
-      }
-      if (stepper_.stopped() != Stepper::Stop::none) return false;
-      if (frames_.size() == from.end) {
+      if (stepper_.steps_left() < next_clock_ && !on_time()) return false;
+      if (to_end == from.end) {
         i = n.end;
         continue;
       }
       for (int32_t t = n.token; t >= 0; t = vocabulary.next_same(t)) tokens->push_back(t);
-      if (n.end > i + 1) {
-        if (ends != nullptr) {
-          bool any = false;
-          for (size_t k = from.end; k < frames_.size() && !any; ++k) any = may_end(frames_[k]);
-          if (any) ends->push_back(i);
-        }
-        levels_.push_back({from.end, frames_.size(), stepper_.arena().size()});
-      }
+      levels_[level + 1] = {from.end, to_end, stepper_.arena().size()};
       ++i;
+      if (may_end_here && n.end > i) ends->push_back(i - 1);
     }
     stepper_.arena().shrink(arena_start);
     return true;
   }
 
   Stepper& stepper() { return stepper_; }
+  int32_t max_depth() const { return max_depth_; }
   Status status() const {
     if (late_) return error("one token mask took longer than {} ms (max_mask_ms)", masks_.budget_.max_mask_ms);
     return stopped_error(stepper_.stopped(), masks_.budget_);
   }
 
  private:
+  bool on_time() {
+    next_clock_ = stepper_.steps_left() - kClockEvery;
+    late_ |= std::chrono::steady_clock::now() > deadline_;
+    return !late_ && stepper_.steps_left() >= 0;
+  }
+
   struct Level {
     size_t begin, end;  // in frames_
     size_t arena;       // its size when the level was complete
   };
 
   const Masks& masks_;
+  const int32_t max_depth_;
   Stepper stepper_;
   std::chrono::steady_clock::time_point deadline_;
   bool late_ = false;
+  int64_t next_clock_ = INT64_MAX;  // looked at when no more steps than this are left
   uint8_t class_of_[256];
   std::vector<Frame> frames_;
   std::vector<Level> levels_;
@@ -165,16 +183,16 @@ Status Masks::allowed(std::span<const Frame> tops, int32_t max_depth, std::span<
   std::fill(mask.begin(), mask.end(), 0);
   Walk walk(*this, max_depth);
   for (const Frame& top : tops) {
-    if (int64_t{top.depth} + vocabulary_->longest_token() + automaton_.max_height() + 1 > max_depth) {
-      // So near the limit that moves may be missing: nothing here holds for other stacks.
-      std::vector<int32_t> tokens;
-      if (!walk.walk(0, {&top, 1}, &tokens, nullptr)) return walk.status();
-      for (int32_t t : tokens) mask[static_cast<size_t>(t) / 64] |= uint64_t{1} << (static_cast<uint32_t>(t) % 64);
-      continue;
-    }
     for (const Frame* f = &top; f != nullptr;) {
       const std::shared_ptr<const Entry> b = base(*f, &walk);
       if (b == nullptr) return walk.status();
+      if (f->depth + b->reach > max_depth) {
+        // So near the limit that moves are missing: this stack is for itself.
+        std::vector<int32_t> tokens;
+        if (!walk.walk(0, {f, 1}, &tokens, nullptr)) return walk.status();
+        for (int32_t t : tokens) mask[static_cast<size_t>(t) / 64] |= uint64_t{1} << (static_cast<uint32_t>(t) % 64);
+        break;
+      }
       b->set.add_to(mask);
       if (f->parent == nullptr) break;
       if (!b->ends.empty()) {
@@ -188,6 +206,35 @@ Status Masks::allowed(std::span<const Frame> tops, int32_t max_depth, std::span<
   return {};
 }
 
+void Masks::warm() {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(budget_.max_warm_ms);
+  std::vector<const Position*> queue{automaton_.start()};
+  std::unordered_set<const Position*> seen{automaton_.start()};
+  auto meet = [&](const Position* p) {
+    if (seen.insert(p).second) queue.push_back(p);
+  };
+  for (size_t i = 0; i < queue.size() && i < kMaxWarm; ++i) {
+    if (std::chrono::steady_clock::now() >= deadline) return;
+    // What is made ahead must not use up what answers will need.
+    if (automaton_.memory() > budget_.max_automaton_bytes / 4 || memory() > budget_.max_mask_cache_bytes / 2) return;
+    const Position* p = queue[i];
+    Walk walk(*this, budget_.max_output_depth);
+    if (base({nullptr, p, p->counted ? p->min : 0, 0}, &walk) == nullptr) return;
+    for (int c = 0; c < automaton_.n_classes(); ++c) {
+      const uintptr_t e = automaton_.entry(p, static_cast<uint8_t>(c));
+      if (e < Automaton::kFirstEntry) continue;
+      if ((e & Automaton::kIsMoves) == 0) {
+        meet(Automaton::target(e));
+        continue;
+      }
+      for (const Move& m : Automaton::moves(e)->alternatives) {
+        meet(m.to);
+        for (const Push& push : m.pushes) meet(push.position);
+      }
+    }
+  }
+}
+
 std::shared_ptr<const Masks::Entry> Masks::base(const Frame& top, Walk* walk) {
   const Key key{{reinterpret_cast<uintptr_t>(top.position), key_of(top)}};
   if (auto found = find(key)) return found;
@@ -195,7 +242,12 @@ std::shared_ptr<const Masks::Entry> Masks::base(const Frame& top, Walk* walk) {
   const Frame unknown{nullptr, nullptr, 0, 0};
   const Frame start{&unknown, top.position, top.count, 1};
   std::vector<int32_t> tokens;
-  if (!walk->walk(0, {&start, 1}, &tokens, &made->ends)) return nullptr;
+  walk->stepper().reset_extent();
+  walk->stepper().set_max_depth(INT32_MAX);
+  const bool done = walk->walk(0, {&start, 1}, &tokens, &made->ends);
+  walk->stepper().set_max_depth(walk->max_depth());
+  if (!done) return nullptr;
+  made->reach = walk->stepper().highest() - start.depth;
   made->ends.shrink_to_fit();
   made->ends_at_once = may_end(start);
   made->set = TokenSet(std::move(tokens), vocabulary_->size());
@@ -204,6 +256,7 @@ std::shared_ptr<const Masks::Entry> Masks::base(const Frame& top, Walk* walk) {
 }
 
 std::shared_ptr<const Masks::Entry> Masks::below(const Frame& top, const Entry& base, Walk* walk) {
+  const int32_t max_depth = walk->max_depth();
   Key key;
   auto extend = [&](size_t frames) {
     const Frame* f = &top;
@@ -223,12 +276,12 @@ std::shared_ptr<const Masks::Entry> Masks::below(const Frame& top, const Entry& 
   }
   for (uint16_t n : lengths) {  // ascending
     if (!extend(n)) break;
-    if (auto found = find(key)) return found;
+    if (auto found = find(key); found != nullptr && top.depth + found->reach <= max_depth) return found;
   }
 
   auto made = std::make_shared<Entry>();
   const int64_t steps = walk->stepper().steps_left();
-  walk->stepper().reset_lowest();
+  walk->stepper().reset_extent();
   std::vector<int32_t> tokens;
   for (uint32_t node : base.ends) {
     if (!walk->walk(node, {top.parent, 1}, &tokens, nullptr)) return nullptr;
@@ -236,7 +289,8 @@ std::shared_ptr<const Masks::Entry> Masks::below(const Frame& top, const Entry& 
   std::sort(tokens.begin(), tokens.end());
   tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
   made->set = TokenSet(std::move(tokens), vocabulary_->size());
-  if (steps - walk->stepper().steps_left() >= kKeepFromSteps) {
+  made->reach = walk->stepper().highest() - top.depth;
+  if (steps - walk->stepper().steps_left() >= kKeepFromSteps && walk->stepper().highest() <= max_depth) {
     const int32_t lowest = std::min(walk->stepper().lowest(), top.parent->depth);
     const auto n = static_cast<uint16_t>(top.depth - lowest + 1);
     key.words.clear();

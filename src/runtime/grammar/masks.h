@@ -39,6 +39,9 @@ class Masks {
   // Sets the bits of every token that one of the stacks can read. `mask` is zeroed first. Error: a budget.
   Status allowed(std::span<const Frame> tops, int32_t max_depth, std::span<uint64_t> mask);
 
+  // Makes base masks ahead, nearest to the start first, for at most budget.max_warm_ms.
+  void warm();
+
   size_t memory() const;
 
  private:

@@ -39,17 +39,17 @@ void Stepper::follow(const Frame& f, const Moves& moves, std::vector<Frame>* out
     const size_t mark = arena_.size();
     const Frame* parent = f.parent;
     int32_t depth = f.depth;
-    bool fits = true;
+    bool fit = true;
     for (const Push& push : m.pushes) {
       const int32_t count =
           push.relative ? Automaton::counted_up(push.position, f.count, push.count) : push.count;
-      fits &= depth + push.position->height <= max_depth_;
+      fit &= fits(depth + push.position->height);
       parent = arena_.add({parent, push.position, count, depth++});
     }
     const int32_t base = m.pushes.empty() ? f.count : 0;
     const size_t before = out->size();
     const int32_t count = m.counts ? Automaton::counted_up(m.to, base, 1) : base;
-    if (fits) emit({parent, m.to, count, depth}, out, from);
+    if (fit) emit({parent, m.to, count, depth}, out, from);
     if (out->size() == before) arena_.shrink(mark);
   }
 }

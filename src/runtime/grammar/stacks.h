@@ -80,19 +80,45 @@ class Stepper {
     }
   }
 
+  // The common case of step, for a set of one stack: the frame neither counts nor may end, and the byte moves it to one
+  // place (`to`) or to none. False, and nothing is done, when the case is another.
+  bool step_inside(const Frame& top, uint8_t byte_class, const Position** to) {
+    const Position* p = top.position;
+    if (p->counted || p->accepts) return false;
+    const uintptr_t e = p->next[byte_class].load(std::memory_order_acquire);
+    if (e < Automaton::kFirstEntry ? e != Automaton::kDead : (e & (Automaton::kIsMoves | Automaton::kCounts)) != 0) {
+      return false;
+    }
+    --steps_left_;
+    if (e == Automaton::kDead) return true;
+    const Position* target = reinterpret_cast<const Position*>(e);
+    if (fits(top.depth + target->height)) *to = target;
+    return true;
+  }
+
   Stop stopped() const { return steps_left_ < 0 && stop_ == Stop::none ? Stop::steps : stop_; }
   int64_t steps_left() const { return steps_left_; }
   FrameArena& arena() { return arena_; }
-  // The deepest down a step looked since reset_lowest, -1 when it found that the stack ends: frames below made no
+  // The deepest down a step looked since reset_extent, -1 when it found that the stack ends: frames below made no
   // difference.
   int32_t lowest() const { return lowest_; }
-  void reset_lowest() { lowest_ = INT32_MAX; }
+  // The deepest stack that a move led to, or would have if max_depth had allowed it, and its ending needs.
+  int32_t highest() const { return highest_; }
+  void reset_extent() {
+    lowest_ = INT32_MAX;
+    highest_ = 0;
+  }
+  void set_max_depth(int32_t depth) { max_depth_ = depth; }
 
  private:
   void emit(const Frame& f, std::vector<Frame>* out, size_t from) {
-    if (f.depth + f.position->height > max_depth_) return;
+    if (!fits(f.depth + f.position->height)) return;
     if (out->size() > from && known(f, *out, from)) return;
     out->push_back(f);
+  }
+  bool fits(int32_t depth) {
+    if (depth > highest_) highest_ = depth;
+    return depth <= max_depth_;
   }
   bool known(const Frame& f, const std::vector<Frame>& out, size_t from);
   void follow(const Frame& f, const Moves& moves, std::vector<Frame>* out, size_t from);
@@ -102,7 +128,7 @@ class Stepper {
   int64_t steps_left_;
   int max_stacks_;
   int32_t max_depth_;
-  int32_t lowest_ = INT32_MAX;
+  int32_t lowest_ = INT32_MAX, highest_ = 0;
   Stop stop_ = Stop::none;
 };
 
