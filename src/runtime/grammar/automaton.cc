@@ -29,7 +29,8 @@ Automaton::Automaton(Nfa nfa, size_t max_bytes) : nfa_(std::move(nfa)), max_byte
   }
   for (const NfaRule& rule : nfa_.rules) {
     if (rule.dfa == nullptr) continue;
-    for (size_t b = 1; b < 256; ++b) cuts[b] = cuts[b] || rule.dfa->classes()[b] != rule.dfa->classes()[b - 1];
+    for (size_t b = 1; b < 256; ++b)
+      cuts[b] = cuts[b] || rule.dfa->classes()[b] != rule.dfa->classes()[b - 1];
   }
   for (size_t b = 0; b < 256; ++b) {
     if (b == 0 || cuts[b]) member_[static_cast<size_t>(n_classes_++)] = static_cast<uint8_t>(b);
@@ -154,7 +155,8 @@ bool Automaton::find_moves(const Position* p, uint8_t byte_class, std::vector<Mo
   std::vector<std::pair<int32_t, int32_t>> calls;  // rule, where it goes on
   for (int32_t s : p->set) {
     const NfaState& q = nfa_.states[static_cast<size_t>(s)];
-    if (q.kind == NfaState::Kind::range && q.lo <= byte && byte <= q.hi && q.out >= 0) targets.push_back(q.out);
+    if (q.kind == NfaState::Kind::range && q.lo <= byte && byte <= q.hi && q.out >= 0)
+      targets.push_back(q.out);
     if (q.kind == NfaState::Kind::call) calls.emplace_back(q.out2, q.out);
   }
   if (!targets.empty()) out->push_back({intern(p->rule, std::move(targets)), false, {}});

@@ -1,11 +1,13 @@
 // The machine that reads bytes: a pushdown automaton whose positions are determinised as they are met.
 //
-// A reading of the text so far is a stack of frames, each a position in a rule; the bottom one is in the root rule. A
-// position stands for every place its rule could be in, so a frame is one and not many; several stacks are needed only
-// where different rules could be under way. From a position and a byte lead moves: to another position, usually,
-// or into rules that are called, which leaves frames behind. A call that is the last thing its rule does leaves none.
+// A reading of the text so far is a stack of frames, each a position in a rule; the bottom one is in the root
+// rule. A position stands for every place its rule could be in, so a frame is one and not many; several
+// stacks are needed only where different rules could be under way. From a position and a byte lead moves: to
+// another position, usually, or into rules that are called, which leaves frames behind. A call that is the
+// last thing its rule does leaves none.
 //
-// Positions and moves are made under a lock when first needed and read without one; they live as long as the automaton.
+// Positions and moves are made under a lock when first needed and read without one; they live as long as the
+// automaton.
 #pragma once
 
 #include <array>
@@ -38,7 +40,8 @@ struct Position {
 struct Push {
   const Position* position;
   int32_t count;
-  bool relative;  // `count` is added to that of the frame which moved (only a loop's own frame, always the first)
+  bool relative;  // `count` is added to that of the frame which moved (only a loop's own frame, always the
+                  // first)
 };
 
 struct Move {
@@ -70,7 +73,9 @@ class Automaton {
     const uintptr_t e = p->next[byte_class].load(std::memory_order_acquire);
     return e != kUnknown ? e : make(p, byte_class);
   }
-  static const Position* target(uintptr_t e) { return reinterpret_cast<const Position*>(e & ~(kIsMoves | kCounts)); }
+  static const Position* target(uintptr_t e) {
+    return reinterpret_cast<const Position*>(e & ~(kIsMoves | kCounts));
+  }
   static const Moves* moves(uintptr_t e) { return reinterpret_cast<const Moves*>(e & ~kIsMoves); }
 
   // A repetition more: counts without an upper bound stop where they no longer matter.
@@ -87,7 +92,8 @@ class Automaton {
   uintptr_t make_locked(const Position* p, uint8_t byte_class) const;
   bool find_moves(const Position* p, uint8_t byte_class, std::vector<Move>* out) const;
   // Adds the moves of a called rule, entered from a frame that leaves `below` behind.
-  bool call_moves(int32_t rule, uint8_t byte_class, const std::vector<Push>& below, std::vector<Move>* out) const;
+  bool call_moves(int32_t rule, uint8_t byte_class, const std::vector<Push>& below,
+                  std::vector<Move>* out) const;
   const Position* intern(int32_t rule, std::vector<int32_t> states) const;
   Position* add_position(int32_t rule) const;
   const Position* start_of(int32_t rule) const;
@@ -110,7 +116,7 @@ class Automaton {
   mutable std::deque<std::unique_ptr<std::atomic<uintptr_t>[]>> tables_;
   mutable std::deque<Moves> moves_;
   mutable std::unordered_map<std::vector<int32_t>, const Position*, SetHash> interned_;
-  mutable std::vector<const Position*> starts_;                      // of rules; null: not made yet
+  mutable std::vector<const Position*> starts_;                       // of rules; null: not made yet
   mutable std::vector<std::vector<const Position*>> counted_states_;  // of counted rules, by state of the Dfa
   mutable Closure closure_;
 };

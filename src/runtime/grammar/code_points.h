@@ -10,7 +10,8 @@ namespace jaju::grammar {
 
 inline constexpr uint32_t kMaxCodePoint = 0x10FFFF;
 
-// Sorted, disjoint, not adjacent ranges [first, second]. Surrogates are never members: they are not characters.
+// Sorted, disjoint, not adjacent ranges [first, second]. Surrogates are never members: they are not
+// characters.
 class CodePointSet {
  public:
   CodePointSet() = default;

@@ -141,7 +141,9 @@ class Constraint final : public TokenConstraint {
       }
     }
     std::vector<Frame> frames(order.size());
-    auto moved = [&](const Frame* f) -> const Frame* { return f == nullptr ? nullptr : &frames[index.at(f)]; };
+    auto moved = [&](const Frame* f) -> const Frame* {
+      return f == nullptr ? nullptr : &frames[index.at(f)];
+    };
     for (size_t i = 0; i < order.size(); ++i) {
       frames[i] = *order[i];
       frames[i].parent = moved(order[i]->parent);
@@ -177,8 +179,8 @@ Result<bool> Compiled::matches(std::string_view text) const {
 
 }  // namespace
 
-Result<std::shared_ptr<const CompiledGrammar>> make_compiled(Nfa nfa, std::shared_ptr<const TokenVocabulary> vocabulary,
-                                                             const GrammarBudget& budget) {
+Result<std::shared_ptr<const CompiledGrammar>> make_compiled(
+    Nfa nfa, std::shared_ptr<const TokenVocabulary> vocabulary, const GrammarBudget& budget) {
   auto made = std::make_shared<const Compiled>(std::move(nfa), std::move(vocabulary), budget);
   if (made->automaton.start()->height > budget.max_output_depth) {
     return error("its shortest text nests {} rules deep, more than {} (max_output_depth)",

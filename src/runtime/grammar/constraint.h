@@ -10,7 +10,7 @@
 namespace jaju::grammar {
 
 // Error: the root's text cannot be had within `max_output_depth`.
-Result<std::shared_ptr<const CompiledGrammar>> make_compiled(Nfa nfa, std::shared_ptr<const TokenVocabulary> vocabulary,
-                                                             const GrammarBudget& budget);
+Result<std::shared_ptr<const CompiledGrammar>> make_compiled(
+    Nfa nfa, std::shared_ptr<const TokenVocabulary> vocabulary, const GrammarBudget& budget);
 
 }  // namespace jaju::grammar

@@ -88,7 +88,8 @@ std::shared_ptr<const Dfa> Dfa::from_expr(Grammar& grammar, ExprId e, int32_t ma
   return made.trimmed(work);
 }
 
-std::shared_ptr<const Dfa> Dfa::combine(Work& work, const Dfa& a, const Dfa& b, Combine how, int32_t max_states) {
+std::shared_ptr<const Dfa> Dfa::combine(Work& work, const Dfa& a, const Dfa& b, Combine how,
+                                        int32_t max_states) {
   Dfa made;
   if (a.size() == 0 || (how == Combine::both && b.size() == 0)) return made.trimmed(work);
   std::array<bool, 257> cuts{};
@@ -157,7 +158,8 @@ std::shared_ptr<const Dfa> Dfa::trimmed(Work& work) const {
   from.resize(static_cast<size_t>(first[n]));
   std::vector<int32_t> fill(first.begin(), first.end());
   for (size_t i = 0; i < next_.size(); ++i) {
-    if (next_[i] >= 0) from[static_cast<size_t>(fill[static_cast<size_t>(next_[i])]++)] = static_cast<int32_t>(i / k);
+    if (next_[i] >= 0)
+      from[static_cast<size_t>(fill[static_cast<size_t>(next_[i])]++)] = static_cast<int32_t>(i / k);
   }
   std::vector<int32_t> stack;
   for (size_t s = 0; s < n; ++s) {
@@ -261,7 +263,8 @@ bool Dfa::prefix_free() const {
   for (int32_t s = 0; s < size(); ++s) {
     if (!accepting(s)) continue;
     for (int c = 0; c < n_classes_; ++c) {
-      if (next_[static_cast<size_t>(s) * static_cast<size_t>(n_classes_) + static_cast<size_t>(c)] >= 0) return false;
+      if (next_[static_cast<size_t>(s) * static_cast<size_t>(n_classes_) + static_cast<size_t>(c)] >= 0)
+        return false;
     }
   }
   return !nullable();

@@ -1,5 +1,5 @@
-// Small deterministic automata over bytes, built in full: what needs intersection or complement (a string's pattern
-// and length, a key that is none of the declared ones, numbers between bounds).
+// Small deterministic automata over bytes, built in full: what needs intersection or complement (a string's
+// pattern and length, a key that is none of the declared ones, numbers between bounds).
 #pragma once
 
 #include <array>
@@ -13,13 +13,14 @@
 
 namespace jaju::grammar {
 
-// Immutable. Every state is reachable from 0, the start, and reaches an accepting one; no states: no text at all.
+// Immutable. Every state is reachable from 0, the start, and reaches an accepting one; no states: no text at
+// all.
 class Dfa {
  public:
   static constexpr int32_t kMaxStates = 100'000;
 
-  // Determinises and minimises. Null when the expression calls a rule that stays a call, or the work failed, or more
-  // than `max_states` would be needed; only the work's own budget sets its error.
+  // Determinises and minimises. Null when the expression calls a rule that stays a call, or the work failed,
+  // or more than `max_states` would be needed; only the work's own budget sets its error.
   static std::shared_ptr<const Dfa> from_expr(Grammar& grammar, ExprId e, int32_t max_states = kMaxStates);
   enum class Combine { both, first_only };
   // Texts of both, or of the first and not the second. Null as from_expr.

@@ -1,5 +1,5 @@
-// A grammar as its front ends write it (regex.cc, gbnf.cc, schema*.cc): expressions over bytes, and rules that may
-// call each other. nfa.h lowers it.
+// A grammar as its front ends write it (regex.cc, gbnf.cc, schema*.cc): expressions over bytes, and rules
+// that may call each other. nfa.h lowers it.
 #pragma once
 
 #include <cstdint>
@@ -21,19 +21,19 @@ inline constexpr int32_t kUnbounded = INT32_MAX;
 
 struct Expr {
   enum class Kind : uint8_t {
-    never,         // matches nothing at all
-    empty,         // matches the empty text
-    literal,       // `text`
-    chars,         // one character of `set`, in UTF-8
-    sequence,      // `parts` one after another
-    choice,        // one of `parts`
-    repeat,        // parts[0], `min` to `max` times
-    joined,        // `parts` with `separator` between those that are there; see Grammar::joined
-    call,          // rule `min`
-    automaton,     // `dfa`
-    text_begin,    // assertions, only inside `anchored`
+    never,       // matches nothing at all
+    empty,       // matches the empty text
+    literal,     // `text`
+    chars,       // one character of `set`, in UTF-8
+    sequence,    // `parts` one after another
+    choice,      // one of `parts`
+    repeat,      // parts[0], `min` to `max` times
+    joined,      // `parts` with `separator` between those that are there; see Grammar::joined
+    call,        // rule `min`
+    automaton,   // `dfa`
+    text_begin,  // assertions, only inside `anchored`
     text_end,
-    anchored,      // parts[0] with the assertions resolved against the ends of this expression's own text
+    anchored,  // parts[0] with the assertions resolved against the ends of this expression's own text
   };
   Kind kind;
   int32_t min = 0, max = 0;
@@ -62,10 +62,11 @@ class Grammar {
   ExprId choice(std::vector<ExprId> parts);
   ExprId repeat(ExprId e, int32_t min, int32_t max);
   ExprId optional(ExprId e) { return repeat(e, 0, 1); }
-  // Items of a list with `separator` between those that are there. With `skips` any optional one may be missing
-  // (properties of an object), without only all from some place on (items of a tuple). Grows with the number of parts,
-  // however many are optional.
-  ExprId joined(std::vector<ExprId> parts, std::vector<bool> optional, ExprId separator, bool skips, bool nonempty);
+  // Items of a list with `separator` between those that are there. With `skips` any optional one may be
+  // missing (properties of an object), without only all from some place on (items of a tuple). Grows with the
+  // number of parts, however many are optional.
+  ExprId joined(std::vector<ExprId> parts, std::vector<bool> optional, ExprId separator, bool skips,
+                bool nonempty);
   ExprId call(RuleId rule);
   ExprId automaton(std::shared_ptr<const Dfa> dfa);
   ExprId text_begin() { return add({.kind = Expr::Kind::text_begin}); }
@@ -75,7 +76,8 @@ class Grammar {
   struct Rule {
     std::string name;
     ExprId body = 0;
-    // Many places use it and its masks are dear (a JSON string): never copied into its callers, so that all share them.
+    // Many places use it and its masks are dear (a JSON string): never copied into its callers, so that all
+    // share them.
     bool shared = false;
     // Set by lower(): it is copied into its callers.
     bool copied = false;

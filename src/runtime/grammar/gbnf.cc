@@ -57,7 +57,8 @@ class Parser {
     return true;
   }
   int64_t line() const {
-    return 1 + std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(std::min(pos_, text_.size())), '\n');
+    return 1 + std::count(text_.begin(),
+                          text_.begin() + static_cast<std::ptrdiff_t>(std::min(pos_, text_.size())), '\n');
   }
   void fail(std::string_view what) {
     if (ok()) g_.work().fail(error("line {}: {}", line(), what));
@@ -110,7 +111,8 @@ class Parser {
 
   ExprId choice(int depth) {
     if (depth > g_.work().budget().max_input_depth) {
-      fail(fmt::format("groups nest more than {} deep (max_input_depth)", g_.work().budget().max_input_depth));
+      fail(
+          fmt::format("groups nest more than {} deep (max_input_depth)", g_.work().budget().max_input_depth));
       return g_.never();
     }
     std::vector<ExprId> parts{sequence(depth)};
@@ -189,7 +191,8 @@ class Parser {
   std::optional<int32_t> number() {
     if (peek() < '0' || peek() > '9') return std::nullopt;
     int64_t n = 0;
-    while (peek() >= '0' && peek() <= '9') n = std::min<int64_t>(n * 10 + (text_[pos_++] - '0'), int64_t{1} << 40);
+    while (peek() >= '0' && peek() <= '9')
+      n = std::min<int64_t>(n * 10 + (text_[pos_++] - '0'), int64_t{1} << 40);
     if (n > g_.work().budget().max_repeat) {
       fail(fmt::format("a repetition above {} (max_repeat)", g_.work().budget().max_repeat));
       return std::nullopt;
@@ -212,7 +215,8 @@ class Parser {
       value = value * 16 + static_cast<uint32_t>(digit);
       ++pos_;
     }
-    if (value > kMaxCodePoint || (value >= 0xD800 && value < 0xE000)) fail("an escape that is not a character");
+    if (value > kMaxCodePoint || (value >= 0xD800 && value < 0xE000))
+      fail("an escape that is not a character");
     return value;
   }
 
@@ -221,19 +225,28 @@ class Parser {
       const char c = peek();
       ++pos_;
       switch (c) {
-        case 'x': return hex(2);
-        case 'u': return hex(4);
-        case 'U': return hex(8);
-        case 't': return '\t';
-        case 'r': return '\r';
-        case 'n': return '\n';
+        case 'x':
+          return hex(2);
+        case 'u':
+          return hex(4);
+        case 'U':
+          return hex(8);
+        case 't':
+          return '\t';
+        case 'r':
+          return '\r';
+        case 'n':
+          return '\n';
         case '\\':
         case '"':
         case '[':
         case ']':
         case '-':
-        case '^': return static_cast<uint8_t>(c);
-        default: fail("an unknown escape"); return 0;
+        case '^':
+          return static_cast<uint8_t>(c);
+        default:
+          fail("an unknown escape");
+          return 0;
       }
     }
     uint32_t cp = 0;

@@ -4,10 +4,10 @@
 //   number ::= "-"? [0-9]{1,9}
 //   ws     ::= [ \t\n]?
 //
-// Literals and classes take the escapes \n \r \t \\ \" \[ \] \xHH \uHHHH \UHHHHHHHH (characters, not bytes); `.` is any
-// character; * + ? {m} {m,} {m,n} repeat what stands before them. A rule ends with its line, except inside
-// parentheses and after `|` or `::=`. Refused, with the line: unknown or doubly defined rules, no `root`, left recursion
-// (named by lower()), token references such as <think>.
+// Literals and classes take the escapes \n \r \t \\ \" \[ \] \xHH \uHHHH \UHHHHHHHH (characters, not bytes);
+// `.` is any character; * + ? {m} {m,} {m,n} repeat what stands before them. A rule ends with its line,
+// except inside parentheses and after `|` or `::=`. Refused, with the line: unknown or doubly defined rules,
+// no `root`, left recursion (named by lower()), token references such as <think>.
 #pragma once
 
 #include <string_view>

@@ -29,21 +29,27 @@ GrammarBudget budget_for(GrammarKind kind, GrammarBudget budget) {
 
 std::string_view grammar_kind_name(GrammarKind kind) {
   switch (kind) {
-    case GrammarKind::json_object: return "json_object";
-    case GrammarKind::json_schema: return "json_schema";
-    case GrammarKind::regex: return "regex";
-    case GrammarKind::gbnf: return "gbnf";
-    case GrammarKind::tool_calls: return "tool_calls";
+    case GrammarKind::json_object:
+      return "json_object";
+    case GrammarKind::json_schema:
+      return "json_schema";
+    case GrammarKind::regex:
+      return "regex";
+    case GrammarKind::gbnf:
+      return "gbnf";
+    case GrammarKind::tool_calls:
+      return "tool_calls";
   }
   return "?";
 }
 
-Result<std::shared_ptr<const CompiledGrammar>> compile_grammar(GrammarKind kind, std::string_view text,
-                                                               std::shared_ptr<const TokenVocabulary> vocabulary,
-                                                               const GrammarBudget& budget) {
+Result<std::shared_ptr<const CompiledGrammar>> compile_grammar(
+    GrammarKind kind, std::string_view text, std::shared_ptr<const TokenVocabulary> vocabulary,
+    const GrammarBudget& budget) {
   JAJU_CHECK(vocabulary != nullptr);
   auto named = [&](const Status& status) {
-    return error("{}: {}", kind == GrammarKind::json_schema ? "schema" : grammar_kind_name(kind), status.message());
+    return error("{}: {}", kind == GrammarKind::json_schema ? "schema" : grammar_kind_name(kind),
+                 status.message());
   };
   if (text.size() > budget.max_input_bytes) {
     return named(error("{} bytes, more than {} (max_input_bytes)", text.size(), budget.max_input_bytes));
@@ -53,11 +59,21 @@ Result<std::shared_ptr<const CompiledGrammar>> compile_grammar(GrammarKind kind,
   grammar::Work work(b);
   grammar::Grammar g(&work);
   switch (kind) {
-    case GrammarKind::json_object: g.root = grammar::JsonValues(g).any_object(); break;
-    case GrammarKind::json_schema: grammar::add_schema(g, text); break;
-    case GrammarKind::regex: grammar::add_regex(g, text); break;
-    case GrammarKind::gbnf: grammar::add_gbnf(g, text); break;
-    case GrammarKind::tool_calls: grammar::add_tool_calls(g, text); break;
+    case GrammarKind::json_object:
+      g.root = grammar::JsonValues(g).any_object();
+      break;
+    case GrammarKind::json_schema:
+      grammar::add_schema(g, text);
+      break;
+    case GrammarKind::regex:
+      grammar::add_regex(g, text);
+      break;
+    case GrammarKind::gbnf:
+      grammar::add_gbnf(g, text);
+      break;
+    case GrammarKind::tool_calls:
+      grammar::add_tool_calls(g, text);
+      break;
   }
   if (work.failed()) return named(work.status());
   auto nfa = grammar::lower(g);
@@ -77,8 +93,8 @@ struct GrammarCache::Impl {
   size_t max_bytes;
   GrammarBudget budget;
 
-  mutable std::mutex mutex;  // for everything below
-  std::list<Entry> used;     // latest first
+  mutable std::mutex mutex;                                                  // for everything below
+  std::list<Entry> used;                                                     // latest first
   std::unordered_map<std::string_view, std::list<Entry>::iterator> entries;  // keys live in `used`
   Stats stats;
 
@@ -99,7 +115,8 @@ struct GrammarCache::Impl {
   }
 };
 
-GrammarCache::GrammarCache(std::shared_ptr<const TokenVocabulary> vocabulary, size_t max_bytes, GrammarBudget budget)
+GrammarCache::GrammarCache(std::shared_ptr<const TokenVocabulary> vocabulary, size_t max_bytes,
+                           GrammarBudget budget)
     : impl_(std::make_unique<Impl>()) {
   impl_->vocabulary = std::move(vocabulary);
   impl_->max_bytes = max_bytes;
@@ -108,7 +125,8 @@ GrammarCache::GrammarCache(std::shared_ptr<const TokenVocabulary> vocabulary, si
 
 GrammarCache::~GrammarCache() = default;
 
-Result<std::shared_ptr<const CompiledGrammar>> GrammarCache::compile(GrammarKind kind, std::string_view text) {
+Result<std::shared_ptr<const CompiledGrammar>> GrammarCache::compile(GrammarKind kind,
+                                                                     std::string_view text) {
   if (kind == GrammarKind::json_object) text = {};
   std::string key(1, static_cast<char>('0' + static_cast<int>(kind)));
   key += text;

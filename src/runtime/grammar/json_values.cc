@@ -22,14 +22,22 @@ CodePointSet hex_digits() {
 // The letter of a two-character escape, 0 when there is none.
 char short_escape(uint32_t c) {
   switch (c) {
-    case '"': return '"';
-    case '\\': return '\\';
-    case '\b': return 'b';
-    case '\f': return 'f';
-    case '\n': return 'n';
-    case '\r': return 'r';
-    case '\t': return 't';
-    default: return 0;
+    case '"':
+      return '"';
+    case '\\':
+      return '\\';
+    case '\b':
+      return 'b';
+    case '\f':
+      return 'f';
+    case '\n':
+      return 'n';
+    case '\r':
+      return 'r';
+    case '\t':
+      return 't';
+    default:
+      return 0;
   }
 }
 
@@ -39,7 +47,8 @@ ExprId JsonValues::space() {
   if (space_ < 0) {
     space_ = g_.new_rule("space", true);
     const ExprId spaces = g_.repeat(g_.literal(" "), 0, 64), tabs = g_.repeat(g_.literal("\t"), 1, 16);
-    g_.set_body(space_, g_.choice({g_.literal(" "), g_.sequence({g_.literal("\n"), g_.choice({spaces, tabs})})}));
+    g_.set_body(space_,
+                g_.choice({g_.literal(" "), g_.sequence({g_.literal("\n"), g_.choice({spaces, tabs})})}));
   }
   return g_.optional(g_.call(space_));
 }
@@ -77,8 +86,8 @@ ExprId JsonValues::any_array() {
 RuleId JsonValues::any_value_rule() {
   if (value_ < 0) {
     value_ = g_.new_rule("value", true);
-    g_.set_body(value_, g_.choice({g_.call(any_object()), any_array(), any_string(), number(), g_.literal("true"),
-                                   g_.literal("false"), g_.literal("null")}));
+    g_.set_body(value_, g_.choice({g_.call(any_object()), any_array(), any_string(), number(),
+                                   g_.literal("true"), g_.literal("false"), g_.literal("null")}));
   }
   return value_;
 }
@@ -89,11 +98,12 @@ ExprId JsonValues::full_character() {
   CodePointSet raw = CodePointSet(0x20, kMaxCodePoint).without(set_of({{'"', '"'}, {'\\', '\\'}}));
   CodePointSet letters;
   for (char c : std::string_view("\"\\/bfnrt")) letters.add(static_cast<uint8_t>(c));
-  const ExprId not_surrogate =
-      g_.choice({g_.sequence({g_.chars(hex_digits().without(set_of({{'d', 'd'}, {'D', 'D'}}))), hex, hex, hex}),
-                 g_.sequence({d, g_.chars(CodePointSet('0', '7')), hex, hex})});
-  const ExprId pair = g_.sequence({d, g_.chars(set_of({{'8', '9'}, {'a', 'b'}, {'A', 'B'}})), hex, hex,
-                                   g_.literal("\\u"), d, g_.chars(set_of({{'c', 'f'}, {'C', 'F'}})), hex, hex});
+  const ExprId not_surrogate = g_.choice(
+      {g_.sequence({g_.chars(hex_digits().without(set_of({{'d', 'd'}, {'D', 'D'}}))), hex, hex, hex}),
+       g_.sequence({d, g_.chars(CodePointSet('0', '7')), hex, hex})});
+  const ExprId pair =
+      g_.sequence({d, g_.chars(set_of({{'8', '9'}, {'a', 'b'}, {'A', 'B'}})), hex, hex, g_.literal("\\u"), d,
+                   g_.chars(set_of({{'c', 'f'}, {'C', 'F'}})), hex, hex});
   const ExprId escaped =
       g_.choice({g_.chars(letters), g_.sequence({g_.literal("u"), g_.choice({not_surrogate, pair})})});
   return g_.choice({g_.chars(raw), g_.sequence({g_.literal("\\"), escaped})});
@@ -151,10 +161,9 @@ ExprId JsonValues::quoted(std::string_view utf8) {
 ExprId JsonValues::integer() {
   if (integer_ < 0) {
     integer_ = g_.new_rule("integer", true);
-    const ExprId digits = g_.sequence(
-        {g_.chars(CodePointSet('1', '9')), g_.repeat(g_.chars(CodePointSet('0', '9')), 0, kIntegerDigits - 1)});
-    g_.set_body(integer_,
-                g_.choice({g_.literal("0"), g_.sequence({g_.optional(g_.literal("-")), digits})}));
+    const ExprId digits = g_.sequence({g_.chars(CodePointSet('1', '9')),
+                                       g_.repeat(g_.chars(CodePointSet('0', '9')), 0, kIntegerDigits - 1)});
+    g_.set_body(integer_, g_.choice({g_.literal("0"), g_.sequence({g_.optional(g_.literal("-")), digits})}));
   }
   return g_.call(integer_);
 }
@@ -163,13 +172,13 @@ ExprId JsonValues::number() {
   if (number_ < 0) {
     number_ = g_.new_rule("number", true);
     const ExprId digit = g_.chars(CodePointSet('0', '9'));
-    const ExprId whole = g_.choice(
-        {g_.literal("0"),
-         g_.sequence({g_.chars(CodePointSet('1', '9')), g_.repeat(digit, 0, kIntegerDigits - 1)})});
+    const ExprId whole =
+        g_.choice({g_.literal("0"),
+                   g_.sequence({g_.chars(CodePointSet('1', '9')), g_.repeat(digit, 0, kIntegerDigits - 1)})});
     const ExprId fraction = g_.sequence({g_.literal("."), g_.repeat(digit, 1, kFractionDigits)});
-    const ExprId exponent =
-        g_.sequence({g_.chars(set_of({{'e', 'e'}, {'E', 'E'}})),
-                     g_.optional(g_.chars(set_of({{'+', '+'}, {'-', '-'}}))), g_.repeat(digit, 1, kExponentDigits)});
+    const ExprId exponent = g_.sequence({g_.chars(set_of({{'e', 'e'}, {'E', 'E'}})),
+                                         g_.optional(g_.chars(set_of({{'+', '+'}, {'-', '-'}}))),
+                                         g_.repeat(digit, 1, kExponentDigits)});
     g_.set_body(number_, g_.sequence({g_.optional(g_.literal("-")), whole, g_.optional(fraction),
                                       g_.optional(exponent)}));
   }

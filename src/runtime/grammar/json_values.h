@@ -1,8 +1,8 @@
 // JSON as expressions: strings, numbers, values of any shape, and the white space between them.
 //
-// White space: none but an optional space after ':', and after '{', '[', ',' and before '}', ']' an optional space or a
-// line break with at most 64 spaces or 16 tabs. Models write both compact and indented JSON; none of it can go on
-// forever.
+// White space: none but an optional space after ':', and after '{', '[', ',' and before '}', ']' an optional
+// space or a line break with at most 64 spaces or 16 tabs. Models write both compact and indented JSON; none
+// of it can go on forever.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -34,7 +34,8 @@ class JsonValues {
   ExprId any_string();
   // `min` to `max` characters (Unicode's, a pair of escapes is one).
   ExprId string_of_length(int32_t min, int32_t max);
-  // One character of a string in its one spelling: escaped only where it must be (\n or \u001f, never \/ or \u0041).
+  // One character of a string in its one spelling: escaped only where it must be (\n or \u001f, never \/ or
+  // \u0041).
   ExprId character(const CodePointSet& set);
   // The same for a fixed text, without quotes.
   ExprId characters(std::string_view utf8);

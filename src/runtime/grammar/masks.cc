@@ -1,6 +1,7 @@
 #include "runtime/grammar/masks.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <unordered_set>
 #include <utility>
@@ -28,7 +29,8 @@ TokenSet::TokenSet(std::vector<int32_t> list, int64_t vocabulary_size) {
 
 void TokenSet::add_to(std::span<uint64_t> mask) const {
   for (size_t i = 0; i < bits.size(); ++i) mask[i] |= bits[i];
-  for (int32_t t : tokens) mask[static_cast<size_t>(t) / 64] |= uint64_t{1} << (static_cast<uint32_t>(t) % 64);
+  for (int32_t t : tokens)
+    mask[static_cast<size_t>(t) / 64] |= uint64_t{1} << (static_cast<uint32_t>(t) % 64);
 }
 
 size_t Masks::KeyHash::operator()(const Key& key) const {
@@ -40,10 +42,50 @@ size_t Masks::KeyHash::operator()(const Key& key) const {
   return h;
 }
 
+// Nodes of the trie: a list, or bits where that is smaller.
+class NodeSet {
+ public:
+  NodeSet() = default;
+  NodeSet(std::vector<uint32_t> nodes, size_t n_nodes) : size_(nodes.size()) {
+    if (nodes.size() * 32 < n_nodes) {
+      list_ = std::move(nodes);
+      list_.shrink_to_fit();
+      return;
+    }
+    bits_.assign((n_nodes + 63) / 64, 0);
+    for (uint32_t i : nodes) bits_[i / 64] |= uint64_t{1} << (i % 64);
+  }
+  size_t size() const { return size_; }
+  bool contains(uint32_t i) const {
+    return bits_.empty() ? std::binary_search(list_.begin(), list_.end(), i)
+                         : (bits_[i / 64] >> (i % 64) & 1) != 0;
+  }
+  // Ascending; stops when `f` returns false.
+  template <typename F>
+  bool each(F&& f) const {
+    for (uint32_t i : list_) {
+      if (!f(i)) return false;
+    }
+    for (size_t w = 0; w < bits_.size(); ++w) {
+      for (uint64_t word = bits_[w]; word != 0; word &= word - 1) {
+        if (!f(static_cast<uint32_t>(w * 64 + static_cast<size_t>(std::countr_zero(word))))) return false;
+      }
+    }
+    return true;
+  }
+  size_t memory() const { return list_.capacity() * sizeof(uint32_t) + bits_.capacity() * sizeof(uint64_t); }
+
+ private:
+  size_t size_ = 0;
+  std::vector<uint32_t> list_;
+  std::vector<uint64_t> bits_;
+};
+
 struct Masks::Entry {
   TokenSet set;
-  // Of a base mask: the trie's nodes after which the frame below would go on, and whether it may do so at once.
-  std::vector<uint32_t> ends;
+  // Of a base mask: the trie's nodes after which the frame below would go on, and whether it may do so at
+  // once.
+  NodeSet ends;
   bool ends_at_once = false;
   // Frames above the top that its moves need. Where the limit is nearer, this does not hold.
   int32_t reach = 0;
@@ -51,7 +93,7 @@ struct Masks::Entry {
   mutable std::vector<uint16_t> lengths;
 
   size_t memory() const {
-    return sizeof(Entry) + set.memory() + ends.capacity() * sizeof(uint32_t) + lengths.capacity() * sizeof(uint16_t);
+    return sizeof(Entry) + set.memory() + ends.memory() + lengths.capacity() * sizeof(uint16_t);
   }
 };
 
@@ -67,9 +109,10 @@ class Masks::Walk {
     for (size_t b = 0; b < 256; ++b) class_of_[b] = a.class_of(static_cast<uint8_t>(b));
   }
 
-  // Walks the trie below `node` from these stacks, appending the tokens they can read. With `ends`: also the nodes
-  // where a stack may end (not `node` itself) and has more trie below it. False: a budget ran out.
-  bool walk(uint32_t node, std::span<const Frame> tops, std::vector<int32_t>* tokens, std::vector<uint32_t>* ends) {
+  // Walks the trie below `node` from these stacks, appending the tokens they can read. With `ends`: also the
+  // nodes where a stack may end (not `node` itself) and has more trie below it. False: a budget ran out.
+  bool walk(uint32_t node, std::span<const Frame> tops, std::vector<int32_t>* tokens,
+            std::vector<uint32_t>* ends) {
     const TokenVocabulary& vocabulary = *masks_.vocabulary_;
     const TokenVocabulary::Node* nodes = vocabulary.nodes().data();
     const uint32_t end = nodes[node].end;
@@ -83,16 +126,14 @@ class Masks::Walk {
       const auto level = static_cast<size_t>(n.depth - root_depth - 1);
       const Level from = levels_[level];
       if (from.end + 1 > frames_.size()) frames_.resize(from.end + 64);
-      bool may_end_here = false;
+      bool may_end_here = false, moved = false;
       size_t to_end = from.end;
-      // Nearly all steps stay inside one frame and are the only one of their level.
-      const Frame* inside = from.end - from.begin == 1 ? &frames_[from.begin] : nullptr;
       const uint8_t c = class_of_[n.byte];
-      const Position* to = nullptr;
-      if (inside != nullptr && stepper_.step_inside(*inside, c, &to)) {
-        if (to != nullptr) {
-          frames_[to_end++] = {inside->parent, to, inside->count, inside->depth};
-          may_end_here = ends != nullptr && to->accepts && may_end(frames_[from.end]);
+      if (from.end - from.begin == 1 &&
+          stepper_.step_inside(frames_[from.begin], c, &frames_[from.end], &moved)) {
+        if (moved) {
+          may_end_here = ends != nullptr && frames_[from.end].position->accepts && may_end(frames_[from.end]);
+          ++to_end;
         }
       } else {
         frames_.resize(from.end);
@@ -103,7 +144,8 @@ class Masks::Walk {
         }
         if (stepper_.stopped() != Stepper::Stop::none) return false;
         to_end = frames_.size();
-        for (size_t k = from.end; k < to_end && ends != nullptr && !may_end_here; ++k) may_end_here = may_end(frames_[k]);
+        for (size_t k = from.end; k < to_end && ends != nullptr && !may_end_here; ++k)
+          may_end_here = may_end(frames_[k]);
       }
       if (stepper_.steps_left() < next_clock_ && !on_time()) return false;
       if (to_end == from.end) {
@@ -119,10 +161,39 @@ class Masks::Walk {
     return true;
   }
 
+  // As walk from each of `nodes` with the one stack `top`.
+  bool continue_at(const NodeSet& nodes, const Frame& top, std::vector<int32_t>* tokens) {
+    const TokenVocabulary& vocabulary = *masks_.vocabulary_;
+    // A frame that is popped to usually reads few bytes: then those bytes' nodes are fewer than `nodes`.
+    std::vector<std::vector<Frame>> after(static_cast<size_t>(masks_.automaton_.n_classes()));
+    for (size_t c = 0; c < after.size(); ++c) stepper_.step(top, static_cast<uint8_t>(c), &after[c], 0);
+    if (stepper_.stopped() != Stepper::Stop::none) return false;
+    size_t candidates = 0;
+    for (size_t b = 0; b < 256; ++b) {
+      if (!after[class_of_[b]].empty()) candidates += vocabulary.nodes_of(static_cast<uint8_t>(b)).size();
+    }
+    if (candidates > nodes.size()) {
+      return nodes.each([&](uint32_t node) { return walk(node, {&top, 1}, tokens, nullptr); });
+    }
+    stepper_.spend(static_cast<int64_t>(candidates));
+    for (size_t b = 0; b < 256; ++b) {
+      const std::vector<Frame>& tops = after[class_of_[b]];
+      if (tops.empty()) continue;
+      for (uint32_t node : vocabulary.nodes_of(static_cast<uint8_t>(b))) {
+        if (!nodes.contains(vocabulary.parent(node))) continue;
+        const TokenVocabulary::Node& n = vocabulary.nodes()[node];
+        for (int32_t t = n.token; t >= 0; t = vocabulary.next_same(t)) tokens->push_back(t);
+        if (n.end > node + 1 && !walk(node, tops, tokens, nullptr)) return false;
+      }
+    }
+    return true;
+  }
+
   Stepper& stepper() { return stepper_; }
   int32_t max_depth() const { return max_depth_; }
   Status status() const {
-    if (late_) return error("one token mask took longer than {} ms (max_mask_ms)", masks_.budget_.max_mask_ms);
+    if (late_)
+      return error("one token mask took longer than {} ms (max_mask_ms)", masks_.budget_.max_mask_ms);
     return stopped_error(stepper_.stopped(), masks_.budget_);
   }
 
@@ -151,13 +222,15 @@ class Masks::Walk {
 
 Status stopped_error(Stepper::Stop stop, const GrammarBudget& budget) {
   switch (stop) {
-    case Stepper::Stop::none: return {};
+    case Stepper::Stop::none:
+      return {};
     case Stepper::Stop::steps:
       return error("one token mask took more than {} steps (max_mask_steps); simplify the grammar",
                    budget.max_mask_steps);
     case Stepper::Stop::stacks:
-      return error("the text can be read in more than {} ways at once (max_stacks); make the grammar less ambiguous",
-                   budget.max_stacks);
+      return error(
+          "the text can be read in more than {} ways at once (max_stacks); make the grammar less ambiguous",
+          budget.max_stacks);
     case Stepper::Stop::memory:
       return error("the grammar's states need more than {} MiB (max_automaton_bytes); simplify the grammar",
                    budget.max_automaton_bytes >> 20);
@@ -190,12 +263,13 @@ Status Masks::allowed(std::span<const Frame> tops, int32_t max_depth, std::span<
         // So near the limit that moves are missing: this stack is for itself.
         std::vector<int32_t> tokens;
         if (!walk.walk(0, {f, 1}, &tokens, nullptr)) return walk.status();
-        for (int32_t t : tokens) mask[static_cast<size_t>(t) / 64] |= uint64_t{1} << (static_cast<uint32_t>(t) % 64);
+        for (int32_t t : tokens)
+          mask[static_cast<size_t>(t) / 64] |= uint64_t{1} << (static_cast<uint32_t>(t) % 64);
         break;
       }
       b->set.add_to(mask);
       if (f->parent == nullptr) break;
-      if (!b->ends.empty()) {
+      if (b->ends.size() > 0) {
         const std::shared_ptr<const Entry> more = below(*f, *b, &walk);
         if (more == nullptr) return walk.status();
         more->set.add_to(mask);
@@ -216,7 +290,8 @@ void Masks::warm() {
   for (size_t i = 0; i < queue.size() && i < kMaxWarm; ++i) {
     if (std::chrono::steady_clock::now() >= deadline) return;
     // What is made ahead must not use up what answers will need.
-    if (automaton_.memory() > budget_.max_automaton_bytes / 4 || memory() > budget_.max_mask_cache_bytes / 2) return;
+    if (automaton_.memory() > budget_.max_automaton_bytes / 4 || memory() > budget_.max_mask_cache_bytes / 2)
+      return;
     const Position* p = queue[i];
     Walk walk(*this, budget_.max_output_depth);
     if (base({nullptr, p, p->counted ? p->min : 0, 0}, &walk) == nullptr) return;
@@ -244,11 +319,12 @@ std::shared_ptr<const Masks::Entry> Masks::base(const Frame& top, Walk* walk) {
   std::vector<int32_t> tokens;
   walk->stepper().reset_extent();
   walk->stepper().set_max_depth(INT32_MAX);
-  const bool done = walk->walk(0, {&start, 1}, &tokens, &made->ends);
+  std::vector<uint32_t> ends;
+  const bool done = walk->walk(0, {&start, 1}, &tokens, &ends);
   walk->stepper().set_max_depth(walk->max_depth());
   if (!done) return nullptr;
   made->reach = walk->stepper().highest() - start.depth;
-  made->ends.shrink_to_fit();
+  made->ends = NodeSet(std::move(ends), vocabulary_->nodes().size());
   made->ends_at_once = may_end(start);
   made->set = TokenSet(std::move(tokens), vocabulary_->size());
   keep(key, made);
@@ -283,9 +359,7 @@ std::shared_ptr<const Masks::Entry> Masks::below(const Frame& top, const Entry& 
   const int64_t steps = walk->stepper().steps_left();
   walk->stepper().reset_extent();
   std::vector<int32_t> tokens;
-  for (uint32_t node : base.ends) {
-    if (!walk->walk(node, {top.parent, 1}, &tokens, nullptr)) return nullptr;
-  }
+  if (!walk->continue_at(base.ends, *top.parent, &tokens)) return nullptr;
   std::sort(tokens.begin(), tokens.end());
   tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
   made->set = TokenSet(std::move(tokens), vocabulary_->size());
@@ -313,7 +387,9 @@ std::shared_ptr<Masks::Entry> Masks::find(const Key& key) {
 }
 
 void Masks::keep(const Key& key, const std::shared_ptr<Entry>& entry) {
-  auto cost = [](const Key& k, const Entry& e) { return e.memory() + 2 * k.words.size() * sizeof(uint64_t) + 160; };
+  auto cost = [](const Key& k, const Entry& e) {
+    return e.memory() + 2 * k.words.size() * sizeof(uint64_t) + 160;
+  };
   std::lock_guard lock(mutex_);
   if (entries_.contains(key)) return;  // another thread was faster
   used_.emplace_front(key, entry);

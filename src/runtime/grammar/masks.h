@@ -1,10 +1,11 @@
 // From stacks to token masks, remembered.
 //
-// A token is allowed when a stack can read all its bytes. That is found by one walk of the vocabulary's trie, but most of
-// the walk depends on the top frame only: a base mask is what the top frame (and what it calls) can read, and the list of
-// trie nodes where it may end and the frame below would go on. Base masks are shared by all stacks with this top. From
-// the nodes of the list the walk is continued with the real stack, and that is remembered with as many frames as
-// it looked at. Counts are told apart only as far as one token can see.
+// A token is allowed when a stack can read all its bytes. That is found by one walk of the vocabulary's trie,
+// but most of the walk depends on the top frame only: a base mask is what the top frame (and what it calls)
+// can read, and the list of trie nodes where it may end and the frame below would go on. Base masks are
+// shared by all stacks with this top. From the nodes of the list the walk is continued with the real stack,
+// and that is remembered with as many frames as it looked at. Counts are told apart only as far as one token
+// can see.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +35,8 @@ struct TokenSet {
 // Thread-safe.
 class Masks {
  public:
-  Masks(const Automaton& automaton, std::shared_ptr<const TokenVocabulary> vocabulary, const GrammarBudget& budget);
+  Masks(const Automaton& automaton, std::shared_ptr<const TokenVocabulary> vocabulary,
+        const GrammarBudget& budget);
 
   // Sets the bits of every token that one of the stacks can read. `mask` is zeroed first. Error: a budget.
   Status allowed(std::span<const Frame> tops, int32_t max_depth, std::span<uint64_t> mask);
@@ -67,7 +69,7 @@ class Masks {
   std::shared_ptr<const TokenVocabulary> vocabulary_;
   const GrammarBudget budget_;
 
-  mutable std::mutex mutex_;  // for everything below
+  mutable std::mutex mutex_;                                // for everything below
   std::list<std::pair<Key, std::shared_ptr<Entry>>> used_;  // latest first
   std::unordered_map<Key, decltype(used_)::iterator, KeyHash> entries_;
   size_t bytes_ = 0;

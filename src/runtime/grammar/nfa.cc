@@ -10,11 +10,12 @@
 namespace jaju::grammar {
 namespace {
 
-constexpr int64_t kUnroll = 256;          // states up to which a counted repetition is written out
-constexpr int64_t kCountedBody = 2'000;   // states up to which a repeated body is tried as a counting automaton
-constexpr int64_t kInline = 128;          // states up to which a rule used several times is copied into its callers
-constexpr int kInlineLevels = 48;         // rules inside rules inside rules
-constexpr int64_t kWide = 64;             // characters from which a class admits "almost any token"
+constexpr int64_t kUnroll = 256;  // states up to which a counted repetition is written out
+constexpr int64_t kCountedBody =
+    2'000;                         // states up to which a repeated body is tried as a counting automaton
+constexpr int64_t kInline = 128;   // states up to which a rule used several times is copied into its callers
+constexpr int kInlineLevels = 48;  // rules inside rules inside rules
+constexpr int64_t kWide = 64;      // characters from which a class admits "almost any token"
 constexpr int64_t kHuge = int64_t{1} << 40;
 
 int64_t capped(int64_t n) {
@@ -23,11 +24,12 @@ int64_t capped(int64_t n) {
 
 // What the lowering wants to know of a rule before it decides where to copy it.
 struct RuleInfo {
-  int64_t size = 0;        // states when lowered, calls that stay calls as one
-  int64_t uses = 0;        // places that call it
-  bool wide_loop = false;  // an unbounded repetition of a wide class: its mask is a walk of the whole vocabulary
+  int64_t size = 0;  // states when lowered, calls that stay calls as one
+  int64_t uses = 0;  // places that call it
+  bool wide_loop =
+      false;  // an unbounded repetition of a wide class: its mask is a walk of the whole vocabulary
   bool recursive = false;
-  int level = 0;        // of rules copied into each other
+  int level = 0;  // of rules copied into each other
 };
 
 class Lowering {
@@ -47,7 +49,8 @@ class Lowering {
     }
   }
 
-  // Without rules, into at most `max_states`. -2: a call is met that is not copied, or there are too many states.
+  // Without rules, into at most `max_states`. -2: a call is met that is not copied, or there are too many
+  // states.
   int32_t regular(ExprId e, size_t max_states) {
     max_states_ = max_states;
     const int32_t end = add({.kind = NfaState::Kind::match});
@@ -91,7 +94,9 @@ class Lowering {
     const Expr& e = grammar_[id];
     Measure m;
     switch (e.kind) {
-      case Expr::Kind::literal: m.size = static_cast<int64_t>(e.text.size()); break;
+      case Expr::Kind::literal:
+        m.size = static_cast<int64_t>(e.text.size());
+        break;
       case Expr::Kind::chars: {
         m.wide = e.set.size() >= kWide;
         for (const auto& [lo, hi] : e.set.ranges()) m.size += hi < 0x80 ? 2 : hi < 0x10000 ? 4 : 8;
@@ -133,9 +138,11 @@ class Lowering {
         m.wide = m.wide_loop = dfa.size() > 1;
         break;
       }
-      default: break;
+      default:
+        break;
     }
-    if (measured_.size() <= static_cast<size_t>(id)) measured_.resize(static_cast<size_t>(grammar_.size()), {-1});
+    if (measured_.size() <= static_cast<size_t>(id))
+      measured_.resize(static_cast<size_t>(grammar_.size()), {-1});
     measured_[static_cast<size_t>(id)] = m;
     return m;
   }
@@ -233,15 +240,18 @@ class Lowering {
     if (next < 0 || stopped()) return -1;
     const Expr& e = grammar_[id];
     switch (e.kind) {
-      case Expr::Kind::never: return -1;
-      case Expr::Kind::empty: return next;
+      case Expr::Kind::never:
+        return -1;
+      case Expr::Kind::empty:
+        return next;
       case Expr::Kind::literal:
         for (size_t i = e.text.size(); i-- > 0;) {
           const auto b = static_cast<uint8_t>(e.text[i]);
           next = range(b, b, next);
         }
         return next;
-      case Expr::Kind::chars: return build_chars(e.set, next);
+      case Expr::Kind::chars:
+        return build_chars(e.set, next);
       case Expr::Kind::sequence:
         for (size_t i = e.parts.size(); i-- > 0;) next = build(grammar_[id].parts[i], next);
         return next;
@@ -250,8 +260,10 @@ class Lowering {
         for (size_t i = e.parts.size(); i-- > 0;) start = split(build(e.parts[i], next), start);
         return start;
       }
-      case Expr::Kind::repeat: return build_repeat(id, next);
-      case Expr::Kind::joined: return build_joined(id, next);
+      case Expr::Kind::repeat:
+        return build_repeat(id, next);
+      case Expr::Kind::joined:
+        return build_joined(id, next);
       case Expr::Kind::call:
         if (copied(e.min)) return build(grammar_.rules()[static_cast<size_t>(e.min)].body, next);
         if (nfa_ == nullptr) {
@@ -259,9 +271,12 @@ class Lowering {
           return -1;
         }
         return add({.kind = NfaState::Kind::call, .out = next, .out2 = rule_index(e.min)});
-      case Expr::Kind::automaton: return build_automaton(*e.dfa, next);
-      case Expr::Kind::text_begin: return add({.kind = NfaState::Kind::text_begin, .out = next});
-      case Expr::Kind::text_end: return add({.kind = NfaState::Kind::text_end, .out = next});
+      case Expr::Kind::automaton:
+        return build_automaton(*e.dfa, next);
+      case Expr::Kind::text_begin:
+        return add({.kind = NfaState::Kind::text_begin, .out = next});
+      case Expr::Kind::text_end:
+        return add({.kind = NfaState::Kind::text_end, .out = next});
       case Expr::Kind::anchored: {
         const int32_t end = add({.kind = NfaState::Kind::match});
         return resolve_anchors(build(e.parts[0], end), end, next);
@@ -301,7 +316,8 @@ class Lowering {
         const int32_t to = dfa.next(s, static_cast<uint8_t>(b));
         while (end < 255 && dfa.next(s, static_cast<uint8_t>(end + 1)) == to) ++end;
         if (to >= 0) {
-          start = split(start, range(static_cast<uint8_t>(b), static_cast<uint8_t>(end), head[static_cast<size_t>(to)]));
+          start = split(start, range(static_cast<uint8_t>(b), static_cast<uint8_t>(end),
+                                     head[static_cast<size_t>(to)]));
         }
         b = end + 1;
       }
@@ -337,8 +353,8 @@ class Lowering {
     return start;
   }
 
-  // Two places before each part: nothing is there yet, or something is and a separator comes first. Both lead into the
-  // same copy of the part.
+  // Two places before each part: nothing is there yet, or something is and a separator comes first. Both lead
+  // into the same copy of the part.
   int32_t build_joined(ExprId id, int32_t next) {
     int32_t some = next, none = grammar_[id].nonempty ? -1 : next;
     for (size_t i = grammar_[id].parts.size(); i-- > 0 && !stopped();) {
@@ -389,7 +405,8 @@ class Lowering {
     }
     rule.nullable = rule.min == 0;
     nfa_->rules.push_back(std::move(rule));
-    return add({.kind = NfaState::Kind::call, .out = next, .out2 = static_cast<int32_t>(nfa_->rules.size()) - 1});
+    return add(
+        {.kind = NfaState::Kind::call, .out = next, .out2 = static_cast<int32_t>(nfa_->rules.size()) - 1});
   }
   // Copies what `start` reaches (up to `end`, which becomes `next`) once for each of: nothing eaten yet or
   // something, end asserted or not. ^ holds where nothing is eaten; after $ nothing may be eaten.
@@ -431,8 +448,12 @@ class Lowering {
         case NfaState::Kind::text_begin:
           if (!eaten) made.out = copy(s.out, eaten, ended);
           break;
-        case NfaState::Kind::text_end: made.out = copy(s.out, eaten, true); break;
-        case NfaState::Kind::match: made.out = key / 4 == end ? next : -1; break;
+        case NfaState::Kind::text_end:
+          made.out = copy(s.out, eaten, true);
+          break;
+        case NfaState::Kind::match:
+          made.out = key / 4 == end ? next : -1;
+          break;
       }
       if (stopped()) return -1;
       states_[static_cast<size_t>(id)] = made;
@@ -456,7 +477,8 @@ class Lowering {
 
 }  // namespace
 
-void Closure::close(const std::vector<NfaState>& states, const std::vector<NfaRule>* rules, std::vector<int32_t>* set) {
+void Closure::close(const std::vector<NfaState>& states, const std::vector<NfaRule>* rules,
+                    std::vector<int32_t>* set) {
   if (seen_.size() < states.size()) seen_.resize(states.size(), 0);
   if (++round_ == 0) {
     std::fill(seen_.begin(), seen_.end(), 0);

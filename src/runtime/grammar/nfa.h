@@ -1,7 +1,9 @@
-// Rules as nondeterministic automata over bytes, with edges that call other rules: what a grammar is lowered to.
+// Rules as nondeterministic automata over bytes, with edges that call other rules: what a grammar is lowered
+// to.
 //
-// Small rules that do not call themselves are copied into their callers, so that what is regular becomes one automaton
-// and needs no stack. Long counted repetitions become rules that count instead of copies of their body.
+// Small rules that do not call themselves are copied into their callers, so that what is regular becomes one
+// automaton and needs no stack. Long counted repetitions become rules that count instead of copies of their
+// body.
 #pragma once
 
 #include <cstdint>
@@ -54,13 +56,13 @@ struct Nfa {
   int32_t root = -1;            // index of a rule
 };
 
-// Lowers all that `grammar.root` reaches. Dead parts are cut: from every state that is left some text ends the rule.
-// Errors (also in grammar.work()): a budget, a rule that calls itself before any byte (named), rules that call
-// each other too deep before any byte, a root without any text.
+// Lowers all that `grammar.root` reaches. Dead parts are cut: from every state that is left some text ends
+// the rule. Errors (also in grammar.work()): a budget, a rule that calls itself before any byte (named),
+// rules that call each other too deep before any byte, a root without any text.
 Result<Nfa> lower(Grammar& grammar);
 
-// The states of one expression without calls that stay calls, for Dfa; returns where it begins, -1 when it matches
-// nothing. -2: there is such a call, or it needs more than `max_states`.
+// The states of one expression without calls that stay calls, for Dfa; returns where it begins, -1 when it
+// matches nothing. -2: there is such a call, or it needs more than `max_states`.
 int32_t lower_regular(Grammar& grammar, ExprId e, std::vector<NfaState>* states, size_t max_states);
 
 // Follows edges that cost nothing. Owns scratch memory, so reuse it.
@@ -68,7 +70,8 @@ class Closure {
  public:
   // Replaces `set` by the states reachable for nothing (through calls of nullable rules too) that are not
   // splits, sorted. `rules` may be null when there are no calls.
-  void close(const std::vector<NfaState>& states, const std::vector<NfaRule>* rules, std::vector<int32_t>* set);
+  void close(const std::vector<NfaState>& states, const std::vector<NfaRule>* rules,
+             std::vector<int32_t>* set);
 
  private:
   std::vector<uint32_t> seen_;

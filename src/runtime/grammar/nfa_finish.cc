@@ -1,5 +1,5 @@
-// What the lowered rules need to know about themselves: which match the empty text, how high their stacks grow at
-// least, that no part is dead, and that none calls itself before a byte.
+// What the lowered rules need to know about themselves: which match the empty text, how high their stacks
+// grow at least, that no part is dead, and that none calls itself before a byte.
 #include <algorithm>
 #include <utility>
 
@@ -119,7 +119,8 @@ class Finish {
     };
     auto call = [&](int32_t s) {
       const NfaState& q = nfa_.states[static_cast<size_t>(s)];
-      const int32_t a = height[static_cast<size_t>(q.out)], b = nfa_.rules[static_cast<size_t>(q.out2)].height;
+      const int32_t a = height[static_cast<size_t>(q.out)],
+                    b = nfa_.rules[static_cast<size_t>(q.out2)].height;
       if (a != kNoHeight && b != kNoHeight) lower_state(s, std::max(a, b + 1));
       // A call that may be empty may also be skipped.
       if (a != kNoHeight && nfa_.rules[static_cast<size_t>(q.out2)].nullable) lower_state(s, a);
@@ -129,7 +130,8 @@ class Finish {
     }
     for (size_t r = 0; r < nfa_.rules.size(); ++r) {
       const NfaRule& rule = nfa_.rules[r];
-      const bool alone = rule.kind == NfaRule::Kind::counted || (rule.kind == NfaRule::Kind::loop && rule.min == 0);
+      const bool alone =
+          rule.kind == NfaRule::Kind::counted || (rule.kind == NfaRule::Kind::loop && rule.min == 0);
       if (alone) lower_rule(static_cast<int32_t>(r), 0);
     }
     for (int32_t h = 0; static_cast<size_t>(h) < std::max(states.size(), rules.size()); ++h) {
@@ -165,7 +167,8 @@ class Finish {
     auto dead = [&](int32_t s) { return s >= 0 && nfa_.height[static_cast<size_t>(s)] == kNoHeight; };
     for (NfaState& s : nfa_.states) {
       if (s.kind == NfaState::Kind::call) {
-        // A call of a rule without text may still be skipped when it may be empty; then it has text: the empty one.
+        // A call of a rule without text may still be skipped when it may be empty; then it has text: the
+        // empty one.
         if (dead(s.out) || nfa_.rules[static_cast<size_t>(s.out2)].height == kNoHeight) {
           s = {};
         }
@@ -210,9 +213,10 @@ class Finish {
         if (i < calls[rule].size()) {
           const auto to = static_cast<size_t>(calls[rule][i++]);
           if (longest[to] == -2) {
-            work_.fail(error("rule '{}' calls itself before any byte (left recursion); write it with a repetition, "
-                             "x ::= y z* instead of x ::= x z | y",
-                             nfa_.rules[to].name));
+            work_.fail(
+                error("rule '{}' calls itself before any byte (left recursion); write it with a repetition, "
+                      "x ::= y z* instead of x ::= x z | y",
+                      nfa_.rules[to].name));
             return;
           }
           if (longest[to] == -1) {

@@ -5,7 +5,8 @@
 
 namespace jaju::grammar {
 
-// Fills `nullable`, `height` and the heights of states, cuts dead parts and refuses left recursion (in `work`).
+// Fills `nullable`, `height` and the heights of states, cuts dead parts and refuses left recursion (in
+// `work`).
 void finish(Nfa& nfa, Work& work);
 
 }  // namespace jaju::grammar

@@ -32,7 +32,8 @@ class Digits {
     std::vector<ExprId> parts;
     if (max_digits > n) parts.push_back(g_.sequence({between('1', '9'), any(n, max_digits - 1)}));
     for (size_t i = 0; i < whole.size(); ++i) {
-      const char first = i == 0 ? std::max<char>(static_cast<char>(whole[i] + 1), '1') : static_cast<char>(whole[i] + 1);
+      const char first =
+          i == 0 ? std::max<char>(static_cast<char>(whole[i] + 1), '1') : static_cast<char>(whole[i] + 1);
       const auto rest = static_cast<int64_t>(whole.size() - i - 1);
       parts.push_back(g_.sequence({g_.literal(whole.substr(0, i)), between(first, '9'), any(rest, rest)}));
     }
@@ -46,8 +47,8 @@ class Digits {
     for (size_t i = 0; i < whole.size(); ++i) {
       const char first = i == 0 && n > 1 ? '1' : '0';
       const auto rest = static_cast<int64_t>(whole.size() - i - 1);
-      parts.push_back(g_.sequence(
-          {g_.literal(whole.substr(0, i)), between(first, static_cast<char>(whole[i] - 1)), any(rest, rest)}));
+      parts.push_back(g_.sequence({g_.literal(whole.substr(0, i)),
+                                   between(first, static_cast<char>(whole[i] - 1)), any(rest, rest)}));
     }
     return g_.choice(std::move(parts));
   }
@@ -55,14 +56,16 @@ class Digits {
   // "." and digits, or nothing.
   ExprId any_fraction(int64_t max) { return g_.optional(g_.sequence({g_.literal("."), any(1, max)})); }
   ExprId zero_fraction(int64_t max) {
-    return g_.optional(g_.sequence({g_.literal("."), g_.repeat(g_.literal("0"), 1, static_cast<int32_t>(max))}));
+    return g_.optional(
+        g_.sequence({g_.literal("."), g_.repeat(g_.literal("0"), 1, static_cast<int32_t>(max))}));
   }
   ExprId fraction_above(const std::string& fraction, bool strict, int64_t max) {
     if (fraction.empty() && !strict) return any_fraction(max);
     std::vector<ExprId> parts;
     for (size_t i = 0; i < fraction.size(); ++i) {
-      parts.push_back(g_.sequence({g_.literal(fraction.substr(0, i)), between(static_cast<char>(fraction[i] + 1), '9'),
-                                   any(0, max - static_cast<int64_t>(i) - 1)}));
+      parts.push_back(
+          g_.sequence({g_.literal(fraction.substr(0, i)), between(static_cast<char>(fraction[i] + 1), '9'),
+                       any(0, max - static_cast<int64_t>(i) - 1)}));
     }
     const auto left = max - static_cast<int64_t>(fraction.size());
     if (!strict) {
@@ -79,14 +82,16 @@ class Digits {
     if (fraction.empty()) return strict ? g_.never() : zero_fraction(max);
     std::vector<ExprId> parts;
     for (size_t i = 0; i < fraction.size(); ++i) {
-      parts.push_back(g_.sequence({g_.literal(fraction.substr(0, i)), between('0', static_cast<char>(fraction[i] - 1)),
-                                   any(0, max - static_cast<int64_t>(i) - 1)}));
+      parts.push_back(
+          g_.sequence({g_.literal(fraction.substr(0, i)), between('0', static_cast<char>(fraction[i] - 1)),
+                       any(0, max - static_cast<int64_t>(i) - 1)}));
       if (i > 0) parts.push_back(g_.literal(fraction.substr(0, i)));  // ends before its last digit: less
     }
     if (!strict) {
-      parts.push_back(g_.sequence({g_.literal(fraction),
-                                   g_.repeat(g_.literal("0"), 0, static_cast<int32_t>(max) -
-                                                                     static_cast<int32_t>(fraction.size()))}));
+      parts.push_back(
+          g_.sequence({g_.literal(fraction),
+                       g_.repeat(g_.literal("0"), 0,
+                                 static_cast<int32_t>(max) - static_cast<int32_t>(fraction.size()))}));
     }
     return g_.optional(g_.sequence({g_.literal("."), g_.choice(std::move(parts))}));
   }
@@ -156,9 +161,9 @@ class Builder {
  private:
   // Both comparisons are automata of their own; their intersection is the range.
   ExprId magnitudes(const Magnitudes& m) {
-    const ExprId all =
-        g_.sequence({g_.choice({g_.literal("0"), g_.sequence({d_.between('1', '9'), d_.any(0, whole_digits_ - 1)})}),
-                     integer_ ? g_.empty() : d_.any_fraction(fraction_digits_)});
+    const ExprId all = g_.sequence(
+        {g_.choice({g_.literal("0"), g_.sequence({d_.between('1', '9'), d_.any(0, whole_digits_ - 1)})}),
+         integer_ ? g_.empty() : d_.any_fraction(fraction_digits_)});
     if (m.min == nullptr && m.max == nullptr) return all;
     const ExprId above = m.min == nullptr ? all : compare_expr(*m.min, m.strict_min, true);
     const ExprId below = m.max == nullptr ? all : compare_expr(*m.max, m.strict_max, false);
@@ -179,8 +184,9 @@ class Builder {
       equal = fits ? g_.literal(bound.whole) : g_.never();
       return g_.choice({other, equal});
     }
-    equal = g_.sequence({g_.literal(bound.whole), above ? d_.fraction_above(bound.fraction, strict, fraction_digits_)
-                                                        : d_.fraction_below(bound.fraction, strict, fraction_digits_)});
+    equal = g_.sequence(
+        {g_.literal(bound.whole), above ? d_.fraction_above(bound.fraction, strict, fraction_digits_)
+                                        : d_.fraction_below(bound.fraction, strict, fraction_digits_)});
     return g_.choice({g_.sequence({other, d_.any_fraction(fraction_digits_)}), equal});
   }
 
@@ -188,9 +194,11 @@ class Builder {
   std::shared_ptr<const Dfa> only_multiples(const std::shared_ptr<const Dfa>& dfa, const Decimal& multiple) {
     const size_t places = multiple.fraction.size();
     int64_t unit = 0;
-    for (char c : multiple.whole + multiple.fraction) unit = std::min<int64_t>(unit * 10 + (c - '0'), kMaxMultiple + 1);
+    for (char c : multiple.whole + multiple.fraction)
+      unit = std::min<int64_t>(unit * 10 + (c - '0'), kMaxMultiple + 1);
     if (unit > kMaxMultiple || unit < 1) {
-      g_.work().fail(error("a multipleOf of more than {} of its last decimal place is not supported", kMaxMultiple));
+      g_.work().fail(
+          error("a multipleOf of more than {} of its last decimal place is not supported", kMaxMultiple));
       return nullptr;
     }
     // State (remainder, place): place 0 before the point, 1.. after it; past the last place only zeros.
@@ -252,7 +260,8 @@ std::optional<Decimal> Decimal::of(const nlohmann::ordered_json& number) {
   point += exponent;
   if (std::abs(exponent) > kMaxExponent) return std::nullopt;
   if (point <= 0) digits.insert(0, static_cast<size_t>(1 - point), '0'), point = 1;
-  if (point > static_cast<int64_t>(digits.size())) digits.append(static_cast<size_t>(point) - digits.size(), '0');
+  if (point > static_cast<int64_t>(digits.size()))
+    digits.append(static_cast<size_t>(point) - digits.size(), '0');
   d.whole = digits.substr(0, static_cast<size_t>(point));
   d.fraction = digits.substr(static_cast<size_t>(point));
   d.whole.erase(0, std::min(d.whole.find_first_not_of('0'), d.whole.size() - 1));

@@ -35,9 +35,9 @@ struct NumberBounds {
 // The largest `multiple_of`, as a whole number of its last decimal place, that is supported.
 inline constexpr int64_t kMaxMultiple = 10'000;
 
-// Numbers within the bounds, in plain digits: no exponent, at most kFractionDigits after the point (as many as the
-// bounds have, if more), whole ones without any point when `integer`. Null: too many states or a multiple_of that is too
-// large (a named error in work), or the budget.
+// Numbers within the bounds, in plain digits: no exponent, at most kFractionDigits after the point (as many
+// as the bounds have, if more), whole ones without any point when `integer`. Null: too many states or a
+// multiple_of that is too large (a named error in work), or the budget.
 std::shared_ptr<const Dfa> number_automaton(Grammar& g, const NumberBounds& bounds, bool integer);
 
 }  // namespace jaju::grammar

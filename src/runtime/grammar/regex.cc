@@ -73,7 +73,8 @@ class Parser {
 
   ExprId choice(int depth) {
     if (depth > g_.work().budget().max_input_depth) {
-      fail(fmt::format("groups nest more than {} deep (max_input_depth)", g_.work().budget().max_input_depth));
+      fail(
+          fmt::format("groups nest more than {} deep (max_input_depth)", g_.work().budget().max_input_depth));
       return g_.never();
     }
     std::vector<ExprId> parts{sequence(depth)};
@@ -153,14 +154,24 @@ class Parser {
   ExprId atom(int depth) {
     const char c = peek();
     switch (c) {
-      case '(': return group(depth);
-      case '[': return chars(char_class());
-      case '.': ++pos_; return chars(not_line_end());
-      case '^': ++pos_; return g_.text_begin();
-      case '$': ++pos_; return g_.text_end();
+      case '(':
+        return group(depth);
+      case '[':
+        return chars(char_class());
+      case '.':
+        ++pos_;
+        return chars(not_line_end());
+      case '^':
+        ++pos_;
+        return g_.text_begin();
+      case '$':
+        ++pos_;
+        return g_.text_end();
       case '*':
       case '+':
-      case '?': fail("nothing to repeat"); return g_.never();
+      case '?':
+        fail("nothing to repeat");
+        return g_.never();
       case '{':
         if (braces()) fail("nothing to repeat");
         if (!ok()) return g_.never();
@@ -173,7 +184,8 @@ class Parser {
         if (ok()) escape(&set);
         return ok() ? chars(set) : g_.never();
       }
-      default: break;
+      default:
+        break;
     }
     const uint32_t cp = character();
     return chars(CodePointSet(cp, cp));
@@ -232,12 +244,24 @@ class Parser {
       return true;
     };
     switch (c) {
-      case 'd': *set = digits(); return false;
-      case 'D': *set = digits().inverted(); return false;
-      case 'w': *set = word(); return false;
-      case 'W': *set = word().inverted(); return false;
-      case 's': *set = white_space(); return false;
-      case 'S': *set = white_space().inverted(); return false;
+      case 'd':
+        *set = digits();
+        return false;
+      case 'D':
+        *set = digits().inverted();
+        return false;
+      case 'w':
+        *set = word();
+        return false;
+      case 'W':
+        *set = word().inverted();
+        return false;
+      case 's':
+        *set = white_space();
+        return false;
+      case 'S':
+        *set = white_space().inverted();
+        return false;
       case 'p':
       case 'P': {
         const size_t end = text_.find('}', pos_);
@@ -247,7 +271,9 @@ class Parser {
         }
         const auto found = unicode_category(text_.substr(pos_ + 1, end - pos_ - 1));
         if (!found) {
-          fail("this \\p{...} is not supported: only general categories (\\p{L}, \\p{Lu}, \\p{Letter}, ...) are");
+          fail(
+              "this \\p{...} is not supported: only general categories (\\p{L}, \\p{Lu}, \\p{Letter}, ...) "
+              "are");
           return false;
         }
         g_.work().steps(0x11000);
@@ -255,11 +281,16 @@ class Parser {
         *set = c == 'p' ? *found : found->inverted();
         return false;
       }
-      case 't': return one('\t');
-      case 'n': return one('\n');
-      case 'r': return one('\r');
-      case 'f': return one('\f');
-      case 'v': return one('\v');
+      case 't':
+        return one('\t');
+      case 'n':
+        return one('\n');
+      case 'r':
+        return one('\r');
+      case 'f':
+        return one('\f');
+      case 'v':
+        return one('\v');
       case '0':
         if (peek() >= '0' && peek() <= '9') fail("octal escapes are not supported");
         return one(0);
@@ -280,7 +311,8 @@ class Parser {
         if (take("{")) {
           uint32_t value = 0;
           size_t n = 0;
-          while (hex_value(peek()) >= 0 && n++ < 6) value = value * 16 + static_cast<uint32_t>(hex_value(text_[pos_++]));
+          while (hex_value(peek()) >= 0 && n++ < 6)
+            value = value * 16 + static_cast<uint32_t>(hex_value(text_[pos_++]));
           if (n == 0 || !take("}") || value > kMaxCodePoint) {
             fail("\\u{...} is not a character");
             return false;
@@ -296,12 +328,14 @@ class Parser {
           const size_t before = pos_;
           pos_ += 2;
           const auto low = hex(4);
-          if (low && *low >= 0xDC00 && *low < 0xE000) return one(0x10000 + ((*value - 0xD800) << 10) + (*low - 0xDC00));
+          if (low && *low >= 0xDC00 && *low < 0xE000)
+            return one(0x10000 + ((*value - 0xD800) << 10) + (*low - 0xDC00));
           pos_ = before;
         }
         return one(*value);
       }
-      default: break;
+      default:
+        break;
     }
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
     if (letter) {

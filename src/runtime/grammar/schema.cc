@@ -15,16 +15,36 @@ using Json = nlohmann::ordered_json;
 
 // They describe and never restrict.
 constexpr std::string_view kAnnotations[] = {
-    "$anchor",      "$comment",   "$defs",       "$id",      "$schema",    "$vocabulary", "contentEncoding",
-    "contentMediaType", "contentSchema", "default", "definitions", "deprecated", "description", "discriminator",
-    "example",      "examples",   "externalDocs", "id",      "readOnly",   "strict",      "title",
-    "writeOnly",    "xml"};
+    "$anchor",         "$comment",         "$defs",         "$id",       "$schema",      "$vocabulary",
+    "contentEncoding", "contentMediaType", "contentSchema", "default",   "definitions",  "deprecated",
+    "description",     "discriminator",    "example",       "examples",  "externalDocs", "id",
+    "readOnly",        "strict",           "title",         "writeOnly", "xml"};
 constexpr std::string_view kCombining[] = {"$ref", "allOf", "anyOf", "oneOf"};
-constexpr std::string_view kPlain[] = {
-    "additionalItems", "additionalProperties", "const", "enum", "exclusiveMaximum", "exclusiveMinimum", "format",
-    "items", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum",
-    "multipleOf", "nullable", "pattern", "patternProperties", "prefixItems", "properties", "propertyNames",
-    "required", "type"};
+constexpr std::string_view kPlain[] = {"additionalItems",
+                                       "additionalProperties",
+                                       "const",
+                                       "enum",
+                                       "exclusiveMaximum",
+                                       "exclusiveMinimum",
+                                       "format",
+                                       "items",
+                                       "maxItems",
+                                       "maxLength",
+                                       "maxProperties",
+                                       "maximum",
+                                       "minItems",
+                                       "minLength",
+                                       "minProperties",
+                                       "minimum",
+                                       "multipleOf",
+                                       "nullable",
+                                       "pattern",
+                                       "patternProperties",
+                                       "prefixItems",
+                                       "properties",
+                                       "propertyNames",
+                                       "required",
+                                       "type"};
 
 template <size_t N>
 bool in(const std::string_view (&list)[N], std::string_view key) {
@@ -83,7 +103,8 @@ SchemaCompiler::SchemaCompiler(Grammar& g, JsonValues& json, const Json& root, s
 
 ExprId SchemaCompiler::compile() {
   const ExprId document = value({&root_});
-  // Bodies may ask for rules of further sets; a list instead of recursion, so that chains of $ref cannot be too deep.
+  // Bodies may ask for rules of further sets; a list instead of recursion, so that chains of $ref cannot be
+  // too deep.
   while (!pending_.empty() && ok()) {
     const auto [all, rule] = std::move(pending_.back());
     pending_.pop_back();
@@ -117,10 +138,12 @@ std::optional<int64_t> SchemaCompiler::count(const Json* schema, const char* key
   const Json* n = find(*schema, key);
   if (n == nullptr) return std::nullopt;
   // 3.0 is a whole number too; what is past every counter is as good as no bound.
-  if (n->is_number_unsigned()) return static_cast<int64_t>(std::min<uint64_t>(n->get<uint64_t>(), uint64_t{1} << 53));
+  if (n->is_number_unsigned())
+    return static_cast<int64_t>(std::min<uint64_t>(n->get<uint64_t>(), uint64_t{1} << 53));
   if (n->is_number_float()) {
     const double d = n->get<double>();
-    if (d >= 0 && d <= 0x1p53 && d == static_cast<double>(static_cast<int64_t>(d))) return static_cast<int64_t>(d);
+    if (d >= 0 && d <= 0x1p53 && d == static_cast<double>(static_cast<int64_t>(d)))
+      return static_cast<int64_t>(d);
   }
   fail(schema, fmt::format("'{}' must be a whole number from 0", key));
   return std::nullopt;
@@ -171,7 +194,8 @@ const Json* SchemaCompiler::resolve(const Json& schema) {
   }
   const std::string text = ref.get<std::string>();
   if (text.empty() || text[0] != '#' || (text.size() > 1 && text[1] != '/')) {
-    fail(&schema, fmt::format("'$ref' to '{}': only pointers into the same schema (#/...) are supported", printable(text)));
+    fail(&schema, fmt::format("'$ref' to '{}': only pointers into the same schema (#/...) are supported",
+                              printable(text)));
     return nullptr;
   }
   const Json* at = &root_;
@@ -181,7 +205,8 @@ const Json* SchemaCompiler::resolve(const Json& schema) {
     std::string token;
     const auto hex = [&](size_t i) {
       static constexpr std::string_view kDigits = "0123456789abcdef";
-      return i < end ? kDigits.find(static_cast<char>(std::tolower(static_cast<uint8_t>(text[i])))) : kDigits.npos;
+      return i < end ? kDigits.find(static_cast<char>(std::tolower(static_cast<uint8_t>(text[i]))))
+                     : kDigits.npos;
     };
     for (size_t i = pos + 1; i < end; ++i) {
       if (text[i] == '%' && hex(i + 1) != std::string::npos && hex(i + 2) != std::string::npos) {
@@ -235,7 +260,8 @@ ExprId SchemaCompiler::value(All all) {
     if (restricting != 1) break;
     if (find(only, "$ref") != nullptr) {
       next = resolve(only);
-    } else if (const Json* list = find(only, "allOf"); list != nullptr && list->is_array() && list->size() == 1) {
+    } else if (const Json* list = find(only, "allOf");
+               list != nullptr && list->is_array() && list->size() == 1) {
       next = child(only, (*list)[0], "allOf/0");
     }
     if (next == nullptr) break;
@@ -287,7 +313,7 @@ struct SchemaCompiler::Expansion {
     std::vector<const Json*> ancestors;  // that led here through $ref, allOf, anyOf or oneOf
   };
   std::vector<Pending> pending;
-  size_t next = 0;  // in `pending`
+  size_t next = 0;                                       // in `pending`
   std::vector<std::pair<Pending, std::string>> choices;  // a schema and its "anyOf" or "oneOf"
   All plain;
 };
@@ -314,7 +340,8 @@ void SchemaCompiler::expand(Expansion e, std::vector<All>* out) {
     }
     e.plain.push_back(p.schema);
     p.ancestors.push_back(p.schema);
-    if (p.ancestors.size() > 256) return fail(p.schema, "$ref, allOf and anyOf lead more than 256 schemas deep");
+    if (p.ancestors.size() > 256)
+      return fail(p.schema, "$ref, allOf and anyOf lead more than 256 schemas deep");
     if (find(schema, "$ref") != nullptr) {
       const Json* to = resolve(schema);
       if (to == nullptr) return;
@@ -323,7 +350,8 @@ void SchemaCompiler::expand(Expansion e, std::vector<All>* out) {
     for (const char* key : {"allOf", "anyOf", "oneOf"}) {
       const Json* list = find(schema, key);
       if (list == nullptr) continue;
-      if (!list->is_array() || list->empty()) return fail(p.schema, fmt::format("'{}' must be a list of schemas", key));
+      if (!list->is_array() || list->empty())
+        return fail(p.schema, fmt::format("'{}' must be a list of schemas", key));
       if (key == std::string_view("allOf")) {
         for (size_t i = 0; i < list->size(); ++i) {
           e.pending.push_back({child(schema, (*list)[i], fmt::format("allOf/{}", i)), p.ancestors});
@@ -335,7 +363,8 @@ void SchemaCompiler::expand(Expansion e, std::vector<All>* out) {
   }
   if (e.choices.empty()) {
     drop_repeats(&e.plain);
-    if (static_cast<int64_t>(out->size()) >= g_.work().budget().max_subschemas || ++subschemas_ > 4 * g_.work().budget().max_subschemas) {
+    if (static_cast<int64_t>(out->size()) >= g_.work().budget().max_subschemas ||
+        ++subschemas_ > 4 * g_.work().budget().max_subschemas) {
       return fail(e.plain[0], "anyOf and oneOf combine in too many ways (max_subschemas)");
     }
     out->push_back(std::move(e.plain));
@@ -346,7 +375,8 @@ void SchemaCompiler::expand(Expansion e, std::vector<All>* out) {
   const Json& list = (*chosen.schema)[key];
   for (size_t i = 0; i < list.size() && ok(); ++i) {
     Expansion branch = e;
-    branch.pending.push_back({child(*chosen.schema, list[i], fmt::format("{}/{}", key, i)), chosen.ancestors});
+    branch.pending.push_back(
+        {child(*chosen.schema, list[i], fmt::format("{}/{}", key, i)), chosen.ancestors});
     expand(std::move(branch), out);
   }
 }
@@ -357,15 +387,16 @@ SchemaCompiler::Types SchemaCompiler::types(const All& all) {
   Types implied;
   for (const Json* schema : all) {
     for (const auto& [key, item] : schema->items()) {
-      if (key == "properties" || key == "required" || key == "additionalProperties" || key == "patternProperties" ||
-          key == "propertyNames" || key == "minProperties" || key == "maxProperties") {
+      if (key == "properties" || key == "required" || key == "additionalProperties" ||
+          key == "patternProperties" || key == "propertyNames" || key == "minProperties" ||
+          key == "maxProperties") {
         implied.object = true;
       } else if (key == "items" || key == "prefixItems" || key == "minItems" || key == "maxItems") {
         implied.array = true;
       } else if (key == "pattern" || key == "minLength" || key == "maxLength" || key == "format") {
         implied.string = true;
-      } else if (key == "minimum" || key == "maximum" || key == "exclusiveMinimum" || key == "exclusiveMaximum" ||
-                 key == "multipleOf") {
+      } else if (key == "minimum" || key == "maximum" || key == "exclusiveMinimum" ||
+                 key == "exclusiveMaximum" || key == "multipleOf") {
         implied.number = implied.integer = true;
       }
     }
@@ -394,7 +425,8 @@ SchemaCompiler::Types SchemaCompiler::types(const All& all) {
         return {};
       }
     }
-    if (const Json* nullable = find(*schema, "nullable"); nullable != nullptr && *nullable == true) own.null = true;
+    if (const Json* nullable = find(*schema, "nullable"); nullable != nullptr && *nullable == true)
+      own.null = true;
     t = {t.null && own.null,     t.boolean && own.boolean, t.integer && own.integer, t.number && own.number,
          t.string && own.string, t.array && own.array,     t.object && own.object};
   }

@@ -1,8 +1,9 @@
-// JSON Schema to a grammar: every text is a JSON document that the schema accepts, its properties in the schema's order.
+// JSON Schema to a grammar: every text is a JSON document that the schema accepts, its properties in the
+// schema's order.
 //
-// A rule stands for a set of subschemas that must all hold (what allOf, $ref and siblings ask for), so recursion through
-// $ref ends as soon as a set was met before. docs/structured-output.md lists the keywords; one that is neither there
-// nor an annotation is an error that names its JSON pointer.
+// A rule stands for a set of subschemas that must all hold (what allOf, $ref and siblings ask for), so
+// recursion through $ref ends as soon as a set was met before. docs/structured-output.md lists the keywords;
+// one that is neither there nor an annotation is an error that names its JSON pointer.
 #pragma once
 
 #include <nlohmann/json.hpp>

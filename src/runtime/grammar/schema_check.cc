@@ -1,5 +1,5 @@
-// Does a value satisfy a schema? Asked of the values of enum and const when other keywords stand beside them, and of
-// declared names under propertyNames. Knows the same keywords as the rest.
+// Does a value satisfy a schema? Asked of the values of enum and const when other keywords stand beside them,
+// and of declared names under propertyNames. Knows the same keywords as the rest.
 #include <algorithm>
 
 #include "base/utf8.h"
@@ -48,7 +48,8 @@ bool has_type(const Json& v, std::string_view type) {
 }
 
 int64_t characters(const std::string& utf8) {
-  return std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; });
+  return std::count_if(utf8.begin(), utf8.end(),
+                       [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; });
 }
 
 }  // namespace
@@ -77,7 +78,8 @@ bool SchemaCompiler::accepts_plain(const Json& schema, const Json& v, int depth)
   if (schema.is_boolean()) return schema.get<bool>();
   if (const Json* constant = find(schema, "const"); constant != nullptr && !equal(*constant, v)) return false;
   if (const Json* list = find(schema, "enum"); list != nullptr) {
-    if (std::none_of(list->begin(), list->end(), [&](const Json& item) { return equal(item, v); })) return false;
+    if (std::none_of(list->begin(), list->end(), [&](const Json& item) { return equal(item, v); }))
+      return false;
   }
   if (const Json* type = find(schema, "type")) {
     bool fits = v.is_null() && find(schema, "nullable") != nullptr && schema["nullable"] == true;
@@ -95,7 +97,8 @@ bool SchemaCompiler::accepts_plain(const Json& schema, const Json& v, int depth)
       NumberBounds only;
       only.multiple_of = b->multiple_of;
       const auto dfa = number_automaton(g_, only, false);
-      const std::string text = (d->negative ? "-" : "") + d->whole + (d->fraction.empty() ? "" : "." + d->fraction);
+      const std::string text =
+          (d->negative ? "-" : "") + d->whole + (d->fraction.empty() ? "" : "." + d->fraction);
       if (dfa == nullptr || !dfa->matches(text)) return false;
     }
   }
@@ -103,7 +106,8 @@ bool SchemaCompiler::accepts_plain(const Json& schema, const Json& v, int depth)
     const std::string& text = v.get_ref<const std::string&>();
     std::shared_ptr<const Dfa> dfa;
     const int64_t n = characters(text);
-    if (n < count(&schema, "minLength").value_or(0) || n > count(&schema, "maxLength").value_or(INT64_MAX)) return false;
+    if (n < count(&schema, "minLength").value_or(0) || n > count(&schema, "maxLength").value_or(INT64_MAX))
+      return false;
     for (const char* key : {"pattern", "format"}) {
       const Json* p = find(schema, key);
       if (p == nullptr || !p->is_string()) continue;
@@ -120,7 +124,8 @@ bool SchemaCompiler::accepts_plain(const Json& schema, const Json& v, int depth)
   }
   if (v.is_array()) {
     const auto n = static_cast<int64_t>(v.size());
-    if (n < count(&schema, "minItems").value_or(0) || n > count(&schema, "maxItems").value_or(INT64_MAX)) return false;
+    if (n < count(&schema, "minItems").value_or(0) || n > count(&schema, "maxItems").value_or(INT64_MAX))
+      return false;
     const Json* prefix = find(schema, "prefixItems");
     const Json* rest = find(schema, "items");
     if (rest != nullptr && rest->is_array()) {
@@ -134,7 +139,8 @@ bool SchemaCompiler::accepts_plain(const Json& schema, const Json& v, int depth)
   }
   if (v.is_object()) {
     const auto n = static_cast<int64_t>(v.size());
-    if (n < count(&schema, "minProperties").value_or(0) || n > count(&schema, "maxProperties").value_or(INT64_MAX)) {
+    if (n < count(&schema, "minProperties").value_or(0) ||
+        n > count(&schema, "maxProperties").value_or(INT64_MAX)) {
       return false;
     }
     if (const Json* required = find(schema, "required"); required != nullptr && required->is_array()) {

@@ -1,5 +1,5 @@
-// Objects of a JSON Schema: declared properties in the order of the schema, optional ones may be left out, further ones
-// after them.
+// Objects of a JSON Schema: declared properties in the order of the schema, optional ones may be left out,
+// further ones after them.
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -60,7 +60,8 @@ std::vector<SchemaCompiler::Region> SchemaCompiler::key_regions(const All& all,
   std::shared_ptr<const Dfa> allowed;  // by propertyNames, and none of the declared; null: any
   bool fine = true, closed = false, said = false, has_properties = false;
   // Keeps those keys that are also (not) in `dfa`.
-  auto narrow = [&](std::shared_ptr<const Dfa>* keys, const std::shared_ptr<const Dfa>& dfa, Dfa::Combine how) {
+  auto narrow = [&](std::shared_ptr<const Dfa>* keys, const std::shared_ptr<const Dfa>& dfa,
+                    Dfa::Combine how) {
     if (*keys == nullptr) {
       *keys = Dfa::from_expr(g_, g_.repeat(json_.character(CodePointSet::all()), 0, kUnbounded));
     }
@@ -71,7 +72,8 @@ std::vector<SchemaCompiler::Region> SchemaCompiler::key_regions(const All& all,
   for (const Json* schema : all) {
     if (const Json* map = find(*schema, "patternProperties")) {
       for (const auto& [expression, item] : map->items()) {
-        if (std::find(patterns.begin(), patterns.end(), expression) == patterns.end()) patterns.push_back(expression);
+        if (std::find(patterns.begin(), patterns.end(), expression) == patterns.end())
+          patterns.push_back(expression);
       }
       if (patterns.size() > kMaxKeyPatterns) {
         fail(schema, fmt::format("more than {} 'patternProperties' are not supported", kMaxKeyPatterns));
@@ -87,8 +89,8 @@ std::vector<SchemaCompiler::Region> SchemaCompiler::key_regions(const All& all,
         continue;
       }
       for (const auto& [key, item] : names->items()) {
-        if (key != "type" && key != "pattern" && key != "minLength" && key != "maxLength" && key != "format" &&
-            key != "enum" && key != "description") {
+        if (key != "type" && key != "pattern" && key != "minLength" && key != "maxLength" &&
+            key != "format" && key != "enum" && key != "description") {
           fail(sub, fmt::format("'{}' inside 'propertyNames' is not supported", printable(key)));
           return {};
         }
@@ -128,14 +130,16 @@ std::vector<SchemaCompiler::Region> SchemaCompiler::key_regions(const All& all,
     bool possible = true;
     for (size_t i = 0; i < patterns.size() && fine; ++i) {
       const bool inside = (subset >> i & 1) != 0;
-      narrow(&region.key, pattern(all[0], patterns[i]), inside ? Dfa::Combine::both : Dfa::Combine::first_only);
+      narrow(&region.key, pattern(all[0], patterns[i]),
+             inside ? Dfa::Combine::both : Dfa::Combine::first_only);
     }
     if (region.key != nullptr && region.key->size() == 0) continue;
     for (const Json* schema : all) {
       bool matched = false;
       if (const Json* map = find(*schema, "patternProperties")) {
         for (const auto& [expression, item] : map->items()) {
-          const auto i = static_cast<size_t>(std::find(patterns.begin(), patterns.end(), expression) - patterns.begin());
+          const auto i =
+              static_cast<size_t>(std::find(patterns.begin(), patterns.end(), expression) - patterns.begin());
           if ((subset >> i & 1) == 0) continue;
           region.value.push_back(child(*schema, item, "patternProperties"));
           matched = true;
@@ -144,7 +148,8 @@ std::vector<SchemaCompiler::Region> SchemaCompiler::key_regions(const All& all,
       const Json* additional = find(*schema, "additionalProperties");
       if (!matched && additional != nullptr) {
         region.value.push_back(child(*schema, *additional, "additionalProperties"));
-      } else if (!matched && subset == 0 && !patterns.empty() && find(*schema, "patternProperties") != nullptr) {
+      } else if (!matched && subset == 0 && !patterns.empty() &&
+                 find(*schema, "patternProperties") != nullptr) {
         possible = false;  // patterns are given and nothing is said about other keys: none
       }
     }
@@ -169,7 +174,8 @@ ExprId SchemaCompiler::object_value(const All& all) {
         if (known.insert(name).second) declared.push_back(name);
       }
     }
-    if (const Json* patterns = find(*schema, "patternProperties"); patterns != nullptr && !patterns->is_object()) {
+    if (const Json* patterns = find(*schema, "patternProperties");
+        patterns != nullptr && !patterns->is_object()) {
       fail(schema, "'patternProperties' must be an object");
       return g_.never();
     }
@@ -213,7 +219,8 @@ ExprId SchemaCompiler::object_value(const All& all) {
 
   const auto n_declared = static_cast<int64_t>(parts.size());
   const int64_t min = largest(all, "minProperties"), max = smallest(all, "maxProperties");
-  // Repeated keys of an open object would count as one, so two of them cannot be promised to be two properties.
+  // Repeated keys of an open object would count as one, so two of them cannot be promised to be two
+  // properties.
   if (min > std::max<int64_t>(n_required, 1)) {
     fail(all[0], "'minProperties' above 1 and above the number of required properties is not supported");
   } else if (max < n_declared) {

@@ -25,7 +25,8 @@ std::shared_ptr<const Dfa> SchemaCompiler::pattern(const Json* schema, const std
   return it->second;
 }
 
-bool SchemaCompiler::string_limits(const All& all, std::shared_ptr<const Dfa>* out, int32_t* min, int32_t* max) {
+bool SchemaCompiler::string_limits(const All& all, std::shared_ptr<const Dfa>* out, int32_t* min,
+                                   int32_t* max) {
   *min = static_cast<int32_t>(largest(all, "minLength"));
   *max = static_cast<int32_t>(smallest(all, "maxLength"));
   *out = nullptr;
@@ -55,8 +56,10 @@ bool SchemaCompiler::string_limits(const All& all, std::shared_ptr<const Dfa>* o
   if (*out == nullptr || (*min == 0 && *max == kUnbounded) || *min > *max) return ok();
   if (*min > kMaxPatternLength || (*max > kMaxPatternLength && *max != kUnbounded)) {
     // A pattern that is already shorter needs no limit.
-    fail(all[0], fmt::format("'minLength' or 'maxLength' above {} together with 'pattern' or 'format' is not supported",
-                             kMaxPatternLength));
+    fail(all[0],
+         fmt::format(
+             "'minLength' or 'maxLength' above {} together with 'pattern' or 'format' is not supported",
+             kMaxPatternLength));
     return false;
   }
   const ExprId length = g_.repeat(json_.character(CodePointSet::all()), *min, *max);
@@ -111,7 +114,8 @@ std::optional<NumberBounds> SchemaCompiler::bounds(const All& all) {
     }
     if (const auto d = read(schema, "multipleOf")) {
       if (d->negative || d->zero()) fail(schema, "'multipleOf' must be above 0");
-      if (b.multiple_of && compare(*d, *b.multiple_of) != 0) fail(schema, "two different 'multipleOf' are not supported");
+      if (b.multiple_of && compare(*d, *b.multiple_of) != 0)
+        fail(schema, "two different 'multipleOf' are not supported");
       b.multiple_of = d;
     }
     if (const Json* format = find(*schema, "format")) {
@@ -211,9 +215,11 @@ ExprId SchemaCompiler::array_value(const All& all) {
       max = n;
     } else {
       // A first one, and more with a separator before each.
-      const auto least = std::max<int64_t>(min - n, 1) - 1, most = max == kUnbounded ? kUnbounded : max - n - 1;
-      parts.push_back(g_.sequence({rest, g_.repeat(g_.sequence({json_.comma(), rest}), static_cast<int32_t>(least),
-                                                   static_cast<int32_t>(most))}));
+      const auto least = std::max<int64_t>(min - n, 1) - 1,
+                 most = max == kUnbounded ? kUnbounded : max - n - 1;
+      parts.push_back(
+          g_.sequence({rest, g_.repeat(g_.sequence({json_.comma(), rest}), static_cast<int32_t>(least),
+                                       static_cast<int32_t>(most))}));
       optional.push_back(min <= n);
     }
   }
@@ -222,7 +228,8 @@ ExprId SchemaCompiler::array_value(const All& all) {
   const bool may_be_empty = optional[0];
   const ExprId items = g_.joined(std::move(parts), std::move(optional), json_.comma(), false, true);
   const ExprId inside = g_.sequence({items, json_.space()});
-  return g_.sequence({g_.literal("["), json_.space(), may_be_empty ? g_.optional(inside) : inside, g_.literal("]")});
+  return g_.sequence(
+      {g_.literal("["), json_.space(), may_be_empty ? g_.optional(inside) : inside, g_.literal("]")});
 }
 
 }  // namespace jaju::grammar

@@ -5,7 +5,8 @@ namespace jaju::grammar {
 bool same_stack(const Frame& a, const Frame& b) {
   const Frame *x = &a, *y = &b;
   while (x != y) {
-    if (x == nullptr || y == nullptr || x->position != y->position || x->count != y->count || x->depth != y->depth) {
+    if (x == nullptr || y == nullptr || x->position != y->position || x->count != y->count ||
+        x->depth != y->depth) {
       return false;
     }
     x = x->parent;

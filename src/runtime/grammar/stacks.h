@@ -12,10 +12,10 @@ namespace jaju::grammar {
 
 // A stack is its top frame; frames below are shared between stacks and never change.
 struct Frame {
-  const Frame* parent;      // null: this is the bottom
+  const Frame* parent;       // null: this is the bottom
   const Position* position;  // null: what lies here and below is not known (masks.cc), and stands for nothing
-  int32_t count;  // of a counted position
-  int32_t depth;  // frames below
+  int32_t count;             // of a counted position
+  int32_t depth;             // frames below
 };
 
 // Frames in blocks that stay where they are, given back in the reverse order.
@@ -50,8 +50,8 @@ class Stepper {
   Stepper(const Automaton& automaton, int64_t max_steps, int max_stacks, int32_t max_depth)
       : automaton_(automaton), steps_left_(max_steps), max_stacks_(max_stacks), max_depth_(max_depth) {}
 
-  // Appends to `out` what `top` becomes after the byte. Frames in out[from..] are not repeated. `out` must not
-  // contain `top` itself.
+  // Appends to `out` what `top` becomes after the byte. Frames in out[from..] are not repeated. `out` must
+  // not contain `top` itself.
   void step(const Frame& top, uint8_t byte_class, std::vector<Frame>* out, size_t from) {
     --steps_left_;
     const Frame* f = &top;
@@ -80,27 +80,38 @@ class Stepper {
     }
   }
 
-  // The common case of step, for a set of one stack: the frame neither counts nor may end, and the byte moves it to one
-  // place (`to`) or to none. False, and nothing is done, when the case is another.
-  bool step_inside(const Frame& top, uint8_t byte_class, const Position** to) {
+  // The common case of step, for a set of one stack: only its top frame can read the byte, and it moves to
+  // one place
+  // (`to`, `*moved`) or to none. False, and nothing is done, when the case is another.
+  bool step_inside(const Frame& top, uint8_t byte_class, Frame* to, bool* moved) {
     const Position* p = top.position;
-    if (p->counted || p->accepts) return false;
-    const uintptr_t e = p->next[byte_class].load(std::memory_order_acquire);
-    if (e < Automaton::kFirstEntry ? e != Automaton::kDead : (e & (Automaton::kIsMoves | Automaton::kCounts)) != 0) {
-      return false;
+    if (p->accepts && (!p->counted || top.count >= p->min)) {
+      if (top.parent == nullptr || top.parent->position != nullptr) return false;
     }
+    if (p->counted && top.count >= p->max) return false;
+    const uintptr_t e = p->next[byte_class].load(std::memory_order_acquire);
+    *moved = false;
+    if (e < Automaton::kFirstEntry) {
+      steps_left_ -= e == Automaton::kDead;
+      return e == Automaton::kDead;
+    }
+    if ((e & Automaton::kIsMoves) != 0) return false;
     --steps_left_;
-    if (e == Automaton::kDead) return true;
-    const Position* target = reinterpret_cast<const Position*>(e);
-    if (fits(top.depth + target->height)) *to = target;
+    const Position* target = Automaton::target(e);
+    *moved = fits(top.depth + target->height);
+    const int32_t count =
+        (e & Automaton::kCounts) != 0 ? Automaton::counted_up(target, top.count, 1) : top.count;
+    *to = {top.parent, target, count, top.depth};
     return true;
   }
 
   Stop stopped() const { return steps_left_ < 0 && stop_ == Stop::none ? Stop::steps : stop_; }
   int64_t steps_left() const { return steps_left_; }
+  // Counts other work as steps.
+  void spend(int64_t steps) { steps_left_ -= steps; }
   FrameArena& arena() { return arena_; }
-  // The deepest down a step looked since reset_extent, -1 when it found that the stack ends: frames below made no
-  // difference.
+  // The deepest down a step looked since reset_extent, -1 when it found that the stack ends: frames below
+  // made no difference.
   int32_t lowest() const { return lowest_; }
   // The deepest stack that a move led to, or would have if max_depth had allowed it, and its ending needs.
   int32_t highest() const { return highest_; }

@@ -75,8 +75,10 @@ void add_tool_calls(Grammar& g, std::string_view text) {
       return work.fail(error("unknown field '{}'", printable(key)));
     }
   }
-  if (mode != "required" && mode != "auto") return work.fail(error("'mode' must be \"required\" or \"auto\""));
-  if (begin.empty() && mode == "auto") return work.fail(error("'begin' is missing: free text could not be told from calls"));
+  if (mode != "required" && mode != "auto")
+    return work.fail(error("'mode' must be \"required\" or \"auto\""));
+  if (begin.empty() && mode == "auto")
+    return work.fail(error("'begin' is missing: free text could not be told from calls"));
   if (begin.size() > kMaxMarker || end.size() > kMaxMarker || separator.size() > kMaxMarker) {
     return work.fail(error("'begin', 'end' and 'separator' may have {} bytes", kMaxMarker));
   }
@@ -93,7 +95,8 @@ void add_tool_calls(Grammar& g, std::string_view text) {
     const Json& tool = (*tools)[i];
     const std::string at = fmt::format("#/tools/{}", i);
     const auto name = tool.is_object() ? tool.find("name") : tool.end();
-    if (!tool.is_object() || name == tool.end() || !name->is_string() || name->get_ref<const std::string&>().empty()) {
+    if (!tool.is_object() || name == tool.end() || !name->is_string() ||
+        name->get_ref<const std::string&>().empty()) {
       return work.fail(error("{}: a tool needs a 'name'", at));
     }
     if (!names.insert(name->get<std::string>()).second) {
@@ -104,8 +107,8 @@ void add_tool_calls(Grammar& g, std::string_view text) {
     if (parameters != tool.end() && !parameters->is_null()) {
       arguments = SchemaCompiler(g, json, *parameters, at + "/parameters").compile();
     }
-    calls.push_back(g.sequence({json.quoted(name->get<std::string>()), json.comma(), g.literal("\"arguments\""),
-                                json.colon(), arguments}));
+    calls.push_back(g.sequence({json.quoted(name->get<std::string>()), json.comma(),
+                                g.literal("\"arguments\""), json.colon(), arguments}));
   }
   if (work.failed()) return;
   const ExprId object = g.sequence({g.literal("{"), json.space(), g.literal("\"name\""), json.colon(),
@@ -123,8 +126,10 @@ void add_tool_calls(Grammar& g, std::string_view text) {
   if (free == nullptr) return work.fail(error("'begin' needs too many states"));
   const auto free_and_begin = Dfa::from_expr(g, g.sequence({g.automaton(free), g.literal(begin)}));
   const ExprId any = g.repeat(g.chars(CodePointSet::all()), 0, kUnbounded);
-  const auto too_late = Dfa::from_expr(g, g.sequence({any, g.literal(begin), g.repeat(g.chars(CodePointSet::all()), 1, kUnbounded)}));
-  if (free_and_begin == nullptr || too_late == nullptr) return work.fail(error("'begin' needs too many states"));
+  const auto too_late = Dfa::from_expr(
+      g, g.sequence({any, g.literal(begin), g.repeat(g.chars(CodePointSet::all()), 1, kUnbounded)}));
+  if (free_and_begin == nullptr || too_late == nullptr)
+    return work.fail(error("'begin' needs too many states"));
   const auto opened = Dfa::combine(work, *free_and_begin, *too_late, Dfa::Combine::first_only);
   if (opened == nullptr) return work.fail(error("'begin' needs too many states"));
   g.set_body(g.root, g.choice({g.automaton(free), g.sequence({g.automaton(opened), call, more})}));

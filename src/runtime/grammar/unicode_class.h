@@ -8,7 +8,8 @@
 
 namespace jaju::grammar {
 
-// "L", "Lu", "Letter", "Uppercase_Letter", "gc=Nd", "General_Category=Nd", "Any", "ASCII". None for other names.
+// "L", "Lu", "Letter", "Uppercase_Letter", "gc=Nd", "General_Category=Nd", "Any", "ASCII". None for other
+// names.
 std::optional<CodePointSet> unicode_category(std::string_view name);
 
 }  // namespace jaju::grammar

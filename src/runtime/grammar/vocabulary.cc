@@ -17,7 +17,8 @@ Result<std::shared_ptr<const TokenVocabulary>> TokenVocabulary::build(Vocabulary
   v.end_tokens_.erase(std::unique(v.end_tokens_.begin(), v.end_tokens_.end()), v.end_tokens_.end());
   if (v.end_tokens_.empty()) return error("vocabulary without an end token: no constrained answer could end");
   for (int32_t t : v.end_tokens_) {
-    if (t < 0 || static_cast<size_t>(t) >= n) return error("end token {} is outside the vocabulary of {}", t, n);
+    if (t < 0 || static_cast<size_t>(t) >= n)
+      return error("end token {} is outside the vocabulary of {}", t, n);
   }
   v.bytes_ = std::move(input.bytes);
   for (int32_t t : v.end_tokens_) v.bytes_[static_cast<size_t>(t)].clear();
@@ -69,6 +70,19 @@ Result<std::shared_ptr<const TokenVocabulary>> TokenVocabulary::build(Vocabulary
   }
   for (uint32_t i : path) v.nodes_[i].end = static_cast<uint32_t>(v.nodes_.size());
   v.nodes_.shrink_to_fit();
+
+  v.parents_.resize(v.nodes_.size());
+  path.assign(1, 0);
+  for (uint32_t i = 1; i < v.nodes_.size(); ++i) {
+    path.resize(v.nodes_[i].depth);
+    v.parents_[i] = path.back();
+    path.push_back(i);
+    ++v.by_byte_from_[v.nodes_[i].byte + size_t{1}];
+  }
+  std::partial_sum(v.by_byte_from_.begin(), v.by_byte_from_.end(), v.by_byte_from_.begin());
+  v.by_byte_.resize(v.nodes_.size() - 1);
+  std::array<size_t, 257> fill = v.by_byte_from_;
+  for (uint32_t i = 1; i < v.nodes_.size(); ++i) v.by_byte_[fill[v.nodes_[i].byte]++] = i;
   return std::shared_ptr<const TokenVocabulary>(std::move(made));
 }
 
@@ -77,8 +91,9 @@ bool TokenVocabulary::is_end(int32_t token) const {
 }
 
 size_t TokenVocabulary::memory() const {
-  size_t bytes = nodes_.capacity() * sizeof(Node) + next_same_.capacity() * sizeof(int32_t) +
-                 bytes_.capacity() * sizeof(std::string);
+  size_t bytes = nodes_.capacity() * sizeof(Node) +
+                 (parents_.capacity() + by_byte_.capacity()) * sizeof(uint32_t) +
+                 next_same_.capacity() * sizeof(int32_t) + bytes_.capacity() * sizeof(std::string);
   for (const std::string& b : bytes_) bytes += b.capacity() > 15 ? b.capacity() + 1 : 0;
   return bytes;
 }

@@ -1,7 +1,7 @@
 // The account of one compilation: counts what is built, reads the clock, keeps the first error.
 //
-// Builders ask `failed()` in their loops and unwind; whoever called them looks at `status()` once. That keeps recursive
-// lowering readable and every budget in one place.
+// Builders ask `failed()` in their loops and unwind; whoever called them looks at `status()` once. That keeps
+// recursive lowering readable and every budget in one place.
 #pragma once
 
 #include <chrono>
@@ -34,7 +34,8 @@ class Work {
   bool symbols(int64_t n) {
     symbols_ += n;
     if (symbols_ > budget_.max_symbols) {
-      fail(error("the grammar needs more than {} symbols (max_symbols); make it smaller", budget_.max_symbols));
+      fail(error("the grammar needs more than {} symbols (max_symbols); make it smaller",
+                 budget_.max_symbols));
     }
     return steps(n);
   }
