@@ -56,7 +56,8 @@ struct GrammarBudget {
   size_t max_automaton_bytes = 64 << 20;   // determinised states, made as they are met, per grammar
   size_t max_mask_cache_bytes = 64 << 20;  // masks kept per grammar, least recently used go first
   int64_t max_compile_ms = 2'000;          // wall clock
-  int64_t max_mask_ms = 1'000;             // wall clock, one call of allowed()
+  int64_t max_warm_ms = 50;     // then, masks made ahead, so that the scheduler waits for fewer; 0: none
+  int64_t max_mask_ms = 1'000;  // wall clock, one call of allowed()
   int64_t max_mask_steps = 50'000'000;  // bytes tried, one call of allowed(); the clock's deterministic twin
   int max_stacks = 512;                 // readings of the text so far that are kept side by side
   int max_output_depth = 256;           // nesting of the output; deeper is masked out, never a dead end
@@ -76,10 +77,10 @@ class CompiledGrammar {
   virtual size_t memory() const = 0;
 };
 
-// Compiles. Slow (microseconds to max_compile_ms): call it off the scheduler thread. Thread-safe.
-// Errors: one sentence that names the place, the JSON pointer of a schema ("schema #/properties/a: ..."), the
-// line of a grammar ("grammar line 3: ..."), the byte of an expression ("regex at byte 7: ...") - and the
-// feature that is not supported or the budget that ran out.
+// Compiles. Slow (microseconds to max_compile_ms, and max_warm_ms on top): call it off the scheduler thread.
+// Thread-safe. Errors: one sentence that names the place, the JSON pointer of a schema ("schema:
+// #/properties/a: ..."), the line of a grammar ("grammar line 3: ..."), the byte of an expression ("regex at
+// byte 7: ...") - and the feature that is not supported or the budget that ran out.
 Result<std::shared_ptr<const CompiledGrammar>> compile_grammar(
     GrammarKind kind, std::string_view text, std::shared_ptr<const TokenVocabulary> vocabulary,
     const GrammarBudget& budget = {});

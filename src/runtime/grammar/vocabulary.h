@@ -3,6 +3,7 @@
 // Made once per model from the tokenizer by a room that may see it; every grammar of that model shares it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -54,12 +55,21 @@ class TokenVocabulary {
   std::span<const Node> nodes() const { return nodes_; }
   // The next token with the same bytes; -1: none.
   int32_t next_same(int32_t token) const { return next_same_[static_cast<size_t>(token)]; }
+  // The node above `node`; of the root: itself.
+  uint32_t parent(uint32_t node) const { return parents_[node]; }
+  // The nodes whose last byte is this, ascending.
+  std::span<const uint32_t> nodes_of(uint8_t byte) const {
+    return std::span(by_byte_).subspan(by_byte_from_[byte],
+                                       by_byte_from_[byte + size_t{1}] - by_byte_from_[byte]);
+  }
 
  private:
   std::vector<std::string> bytes_;
   std::vector<int32_t> end_tokens_;  // sorted
   std::vector<Node> nodes_;
   std::vector<int32_t> next_same_;
+  std::vector<uint32_t> parents_, by_byte_;
+  std::array<size_t, 257> by_byte_from_{};
   int longest_ = 0;
   bool has_all_bytes_ = false;
 };
