@@ -17,6 +17,7 @@ MAY_INCLUDE = {
     "chat": ["tokenizer", "base"],
     # runtime speaks token ids, never text or JSON: no tokenizer, no chat.
     "runtime": ["model", "kernels", "tensor", "base"],
+    "server": ["runtime", "chat", "tokenizer", "base"],
     "data": ["chat", "tokenizer", "base"],
     "eval": ["data", "runtime", "chat", "model", "tokenizer", "base"],
     "cli": ["eval", "data", "runtime", "chat", "model", "formats", "kernels", "tokenizer", "tensor", "base"],
