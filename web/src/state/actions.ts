@@ -209,22 +209,24 @@ async function answer(question: string, replace?: MessageNode): Promise<void> {
   };
   const asked = activePath(childrenOf(nodes.value), started.chosen);
   const upTo = asked.slice(0, asked.findIndex((each) => each.id === node.id));
-  let savedAt = performance.now();
   const snapshot = (): MessageNode => {
     const { content, reasoning, reasoningMs, toolCalls } = run.current;
     return {
       ...node, content, ...(reasoning ? { reasoning, reasoningMs } : {}), ...(toolCalls.length > 0 ? { toolCalls: [...toolCalls] } : {}),
     };
   };
+  let savedAt = performance.now();
+  const savePart = () => {
+    savedAt = performance.now();
+    const owner = find(id);
+    if (owner && isListed(id)) void save(owner, [snapshot()]);
+  };
+  addEventListener('pagehide', savePart);
   let failure: ChatFailure | undefined;
   try {
     for await (const event of streamChat(requestBody(started, upTo, node.model ?? ''), settings.value.apiKey, run.controller.signal)) {
       run.take(event);
-      if (performance.now() - savedAt > SAVE_EVERY_MS) {
-        savedAt = performance.now();
-        const owner = find(id);
-        if (owner && isListed(id)) void save(owner, [snapshot()]);
-      }
+      if (performance.now() - savedAt > SAVE_EVERY_MS) savePart();
     }
   } catch (error) {
     if (error instanceof ChatError) {
@@ -234,6 +236,7 @@ async function answer(question: string, replace?: MessageNode): Promise<void> {
       failure = { kind: 'not_understood', detail: String(error) };
     }
   }
+  removeEventListener('pagehide', savePart);
   const live = run.end();
   const stopped = run.controller.signal.aborted;
   batch(() => {

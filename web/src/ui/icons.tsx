@@ -27,7 +27,7 @@ export type IconName = keyof typeof PATHS | 'stop';
 
 export function Icon({ name }: { name: IconName }) {
   return (
-    <svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false">
+    <svg class={`icon ${name === 'more' ? 'dots-icon' : ''}`} viewBox="0 0 20 20" aria-hidden="true" focusable="false">
       {name === 'stop' ? <rect class="filled" x="5" y="5" width="10" height="10" rx="2" /> : <path d={PATHS[name]} />}
     </svg>
   );
