@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ask, button, pageTest } from './browser.mjs';
+import { ask, button, finished, pageTest } from './browser.mjs';
 
 const openSettings = (page) => button(page, 'Settings').first().click();
 const field = (page, name) => page.getByLabel(name, { exact: true });
@@ -88,7 +88,12 @@ pageTest('the model of the server is shown, with its length', async (page) => {
 });
 
 pageTest('on a phone the conversations are a drawer', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }, async (page) => {
-  await ask(page, 'hello');
+  await page.fill('#composer-input', 'hello');
+  await page.press('#composer-input', 'Enter');
+  assert.equal(await page.inputValue('#composer-input'), 'hello\n'); // the keyboard on the glass has no Shift+Enter
+  await button(page, 'Send').click();
+  await page.locator('.message.answer').waitFor();
+  await finished(page);
   assert.equal(await page.locator('.sidebar').isVisible(), false);
   await page.locator('.header .icon-button').first().click();
   await page.locator('.sidebar').waitFor({ state: 'visible' });

@@ -82,7 +82,7 @@ export const ko: Strings = {
   ],
   examples: [
     ['설명', '전문가 혼합(MoE) 모델은 왜 같은 크기의 밀집 모델보다 계산이 적나요?'],
-    ['풀이', '$x^2 - 5x + 6 = 0$을 단계별로 풀어 주세요.'],
+    ['풀이', 'x² − 5x + 6 = 0을 단계별로 풀어 주세요.'],
     ['코드', '문자열에서 한글 음절을 세는 파이썬 함수를 써 주세요.'],
     ['번역', '영어로 옮겨 주세요: 회의가 목요일 세 시로 바뀌었습니다.'],
   ],
@@ -139,7 +139,7 @@ export const ko: Strings = {
   systemPlaceholder: '모델이 따를 지침. 예: 높임말로 짧게 답해 주세요.',
   sampling: '샘플링',
   samplingNote: '비워 두면 서버의 기본값을 씁니다.',
-  serverDefault: '서버',
+  serverDefault: '기본값',
   fieldNames: {
     temperature: '온도',
     top_p: 'Top p',
@@ -177,6 +177,7 @@ export const ko: Strings = {
   data: '내 데이터',
   dataNote: '대화는 이 브라우저에만 저장됩니다.',
   dataLost: '이 창은 아무것도 저장하지 않아, 닫으면 대화가 사라집니다. 필요한 대화는 내보내 주세요.',
+  licenses: '이 화면에 쓰인 라이브러리의 라이선스',
   deleteAll: '모든 대화 삭제',
   deleteAllSure: '이 브라우저의 대화를 모두 삭제할까요?',
   deletedAll: '모든 대화를 삭제했습니다.',

@@ -9,6 +9,7 @@ import { IconButton } from './icon_button';
 import { Icon } from './icons';
 import { Menu } from './menu';
 import { drawerOpen, focusComposer, helpOpen, settingsOpen } from './state';
+import { byTouch } from './text_area';
 
 const DAY = 24 * 60 * 60 * 1000;
 
@@ -98,7 +99,7 @@ function Entry({ item }: { item: Conversation }) {
 export function startNewChat(): void {
   drawerOpen.value = false;
   newChat();
-  focusComposer();
+  if (!byTouch()) focusComposer();
 }
 
 /** Arrow keys walk through the list. */
