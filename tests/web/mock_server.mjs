@@ -4,7 +4,7 @@
 //   node tests/web/mock_server.mjs [PORT] [DIST]
 //
 // The last question chooses: "echo TEXT" answers TEXT; "slow" streams until stopped; "long N" sends N paragraphs; "tools",
-// "length", "cut", "broken", "silent", "busy" and "status N" do what their names say; everything else gets a short answer.
+// "length", "read", "cut", "broken", "silent", "busy" and "status N" do what their names say; everything else gets a short answer.
 import { createServer } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { extname, join, normalize } from 'node:path';
@@ -88,6 +88,10 @@ async function answer(body, response, mock) {
   mock.cached = usage.prompt_tokens;
   stream.raw(': keep-alive\n\n');
   if (word === 'silent') return;
+  if (word === 'read' && body.return_progress) {
+    stream.data({ choices: [], prompt_progress: { processed: 512, total: 2048 } });
+    await sleep(mock.pause * 20);
+  }
   if (word === 'broken') {
     await stream.text('content', 'Half an ');
     stream.raw('data: {"error":{"message":"the expert store lost a drive","type":"server_error"}}\n\n');

@@ -78,6 +78,13 @@ pageTest('tool calls are shown, folded', async (page) => {
   assert.match(await calls.first().locator('pre').innerText(), /"city": "서울"/);
 });
 
+pageTest('while the server reads a long prompt the page says how far it is', { mock: { pause: 25 } }, async (page) => {
+  await begin(page, 'read');
+  await page.getByText('Reading the prompt, 25 %').waitFor();
+  await finished(page);
+  assert.match(await answerText(page), /^Answer 1/);
+});
+
 pageTest('an answer that met the token limit says so', async (page) => {
   await ask(page, 'length');
   assert.match(await page.locator('.note').innerText(), /token limit/);
