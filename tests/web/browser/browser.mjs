@@ -84,5 +84,5 @@ export async function ask(page, text) {
   await finished(page);
 }
 
-export const answerText = (page) => page.locator('.message.answer .markdown').last().innerText();
+export const answerText = (page) => page.locator('.message.answer > .markdown').last().innerText();
 export const button = (page, name) => page.getByRole('button', { name, exact: true });

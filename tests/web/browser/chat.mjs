@@ -39,6 +39,17 @@ pageTest('thinking is folded, shows its time, and opens', { mock: { pause: 10 } 
   assert.match(await page.locator('.thinking .markdown').innerText(), /step by step/);
 });
 
+pageTest('thinking that was opened stays open, and a finished answer keeps its elements', { mock: { pause: 30 } }, async (page, mock) => {
+  mock.replies.set('stay', `first paragraph\n\nsecond paragraph\n\n${'third '.repeat(20)}`);
+  await begin(page, 'stay');
+  await page.locator('.live .fold').click();
+  await page.locator('.live > .markdown p', { hasText: 'second' }).waitFor();
+  await page.evaluate(() => (document.querySelector('.answer > .markdown p').dataset.mark = 'same'));
+  await finished(page);
+  assert.equal(await page.locator('.thinking .markdown').count(), 1);
+  assert.equal(await page.locator('.answer > .markdown p').first().getAttribute('data-mark'), 'same');
+});
+
 pageTest('the switch turns thinking off', async (page, mock) => {
   await button(page, 'Think').click();
   await ask(page, 'hello');

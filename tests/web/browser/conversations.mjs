@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { answerText, ask, begin, button, finished, pageTest } from './browser.mjs';
 
-const titles = (page) => page.locator('.entry .open').allInnerTexts();
+const titles = (page) => page.locator('.entry .open').allTextContents();
 
 async function menu(page, entry, item) {
   await page.locator('.entry').nth(entry).hover();
@@ -31,6 +31,9 @@ pageTest('a chat is renamed', async (page) => {
   await menu(page, 1, 'Rename');
   await page.fill('.rename', '사과 이야기');
   await page.press('.rename', 'Enter');
+  await menu(page, 0, 'Rename');
+  await page.fill('.rename', 'not this');
+  await page.press('.rename', 'Escape');
   assert.deepEqual(await titles(page), ['about 배', '사과 이야기']);
   await page.reload();
   await page.locator('.entry').first().waitFor();
@@ -40,8 +43,8 @@ pageTest('a chat is renamed', async (page) => {
 pageTest('deleting can be undone until the note is gone', async (page) => {
   await two(page);
   await menu(page, 0, 'Delete');
-  assert.deepEqual(await titles(page), ['about apples']);
   await page.locator('.empty').waitFor();
+  assert.deepEqual(await titles(page), ['about apples']);
   await button(page, 'Undo').click();
   await page.waitForFunction(() => document.querySelectorAll('.entry').length === 2);
   assert.match(await answerText(page), /about 배/);

@@ -79,7 +79,7 @@ pageTest('hostile text stays text elsewhere too', async (page, mock, faults) => 
   await page.locator('.failure').waitFor();
   await finished(page);
   assert.deepEqual(await harm(page), NONE);
-  assert.equal(await page.title(), 'jaju');
+  assert.equal(await page.title(), `${text.slice(0, 59)}… · jaju`);
   assert.deepEqual(faults, []);
 });
 

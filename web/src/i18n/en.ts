@@ -88,6 +88,7 @@ export const en = {
     ['Translate', 'Translate into Korean: The meeting moved to Thursday at three.'],
   ],
 
+  messages: 'Messages',
   you: 'You',
   assistant: 'Answer',
   copy: 'Copy',

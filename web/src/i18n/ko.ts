@@ -87,6 +87,7 @@ export const ko: Strings = {
     ['번역', '영어로 옮겨 주세요: 회의가 목요일 세 시로 바뀌었습니다.'],
   ],
 
+  messages: '메시지 목록',
   you: '나',
   assistant: '답변',
   copy: '복사',

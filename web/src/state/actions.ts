@@ -60,7 +60,10 @@ export async function loadModels(): Promise<void> {
   }
 }
 
+let opening = 0;
+
 export function newChat(): void {
+  ++opening;
   batch(() => {
     conversation.value = draft();
     nodes.value = new Map();
@@ -70,7 +73,9 @@ export function newChat(): void {
 export async function openConversation(id: string): Promise<void> {
   const wanted = conversations.value.find((each) => each.id === id);
   if (!wanted || id === conversation.value.id) return;
+  const turn = ++opening;
   const messages = await storage.value.messages(id);
+  if (turn !== opening) return; // another one was wanted meanwhile
   batch(() => {
     conversation.value = find(id) ?? wanted;
     nodes.value = new Map(messages.map((node) => [node.id, settle(node)]));
