@@ -125,6 +125,16 @@ pageTest('copying gives the Markdown of the answer, and the bare code', { permis
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'let a = 1;');
 });
 
+pageTest('a long question is cut, and opens', async (page) => {
+  await ask(page, 'a line\n'.repeat(60));
+  const height = () => page.locator('.bubble').evaluate((bubble) => bubble.clientHeight);
+  const cut = await height();
+  await button(page, 'Show all').click();
+  assert.ok((await height()) > 3 * cut);
+  await button(page, 'Show less').click();
+  assert.equal(await height(), cut);
+});
+
 pageTest('an example of the empty page fills the message', async (page) => {
   await page.locator('.examples button').first().click();
   assert.notEqual(await page.inputValue('#composer-input'), '');

@@ -102,6 +102,8 @@ export const en = {
   versionLabel: (index: number, count: number) => `Version ${index} of ${count}`,
   previousVersion: 'Previous version',
   nextVersion: 'Next version',
+  showAll: 'Show all',
+  showLess: 'Show less',
   earlier: 'Earlier messages',
   jumpToEnd: 'Jump to the newest',
 

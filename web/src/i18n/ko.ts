@@ -101,6 +101,8 @@ export const ko: Strings = {
   versionLabel: (index, count) => `${count}개 가운데 ${index}번째 버전`,
   previousVersion: '이전 버전',
   nextVersion: '다음 버전',
+  showAll: '모두 보기',
+  showLess: '접기',
   earlier: '이전 메시지',
   jumpToEnd: '맨 아래로',
 
