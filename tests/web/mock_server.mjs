@@ -144,9 +144,9 @@ function serveFile(request, response, mock) {
 }
 
 /** Starts a server on `port` (0: any); `requests` collects the bodies it was sent. `key`: what it asks for. */
-export async function startMock({ dist, policyFile, port = 0, key = '', pause = 0 }) {
+export async function startMock({ dist, policyFile, port = 0, key = '', pause = 0, thinks = true }) {
   const mock = {
-    dist, policy: readFileSync(policyFile, 'utf8').trim().split('\n').join('; '), key, pause, model: 'axk1-nano', requests: [],
+    dist, policy: readFileSync(policyFile, 'utf8').trim().split('\n').join('; '), key, pause, thinks, model: 'axk1-nano', requests: [],
     replies: new Map(), // question -> answer, for what a test wants word for word
     answers: 0, cached: 0, stopped: 0, down: false,
   };
@@ -158,7 +158,7 @@ export async function startMock({ dist, policyFile, port = 0, key = '', pause = 
     }
     if (path === '/v1/models') {
       response.writeHead(200, { 'Content-Type': 'application/json' });
-      return response.end(JSON.stringify({ object: 'list', data: [{ id: mock.model, object: 'model', max_model_len: 4096 }] }));
+      return response.end(JSON.stringify({ object: 'list', data: [{ id: mock.model, object: 'model', max_model_len: 4096, thinking_by_default: mock.thinks }] }));
     }
     if (path === '/v1/chat/completions' && request.method === 'POST') {
       let text = '';

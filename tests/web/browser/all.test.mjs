@@ -9,3 +9,4 @@ import './files.mjs';
 import './failures.mjs';
 import './keyboard.mjs';
 import './long.mjs';
+import './real.mjs';

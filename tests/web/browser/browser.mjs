@@ -24,7 +24,7 @@ export function mockServer(options = {}) {
 }
 
 /** Opens the page of a server, in a browser profile of its own. */
-async function open(url, options, faults) {
+export async function openPage(url, options, faults) {
   const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1100, height: 800 }, reducedMotion: 'reduce', ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
@@ -52,7 +52,7 @@ export function pageTest(name, options, body) {
   test(name, async () => {
     const mock = await mockServer(mockOptions);
     const faults = [];
-    const page = await open(mock.url, contextOptions, faults);
+    const page = await openPage(mock.url, contextOptions, faults);
     try {
       await body(page, mock, faults);
       assert.deepEqual(faults, []);

@@ -80,6 +80,15 @@ pageTest('a Korean browser gets Korean, and the switch changes it', { locale: 'k
   await page.getByText('What would you like to know?').waitFor();
 });
 
+pageTest('without a choice of the reader the server decides about thinking', { mock: { thinks: false } }, async (page, mock) => {
+  await page.locator('.think-switch[aria-pressed=false]').waitFor();
+  await ask(page, 'hello');
+  assert.equal(mock.requests.at(-1).chat_template_kwargs.enable_thinking, false);
+  await button(page, 'Think').click();
+  await ask(page, 'again');
+  assert.equal(mock.requests.at(-1).chat_template_kwargs.enable_thinking, true);
+});
+
 pageTest('the model of the server is shown, with its length', async (page) => {
   await page.locator('.header .model').waitFor();
   assert.match(await page.locator('.header .model').innerText(), /axk1-nano/);

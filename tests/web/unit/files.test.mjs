@@ -113,6 +113,7 @@ test('numbers of the panel', () => {
 test('settings of a damaged store fall back one by one', () => {
   const clean = cleanSettings({ theme: 'pink', language: 'ko', apiKey: 5, think: false, sampling: [] });
   assert.deepEqual([clean.theme, clean.language, clean.apiKey, clean.think, clean.sampling], ['system', 'ko', '', false, {}]);
+  assert.equal('think' in cleanSettings({ think: 1 }), false);
   assert.equal(cleanSettings('x').theme, 'system');
 });
 

@@ -53,6 +53,9 @@ export function watchOtherTabs(): void {
 export async function loadModels(): Promise<void> {
   try {
     models.value = await fetchModels(settings.value.apiKey);
+    const { thinks } = model.value ?? {};
+    const untouched = settings.value.think === undefined && !isListed(conversation.value.id);
+    if (thinks !== undefined && untouched) conversation.value = { ...conversation.value, think: thinks };
     server.value = { state: 'ready' };
   } catch (error) {
     const failure: ChatFailure = error instanceof ChatError ? error.failure : { kind: 'network', detail: '' };
