@@ -135,6 +135,7 @@ export const en = {
   model: 'Model',
   context: (n: number) => `Reads up to ${n.toLocaleString('en')} tokens`,
   apiKey: 'API key',
+  wantsKey: 'This server wants an API key.',
   apiKeyNote: 'Sent only to this server.',
   rememberKey: 'Keep the key in this browser',
   useKey: 'Connect',

@@ -134,6 +134,7 @@ export const ko: Strings = {
   model: '모델',
   context: (n) => `최대 ${number(n)} 토큰까지 읽습니다`,
   apiKey: 'API 키',
+  wantsKey: '이 서버를 쓰려면 API 키가 필요합니다.',
   apiKeyNote: '이 서버로만 보냅니다.',
   rememberKey: '이 브라우저에 키 저장',
   useKey: '연결',
