@@ -4,27 +4,13 @@
 # where it differs (someone edited web/src) CMake runs `npm run build`, provided that node is there and `npm ci` was run in
 # web/; otherwise it says so and embeds what is there. A checkout as it was committed never runs npm.
 option(JAJU_WEB_BUILD "Rebuild web/dist when its sources changed and web/node_modules is there" ON)
-
-# jaju_web_sources_hash(variable): what web/vite.config.ts computes too: SHA-256 over lines "sha256  path" of the sources,
-# sorted by path. Every source also makes CMake run again when it changes.
-function(jaju_web_sources_hash variable)
-  set(web ${PROJECT_SOURCE_DIR}/web)
-  file(GLOB_RECURSE sources RELATIVE ${web} CONFIGURE_DEPENDS ${web}/src/* ${web}/public/*)
-  list(APPEND sources csp.txt index.html package-lock.json package.json tsconfig.json vite.config.ts)
-  list(SORT sources COMPARE STRING)
-  set(lines "")
-  foreach(source IN LISTS sources)
-    file(SHA256 ${web}/${source} hash)
-    string(APPEND lines "${hash}  ${source}\n")
-    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${web}/${source})
-  endforeach()
-  string(SHA256 hash "${lines}")
-  set(${variable} ${hash} PARENT_SCOPE)
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/JajuWebSources.cmake)
 
 function(jaju_refresh_web_dist)
   set(web ${PROJECT_SOURCE_DIR}/web)
-  jaju_web_sources_hash(now)
+  jaju_web_sources_hash(now sources)
+  # Every source makes CMake run again when it changes.
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${sources})
   file(STRINGS ${web}/dist/sources.sha built LIMIT_COUNT 1)
   if(now STREQUAL built OR NOT JAJU_WEB_BUILD)
     return()
@@ -56,8 +42,8 @@ function(jaju_web_content_type variable file)
     set(type "image/png")
   elseif(file MATCHES "\\.woff2$")
     set(type "font/woff2")
-  elseif(file MATCHES "\\.webmanifest$")
-    set(type "application/manifest+json; charset=utf-8")
+  elseif(file MATCHES "\\.md$")
+    set(type "text/markdown; charset=utf-8")
   else()
     message(FATAL_ERROR "web/dist/${file}: cmake/JajuWebAssets.cmake knows no content type for this name")
   endif()

@@ -20,7 +20,9 @@ MAY_INCLUDE = {
     "server": ["runtime", "chat", "tokenizer", "base"],
     "data": ["chat", "tokenizer", "base"],
     "eval": ["data", "runtime", "chat", "model", "tokenizer", "base"],
-    "cli": ["eval", "data", "runtime", "chat", "model", "formats", "kernels", "tokenizer", "tensor", "base"],
+    # the server sees requests, text and token ids; no weights and no tensors.
+    "server": ["runtime", "chat", "tokenizer", "base"],
+    "cli": ["server", "eval", "data", "runtime", "chat", "model", "formats", "kernels", "tokenizer", "tensor", "base"],
     # train is a program of its own (jaju-train), so that only it needs LibTorch.
     "train": ["cli", "eval", "data", "runtime", "chat", "model", "formats", "tokenizer", "tensor", "base"],
 }

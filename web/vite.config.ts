@@ -44,6 +44,7 @@ export default defineConfig({
     emptyOutDir: true,
     sourcemap: false,
     assetsInlineLimit: 0, // the policy allows no data: addresses
+    license: { fileName: 'licenses.md' }, // of what is bundled; it travels with the program
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },

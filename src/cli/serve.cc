@@ -153,7 +153,7 @@ Status open_model(const ServeConfig& config, const fs::path& dir, Running* r) {
   }
   const Result<std::string> text = read_file(dir / "config.json", 10'000'000);
   m.digest = server::hex(server::sha256(text.ok() ? *text : ""));
-  m.parameters = r->engine->weights().parameter_count();
+  m.parameters = r->engine->weights().parameters.total();
   m.precision = config.precision;
 
   Result<std::shared_ptr<const TokenVocabulary>> vocabulary =

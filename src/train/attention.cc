@@ -29,33 +29,37 @@ Tensor reference_attention(const Tensor& q, const Tensor& kv, const Tensor& k_ro
   const auto sums = q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const int64_t qk = s.nope + s.rope;
   const Padded& padded = layout.padded(q.device());
-  const Tensor later =
-      at::full({layout.longest, layout.longest}, -std::numeric_limits<float>::infinity(), q.options().dtype(sums))
-          .triu(1);
+  const Tensor later = at::full({layout.longest, layout.longest}, -std::numeric_limits<float>::infinity(),
+                                q.options().dtype(sums))
+                           .triu(1);
+  const Tensor laid_q = lay_out(q, padded.rows, padded.places);
+  const Tensor laid_kv = lay_out(kv, padded.rows, padded.places);
+  const Tensor laid_rope = lay_out(k_rope, padded.rows, padded.places);
   std::vector<Tensor> outputs;
   for (const Bucket& bucket : padded.buckets) {
     const int64_t length = bucket.length;
     const auto take = [&](const Tensor& x, int64_t heads) {
-      return x.index_select(0, bucket.rows)
+      return x.narrow(0, bucket.first, bucket.rows())
           .view({bucket.n_documents, length, heads, -1})
           .transpose(1, 2)
           .to(sums);
     };
     const Tensor cos = cos_sin.slice(0, 0, length).slice(1, 0, s.rope / 2).to(sums);
     const Tensor sin = cos_sin.slice(0, 0, length).slice(1, s.rope / 2).to(sums);
-    const Tensor queries = take(q, s.n_heads);  // (documents, heads, length, qk)
-    const Tensor keys_values = take(kv, s.n_heads);
-    const Tensor shared = rotate(take(k_rope, 1), cos, sin, s.interleaved);
+    const Tensor queries = take(laid_q, s.n_heads);  // (documents, heads, length, qk)
+    const Tensor keys_values = take(laid_kv, s.n_heads);
+    const Tensor shared = rotate(take(laid_rope, 1), cos, sin, s.interleaved);
     const Tensor query = at::cat(
         {queries.slice(-1, 0, s.nope), rotate(queries.slice(-1, s.nope, qk), cos, sin, s.interleaved)}, -1);
     const Tensor key = at::cat(
-        {keys_values.slice(-1, 0, s.nope), shared.expand({bucket.n_documents, s.n_heads, length, s.rope})}, -1);
+        {keys_values.slice(-1, 0, s.nope), shared.expand({bucket.n_documents, s.n_heads, length, s.rope})},
+        -1);
     const Tensor mask = later.slice(0, 0, length).slice(1, 0, length);
     const Tensor scores = at::matmul(query * s.scale, key.transpose(-1, -2)) + mask;
     const Tensor mixed = at::matmul(at::softmax(scores, -1), keys_values.slice(-1, s.nope));
-    outputs.push_back(mixed.transpose(1, 2).reshape({bucket.n_documents * length, s.n_heads * s.v}));
+    outputs.push_back(mixed.transpose(1, 2).reshape({bucket.rows(), s.n_heads * s.v}));
   }
-  return at::cat(outputs).index_select(0, padded.back).to(q.scalar_type());
+  return fetch(at::cat(outputs), padded.places).to(q.scalar_type());
 }
 
 using torch::autograd::AutogradContext;

@@ -14,13 +14,16 @@ namespace jaju::train {
 struct Bucket {
   int64_t n_documents = 0;
   int64_t length = 0;
-  torch::Tensor rows;  // (n_documents * length) int64 rows of the flat list; padding repeats a real row
+  int64_t first = 0;  // its first row among all padded rows
+  int64_t rows() const { return n_documents * length; }
 };
 
 // A layout as tensors on one device.
 struct Padded {
   std::vector<Bucket> buckets;
-  torch::Tensor back;             // (N) int64: the place of each row among all padded rows, buckets in order
+  torch::Tensor
+      rows;  // (padded rows) int64: rows of the flat list, buckets in order; padding repeats a real row
+  torch::Tensor places;           // (N) int64: where each row of the flat list stands among them
   torch::Tensor document;         // (N) int64: the document of each row
   torch::Tensor inverse_lengths;  // (documents, 1) f64
 };
@@ -42,5 +45,13 @@ struct Layout {
  private:
   mutable std::shared_ptr<const Padded> padded_;
 };
+
+// x.index_select(0, rows) for rows that name every row of x once, and some again as padding whose gradient is
+// zero: place[i] is where row i of x stands first. On a GPU the gradient of index_select adds with atomics;
+// this one copies.
+torch::Tensor lay_out(const torch::Tensor& x, const torch::Tensor& rows, const torch::Tensor& places);
+
+// x.index_select(0, places) for places that differ from each other. Its gradient copies, too.
+torch::Tensor fetch(const torch::Tensor& x, const torch::Tensor& places);
 
 }  // namespace jaju::train

@@ -274,8 +274,8 @@ class Experts : public torch::autograd::Function<Experts> {
 };
 
 // (N, hidden), f32 or f64: the weighted sum of the visited experts. Every expert's visits stand side by side,
-// padded to the busiest one's, so that all experts are one batched product, and nothing is added up in an order
-// that a GPU chooses: visits are copied to places of their own and fetched back.
+// padded to the busiest one's, so that all experts are one batched product, and nothing is added up in an
+// order that a GPU chooses: visits are copied to places of their own and fetched back.
 Tensor padded_experts(const Tensor& x, const Routing& routing, const Tensor& gate_up, const Tensor& down) {
   const int64_t n = x.size(0);
   const int64_t hidden = x.size(1);
@@ -289,14 +289,12 @@ Tensor padded_experts(const Tensor& x, const Routing& routing, const Tensor& gat
   const Tensor place = at::arange(n * top_k, flat.options()) - first.index_select(0, expert);
   const Tensor slots = at::empty_like(flat).scatter_(0, order, expert * room + place);
   const Tensor visits = x.unsqueeze(1).expand({n, top_k, hidden}).reshape({n * top_k, hidden});
-  const Tensor packed = at::zeros({experts * room, hidden}, x.options()).index_copy(0, slots, visits);
+  const Tensor packed = at::zeros({experts * room, hidden}, x.options()).index_copy_(0, slots, visits);
   const Tensor inner =
       swiglu(at::bmm(packed.view({experts, room, hidden}), gate_up.to(x.scalar_type()).transpose(1, 2)));
   const Tensor out = at::bmm(inner, down.to(x.scalar_type()).transpose(1, 2)).flatten(0, 1);
   const auto sums = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  return (out.index_select(0, slots).view({n, top_k, hidden}).to(sums) *
-          routing.weights.to(sums).unsqueeze(2))
-      .sum(1);
+  return (fetch(out, slots).view({n, top_k, hidden}).to(sums) * routing.weights.to(sums).unsqueeze(2)).sum(1);
 }
 
 }  // namespace

@@ -20,10 +20,14 @@ at::ScalarType sum_type(const Tensor& x) {
   return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }
 
+int64_t head_slice(const Tensor& hidden) {
+  return hidden.device().is_cpu() ? kHeadSlice : kDeviceHeadSlice;
+}
+
 Tensor reference_log_probs(const Tensor& hidden, const Tensor& head, const Tensor& targets,
                            double temperature) {
   std::vector<Tensor> parts;
-  const int64_t slice = hidden.device().is_cpu() ? kHeadSlice : kDeviceHeadSlice;
+  const int64_t slice = head_slice(hidden);
   for (int64_t row = 0; row < hidden.size(0); row += slice) {
     const int64_t end = std::min(row + slice, hidden.size(0));
     Tensor logits = project(hidden.slice(0, row, end), head).to(sum_type(hidden));
@@ -417,7 +421,8 @@ std::pair<Tensor, Tensor> add_rms_norm(const Tensor& x, const Tensor& delta, con
 Tensor swiglu(const Tensor& gate_up) {
   if (use_fused(gate_up)) return Swiglu::apply(gate_up);
   const int64_t inner = gate_up.size(-1) / 2;
-  const Tensor wide = gate_up.to(sum_type(gate_up));
+  // A GPU computes each in f32 and only rounds what it stores; wide copies would cost it more than the sums.
+  const Tensor wide = gate_up.device().is_cpu() ? gate_up.to(sum_type(gate_up)) : gate_up;
   return (at::silu(wide.slice(-1, 0, inner)) * wide.slice(-1, inner)).to(gate_up.scalar_type());
 }
 
@@ -430,7 +435,18 @@ Tensor cross_entropy(const Tensor& hidden, const Tensor& head, const Tensor& tar
     return CrossEntropy::apply(all ? hidden : hidden.index_select(0, rows), head,
                                targets.index_select(0, rows), with_grad);
   }
-  return -reference_log_probs(hidden.index_select(0, rows), head, targets.index_select(0, rows), 1.0).mean();
+  const bool all = rows.numel() == hidden.size(0);
+  const Tensor counted = all ? hidden : fetch(hidden, rows);
+  const Tensor wanted = targets.index_select(0, rows);
+  const int64_t slice = head_slice(hidden);
+  Tensor sum;
+  for (int64_t row = 0; row < counted.size(0); row += slice) {
+    const int64_t end = std::min(row + slice, counted.size(0));
+    const Tensor logits = project(counted.slice(0, row, end), head).to(sum_type(hidden));
+    const Tensor part = at::cross_entropy_loss(logits, wanted.slice(0, row, end), {}, at::Reduction::Sum);
+    sum = sum.defined() ? sum + part : part;
+  }
+  return sum / static_cast<double>(counted.size(0));
 }
 
 Tensor log_probs(const Tensor& hidden, const Tensor& head, const Tensor& targets, double temperature) {

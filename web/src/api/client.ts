@@ -6,6 +6,7 @@ import { SseParser } from './sse';
 export interface ModelInfo {
   id: string;
   contextLength?: number;
+  thinks?: boolean; // by default
 }
 
 export type ChatBody = Record<string, unknown>;
@@ -32,7 +33,7 @@ export async function fetchModels(apiKey: string, signal?: AbortSignal): Promise
     const body = (await response.json()) as { data: { id: string; [field: string]: unknown }[] };
     return body.data.map((model) => {
       const length = model.max_model_len ?? model.context_length ?? (model.meta as Record<string, unknown> | undefined)?.n_ctx;
-      return { id: String(model.id), ...(typeof length === 'number' ? { contextLength: length } : {}) };
+      return { id: String(model.id), ...(typeof length === 'number' ? { contextLength: length } : {}), ...(typeof model.thinking_by_default === 'boolean' ? { thinks: model.thinking_by_default } : {}) };
     });
   } catch {
     throw new ChatError({ kind: 'not_understood', detail: '' });

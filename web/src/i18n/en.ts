@@ -83,11 +83,12 @@ export const en = {
   ],
   examples: [
     ['Explain', 'Why does a mixture-of-experts model need less computing than a dense one of the same size?'],
-    ['Solve', 'Solve $x^2 - 5x + 6 = 0$ and show each step.'],
+    ['Solve', 'Solve x² − 5x + 6 = 0 and show each step.'],
     ['Code', 'Write a Python function that counts Hangul syllables in a string.'],
     ['Translate', 'Translate into Korean: The meeting moved to Thursday at three.'],
   ],
 
+  messages: 'Messages',
   you: 'You',
   assistant: 'Answer',
   copy: 'Copy',
@@ -101,6 +102,8 @@ export const en = {
   versionLabel: (index: number, count: number) => `Version ${index} of ${count}`,
   previousVersion: 'Previous version',
   nextVersion: 'Next version',
+  showAll: 'Show all',
+  showLess: 'Show less',
   earlier: 'Earlier messages',
   jumpToEnd: 'Jump to the newest',
 
@@ -132,6 +135,7 @@ export const en = {
   model: 'Model',
   context: (n: number) => `Reads up to ${n.toLocaleString('en')} tokens`,
   apiKey: 'API key',
+  wantsKey: 'This server wants an API key.',
   apiKeyNote: 'Sent only to this server.',
   rememberKey: 'Keep the key in this browser',
   useKey: 'Connect',
@@ -140,7 +144,7 @@ export const en = {
   systemPlaceholder: 'How the model should behave, for example: Answer in formal Korean.',
   sampling: 'Sampling',
   samplingNote: 'Empty fields are left to the server.',
-  serverDefault: 'server',
+  serverDefault: 'default',
   fieldNames: {
     temperature: 'Temperature',
     top_p: 'Top p',
@@ -178,6 +182,7 @@ export const en = {
   data: 'Your data',
   dataNote: 'Conversations are kept in this browser only.',
   dataLost: 'This browser window keeps nothing: conversations are gone when it closes. Export what you want to keep.',
+  licenses: 'Licences of the libraries of this page',
   deleteAll: 'Delete all conversations',
   deleteAllSure: 'Delete every conversation in this browser?',
   deletedAll: 'All conversations are deleted.',

@@ -82,11 +82,12 @@ export const ko: Strings = {
   ],
   examples: [
     ['설명', '전문가 혼합(MoE) 모델은 왜 같은 크기의 밀집 모델보다 계산이 적나요?'],
-    ['풀이', '$x^2 - 5x + 6 = 0$을 단계별로 풀어 주세요.'],
+    ['풀이', 'x² − 5x + 6 = 0을 단계별로 풀어 주세요.'],
     ['코드', '문자열에서 한글 음절을 세는 파이썬 함수를 써 주세요.'],
     ['번역', '영어로 옮겨 주세요: 회의가 목요일 세 시로 바뀌었습니다.'],
   ],
 
+  messages: '메시지 목록',
   you: '나',
   assistant: '답변',
   copy: '복사',
@@ -100,6 +101,8 @@ export const ko: Strings = {
   versionLabel: (index, count) => `${count}개 가운데 ${index}번째 버전`,
   previousVersion: '이전 버전',
   nextVersion: '다음 버전',
+  showAll: '모두 보기',
+  showLess: '접기',
   earlier: '이전 메시지',
   jumpToEnd: '맨 아래로',
 
@@ -131,6 +134,7 @@ export const ko: Strings = {
   model: '모델',
   context: (n) => `최대 ${number(n)} 토큰까지 읽습니다`,
   apiKey: 'API 키',
+  wantsKey: '이 서버를 쓰려면 API 키가 필요합니다.',
   apiKeyNote: '이 서버로만 보냅니다.',
   rememberKey: '이 브라우저에 키 저장',
   useKey: '연결',
@@ -139,7 +143,7 @@ export const ko: Strings = {
   systemPlaceholder: '모델이 따를 지침. 예: 높임말로 짧게 답해 주세요.',
   sampling: '샘플링',
   samplingNote: '비워 두면 서버의 기본값을 씁니다.',
-  serverDefault: '서버',
+  serverDefault: '기본값',
   fieldNames: {
     temperature: '온도',
     top_p: 'Top p',
@@ -177,6 +181,7 @@ export const ko: Strings = {
   data: '내 데이터',
   dataNote: '대화는 이 브라우저에만 저장됩니다.',
   dataLost: '이 창은 아무것도 저장하지 않아, 닫으면 대화가 사라집니다. 필요한 대화는 내보내 주세요.',
+  licenses: '이 화면에 쓰인 라이브러리의 라이선스',
   deleteAll: '모든 대화 삭제',
   deleteAllSure: '이 브라우저의 대화를 모두 삭제할까요?',
   deletedAll: '모든 대화를 삭제했습니다.',

@@ -22,7 +22,7 @@ const marked = new Marked({
     html: ({ text }) => authorHtml(text),
     // Images would be fetched from wherever the text says: the reader gets the link instead.
     image({ href, text, tokens }) {
-      const label = tokens ? this.parser.parseInline(tokens, this.parser.textRenderer) : escapeHtml(text);
+      const label = escapeHtml(tokens ? this.parser.parseInline(tokens, this.parser.textRenderer) : text);
       return `<a href="${escapeHtml(href)}">${label || escapeHtml(href)}</a>`;
     },
     code({ text, lang }) {

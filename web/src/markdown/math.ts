@@ -21,6 +21,7 @@ const TEXT_ARGUMENT = /\\(?:text|mathrm|textbf|textit|operatorname|mbox|textrm)\
 /** Longest formula within a line of text; a limit keeps hostile text from costing time by the square of its length. */
 const MAX_INLINE = 4000;
 const MAX_BLOCK = 20000;
+const LOOK_AHEAD = 500;
 
 /** Index of the first unescaped `$` at or after `from`, or -1; a blank line ends the search. */
 function nextDollar(source: string, from: number): number {
@@ -75,15 +76,22 @@ export function mathAt(source: string, before: string): Found | undefined {
   return square && { ...square, display: true };
 }
 
-/** Where in `source` the next formula may begin, or -1. */
+function startsFormula(source: string, at: number): boolean {
+  const c = source[at];
+  if (c !== '$' && !(c === '\\' && (source[at + 1] === '(' || source[at + 1] === '['))) return false;
+  return mathAt(source.slice(at, at + MAX_INLINE), source[at - 1] ?? '') !== undefined;
+}
+
+/**
+ * Where in `source` the next formula may begin, or -1. A code span ends the search, since marked asks again behind it; so does
+ * LOOK_AHEAD, where marked shall ask again.
+ */
 export function mathStart(source: string): number {
   for (let i = 0; i < source.length; ++i) {
-    const c = source[i];
-    if (c === '`') return -1; // a code span decides for itself; marked asks again behind it
-    if (c === '$' || (c === '\\' && (source[i + 1] === '(' || source[i + 1] === '['))) {
-      if (mathAt(source.slice(i, i + MAX_INLINE), source[i - 1] ?? '')) return i;
-    }
-    if (c === '\\') ++i;
+    if (i === LOOK_AHEAD) return i;
+    if (source[i] === '`') return -1;
+    if (startsFormula(source, i)) return i;
+    if (source[i] === '\\') ++i;
   }
   return -1;
 }
@@ -121,8 +129,11 @@ export const blockMath: TokenizerAndRendererExtension = {
   name: 'mathBlock',
   level: 'block',
   start: (source) => {
-    const at = /\n {0,3}(?:\$\$|\\\[)/.exec(source); // marked asks from the second character of a paragraph on
-    return at ? at.index + 1 : undefined;
+    // marked asks from the second character of a paragraph on.
+    for (const at of source.matchAll(/\n {0,3}(?:\$\$|\\\[)/g)) {
+      if (blockAt(source.slice(at.index + 1))) return at.index + 1;
+    }
+    return undefined;
   },
   tokenizer: (source) => blockAt(source),
   renderer: (token) => placeholder(token as MathToken),
@@ -149,12 +160,19 @@ export const inlineMath: TokenizerAndRendererExtension = {
 export function maskMath(source: string): string {
   if (!/\$|\\[([]/.test(source)) return source;
   let masked = '';
-  let rest = source;
-  for (;;) {
-    const at = mathStart(rest);
-    const found = at < 0 ? undefined : mathAt(rest.slice(at, at + MAX_INLINE), rest[at - 1] ?? '');
-    if (!found) return masked + rest;
-    masked += rest.slice(0, at) + 'a'.repeat(found.length);
-    rest = rest.slice(at + found.length);
+  let from = 0;
+  for (let i = 0; i < source.length; ++i) {
+    if (source[i] === '`') {
+      const span = /^(`+)[^]*?[^`]\1(?!`)|^`+/.exec(source.slice(i, i + MAX_INLINE))!;
+      i += span[0].length - 1;
+    } else if (startsFormula(source, i)) {
+      const { length } = mathAt(source.slice(i, i + MAX_INLINE), source[i - 1] ?? '')!;
+      masked += source.slice(from, i) + 'a'.repeat(length);
+      from = i + length;
+      i = from - 1;
+    } else if (source[i] === '\\') {
+      ++i;
+    }
   }
+  return masked + source.slice(from);
 }

@@ -53,6 +53,9 @@ export function watchOtherTabs(): void {
 export async function loadModels(): Promise<void> {
   try {
     models.value = await fetchModels(settings.value.apiKey);
+    const { thinks } = model.value ?? {};
+    const untouched = settings.value.think === undefined && !isListed(conversation.value.id);
+    if (thinks !== undefined && untouched) conversation.value = { ...conversation.value, think: thinks };
     server.value = { state: 'ready' };
   } catch (error) {
     const failure: ChatFailure = error instanceof ChatError ? error.failure : { kind: 'network', detail: '' };
@@ -60,7 +63,10 @@ export async function loadModels(): Promise<void> {
   }
 }
 
+let opening = 0;
+
 export function newChat(): void {
+  ++opening;
   batch(() => {
     conversation.value = draft();
     nodes.value = new Map();
@@ -70,7 +76,9 @@ export function newChat(): void {
 export async function openConversation(id: string): Promise<void> {
   const wanted = conversations.value.find((each) => each.id === id);
   if (!wanted || id === conversation.value.id) return;
+  const turn = ++opening;
   const messages = await storage.value.messages(id);
+  if (turn !== opening) return; // another one was wanted meanwhile
   batch(() => {
     conversation.value = find(id) ?? wanted;
     nodes.value = new Map(messages.map((node) => [node.id, settle(node)]));
@@ -209,22 +217,24 @@ async function answer(question: string, replace?: MessageNode): Promise<void> {
   };
   const asked = activePath(childrenOf(nodes.value), started.chosen);
   const upTo = asked.slice(0, asked.findIndex((each) => each.id === node.id));
-  let savedAt = performance.now();
   const snapshot = (): MessageNode => {
     const { content, reasoning, reasoningMs, toolCalls } = run.current;
     return {
       ...node, content, ...(reasoning ? { reasoning, reasoningMs } : {}), ...(toolCalls.length > 0 ? { toolCalls: [...toolCalls] } : {}),
     };
   };
+  let savedAt = performance.now();
+  const savePart = () => {
+    savedAt = performance.now();
+    const owner = find(id);
+    if (owner && isListed(id)) void save(owner, [snapshot()]);
+  };
+  addEventListener('pagehide', savePart);
   let failure: ChatFailure | undefined;
   try {
     for await (const event of streamChat(requestBody(started, upTo, node.model ?? ''), settings.value.apiKey, run.controller.signal)) {
       run.take(event);
-      if (performance.now() - savedAt > SAVE_EVERY_MS) {
-        savedAt = performance.now();
-        const owner = find(id);
-        if (owner && isListed(id)) void save(owner, [snapshot()]);
-      }
+      if (performance.now() - savedAt > SAVE_EVERY_MS) savePart();
     }
   } catch (error) {
     if (error instanceof ChatError) {
@@ -234,6 +244,7 @@ async function answer(question: string, replace?: MessageNode): Promise<void> {
       failure = { kind: 'not_understood', detail: String(error) };
     }
   }
+  removeEventListener('pagehide', savePart);
   const live = run.end();
   const stopped = run.controller.signal.aborted;
   batch(() => {

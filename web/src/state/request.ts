@@ -27,6 +27,7 @@ export function requestBody(conversation: Conversation, path: readonly MessageNo
     messages: apiMessages(conversation.system, path),
     stream: true,
     stream_options: { include_usage: true },
+    return_progress: true,
     chat_template_kwargs: { enable_thinking: conversation.think },
     ...samplingFields(sampling),
     ...(thinking_budget !== undefined && conversation.think ? { thinking_budget } : {}),

@@ -18,6 +18,20 @@ export interface Live {
 
 const EMPTY: Live = { content: '', reasoning: '', thinking: false, reasoningMs: 0, toolCalls: [], pieces: 0 };
 
+/** Calls back with how long the browser took for its next frame; not at all where there are no frames. */
+function timeNextFrame(done: (ms: number) => void): void {
+  if (typeof requestAnimationFrame === 'undefined' || document.hidden) return;
+  requestAnimationFrame(() => {
+    const before = performance.now();
+    const channel = new MessageChannel(); // its message comes right behind the frame
+    channel.port1.onmessage = () => {
+      channel.port1.close();
+      done(performance.now() - before);
+    };
+    channel.port2.postMessage(null);
+  });
+}
+
 export class Run {
   readonly live: Signal<Live> = signal(EMPTY);
   readonly controller = new AbortController();
@@ -124,10 +138,11 @@ export class Run {
       this.timer = undefined;
       const before = this.now();
       this.live.value = this.state;
-      // Signals render at the end of this turn of the event loop.
+      // Signals render at the end of this turn of the event loop, the browser lays out in the next frame.
       queueMicrotask(() => {
         this.lastShown = this.now();
-        this.renderMs = Math.min(500, this.lastShown - before);
+        this.renderMs = this.lastShown - before;
+        timeNextFrame((ms) => (this.renderMs += ms));
       });
     }, wait);
   }

@@ -14,7 +14,7 @@ export interface Settings {
   // For new conversations:
   system: string;
   sampling: Sampling;
-  think: boolean;
+  think?: boolean; // without it the server decides
 }
 
 const KEY = 'jaju.settings';
@@ -22,7 +22,7 @@ const SESSION_KEY = 'jaju.key';
 
 const DEFAULTS: Settings = {
   theme: 'system', language: 'browser', model: '', apiKey: '', rememberKey: true, singleKeys: true, sidebar: true,
-  system: '', sampling: {}, think: true,
+  system: '', sampling: {},
 };
 
 function oneOf<T extends string>(value: unknown, allowed: readonly T[], otherwise: T): T {
@@ -43,7 +43,7 @@ export function cleanSettings(value: unknown): Settings {
     sidebar: flag('sidebar'),
     system: text('system'),
     sampling: cleanSampling(given.sampling),
-    think: flag('think'),
+    ...(typeof given.think === 'boolean' ? { think: given.think } : {}),
   };
 }
 

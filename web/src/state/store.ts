@@ -9,6 +9,14 @@ import { activePath, childrenOf, type Conversation, type Nodes } from './tree';
 
 export const storage = signal<Storage>(new MemoryStorage());
 
+export type ServerState = { state: 'unknown' } | { state: 'ready' } | { state: 'failed'; failure: ChatFailure };
+export const server = signal<ServerState>({ state: 'unknown' });
+export const models = signal<readonly ModelInfo[]>([]);
+export const model = computed(() => {
+  const wanted = settings.value.model;
+  return models.value.find((each) => each.id === wanted) ?? models.value[0];
+});
+
 /** Newest first. */
 export const conversations = signal<readonly Conversation[]>([]);
 
@@ -22,14 +30,6 @@ export const path = computed(() => activePath(children.value, conversation.value
 export const runs = signal<ReadonlyMap<string, Run>>(new Map());
 export const run = computed(() => runs.value.get(conversation.value.id));
 
-export type ServerState = { state: 'unknown' } | { state: 'ready' } | { state: 'failed'; failure: ChatFailure };
-export const server = signal<ServerState>({ state: 'unknown' });
-export const models = signal<readonly ModelInfo[]>([]);
-export const model = computed(() => {
-  const wanted = settings.value.model;
-  return models.value.find((each) => each.id === wanted) ?? models.value[0];
-});
-
 export function newId(): string {
   // crypto.randomUUID needs a secure context, which a server on the local network is not.
   return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -38,7 +38,9 @@ export function newId(): string {
 export function draft(): Conversation {
   const now = Date.now();
   const { system, sampling, think } = settings.value;
-  return { id: newId(), title: '', created: now, updated: now, system, sampling, think, chosen: {} };
+  return {
+    id: newId(), title: '', created: now, updated: now, system, sampling, think: think ?? model.value?.thinks ?? true, chosen: {},
+  };
 }
 
 export function isListed(id: string): boolean {

@@ -1,7 +1,7 @@
 import { memo } from 'preact/compat';
 import { strings } from '../i18n';
 import { regenerate } from '../state/actions';
-import type { Run } from '../state/run';
+import type { Live, Run } from '../state/run';
 import type { MessageNode } from '../state/tree';
 import { CopyButton } from './copy_button';
 import { FailureBox } from './failure_box';
@@ -12,43 +12,23 @@ import { Thinking } from './thinking';
 import { ToolCalls } from './tool_calls';
 import { VersionPicker } from './version_picker';
 
-/** An answer that is coming. Only this part of the page follows the stream. */
-function LiveAnswer({ run }: { run: Run }) {
+function Waiting({ prefill }: Pick<Live, 'prefill'>) {
   const t = strings.value;
-  const live = run.live.value;
-  const { prefill } = live;
   return (
-    <>
-      {live.pieces === 0 && (
-        <p class="waiting">
-          <span class="dots" aria-hidden="true"><i /><i /><i /></span>
-          {prefill ? t.reading(Math.floor((100 * prefill.done) / prefill.total)) : t.waiting}
-        </p>
-      )}
-      {live.reasoning && <Thinking text={live.reasoning} ms={live.reasoningMs} active={live.thinking} />}
-      {live.content && <MarkdownView text={live.content} growing />}
-      {live.toolCalls.length > 0 && <ToolCalls calls={live.toolCalls} />}
-      <footer class="actions"><LiveStats live={live} /></footer>
-    </>
+    <p class="waiting">
+      <span class="dots" aria-hidden="true"><i /><i /><i /></span>
+      {prefill ? t.reading(Math.floor((100 * prefill.done) / prefill.total)) : t.waiting}
+    </p>
   );
 }
 
-function DoneAnswer({ node, busy }: { node: MessageNode; busy: boolean }) {
-  const t = strings.value;
+function Actions({ node, busy }: { node: MessageNode; busy: boolean }) {
   return (
     <>
-      {node.reasoning && <Thinking text={node.reasoning} ms={node.reasoningMs ?? 0} active={false} />}
-      {node.content && <MarkdownView text={node.content} growing={false} />}
-      {node.toolCalls && <ToolCalls calls={node.toolCalls} />}
-      {node.state === 'length' && <p class="note">{t.limit}</p>}
-      {node.state === 'stopped' && <p class="note">{t.stoppedNote}</p>}
-      {node.state === 'failed' && node.failure && <FailureBox failure={node.failure} retry={() => regenerate(node.id)} />}
-      <footer class="actions">
-        <VersionPicker node={node} disabled={busy} />
-        <CopyButton text={() => node.content} />
-        <IconButton icon="again" label={t.regenerate} disabled={busy} onClick={() => regenerate(node.id)} />
-        {node.stats && <StatsLine stats={node.stats} />}
-      </footer>
+      <VersionPicker node={node} disabled={busy} />
+      <CopyButton text={() => node.content} />
+      <IconButton icon="again" label={strings.value.regenerate} disabled={busy} onClick={() => regenerate(node.id)} />
+      {node.stats && <StatsLine stats={node.stats} />}
     </>
   );
 }
@@ -59,8 +39,24 @@ interface Props {
   run: Run | undefined; // of this answer, while it is coming
 }
 
-export const Answer = memo(({ node, busy, run }: Props) => (
-  <article class={`message answer ${run ? 'live' : ''}`} aria-label={strings.value.assistant} aria-busy={run !== undefined} data-id={node.id}>
-    {run ? <LiveAnswer run={run} /> : <DoneAnswer node={node} busy={busy} />}
-  </article>
-));
+/**
+ * An answer. While it comes, this is the only part of the page that follows the stream; when it is complete the same elements
+ * stay, so that nothing moves and a selection survives.
+ */
+export const Answer = memo(({ node, busy, run }: Props) => {
+  const t = strings.value;
+  const live = run?.live.value;
+  const { content, reasoning, reasoningMs, toolCalls } = live ?? node;
+  return (
+    <article class={`message answer ${live ? 'live' : ''}`} aria-label={t.assistant} aria-busy={live !== undefined} data-id={node.id}>
+      {live?.pieces === 0 && <Waiting prefill={live.prefill} />}
+      {reasoning && <Thinking key="thinking" id={node.id} text={reasoning} ms={reasoningMs ?? 0} active={live?.thinking ?? false} />}
+      {content && <MarkdownView key="content" text={content} growing={live !== undefined} />}
+      {toolCalls && toolCalls.length > 0 && <ToolCalls key="tools" calls={toolCalls} />}
+      {!live && node.state === 'length' && <p class="note">{t.limit}</p>}
+      {!live && node.state === 'stopped' && <p class="note">{t.stoppedNote}</p>}
+      {!live && node.failure && <FailureBox failure={node.failure} retry={() => regenerate(node.id)} />}
+      <footer key="actions" class="actions">{live ? <LiveStats live={live} /> : <Actions node={node} busy={busy} />}</footer>
+    </article>
+  );
+});

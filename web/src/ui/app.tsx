@@ -1,5 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import { settings } from '../state/settings';
+import { conversation } from '../state/store';
 import { Composer } from './composer';
 import { DropZone } from './drop_zone';
 import { Header } from './header';
@@ -16,6 +17,10 @@ export function App() {
     addEventListener('keydown', onKeyDown);
     return () => removeEventListener('keydown', onKeyDown);
   }, []);
+  const { title } = conversation.value;
+  useEffect(() => {
+    document.title = title ? `${title} · jaju` : 'jaju';
+  }, [title]);
   return (
     <div class={`app ${settings.value.sidebar ? '' : 'no-sidebar'} ${drawerOpen.value ? 'drawer-open' : ''}`}>
       <Sidebar />

@@ -9,7 +9,7 @@ import { FileChip } from './file_chip';
 import { IconButton } from './icon_button';
 import { Icon } from './icons';
 import { editing } from './state';
-import { growTextArea, isSendKey } from './text_area';
+import { byTouch, growTextArea, isSendKey } from './text_area';
 
 export const composerText = signal('');
 export const composerFiles = signal<readonly AttachedFile[]>([]);
@@ -71,7 +71,9 @@ export function Composer() {
   const running = run.value !== undefined;
   useDrafts(conversation.value.id);
   useLayoutEffect(() => growTextArea(area.current!), [text]);
-  useEffect(() => area.current!.focus(), [conversation.value.id]);
+  useEffect(() => {
+    if (!byTouch()) area.current!.focus();
+  }, [conversation.value.id]);
   const onKeyDown = (event: KeyboardEvent) => {
     if (isSendKey(event)) {
       event.preventDefault();

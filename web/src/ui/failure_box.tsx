@@ -38,9 +38,11 @@ export function KeyForm({ then }: { then?: () => void }) {
 /** A failure in one sentence, with what can be done about it. */
 export function FailureBox({ failure, retry }: { failure: ChatFailure; retry: () => void }) {
   const t = strings.value;
+  // A key that nobody asked for yet is a question, not a failure.
+  const asks = failure.kind === 'unauthorized' && settings.value.apiKey === '';
   return (
-    <div class="failure" role="group">
-      <p><Icon name="warning" />{t.errors.sentence(failure)}</p>
+    <div class={`failure ${asks ? 'asks' : ''}`} role="group">
+      <p><Icon name={asks ? 'key' : 'warning'} />{asks ? t.wantsKey : t.errors.sentence(failure)}</p>
       {failure.kind === 'unauthorized'
         ? <KeyForm then={retry} />
         : <button type="button" class="button" onClick={retry}>{t.retry}</button>}

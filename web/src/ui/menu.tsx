@@ -41,7 +41,7 @@ export function Menu({ label, items }: { label: string; items: MenuItem[] }) {
   };
 
   return (
-    <div class={`menu ${open ? 'open' : ''}`} ref={root} onKeyDown={onKeyDown}>
+    <div class={`menu ${open ? 'unfolded' : ''}`} ref={root} onKeyDown={onKeyDown}>
       <IconButton icon="more" label={label} aria-haspopup="menu" aria-expanded={open} onClick={() => setOpen(!open)} />
       {open && (
         <div class="menu-items" role="menu">

@@ -58,6 +58,24 @@ function Editor({ node }: { node: MessageNode }) {
   );
 }
 
+const LONG_CHARS = 1500;
+const LONG_LINES = 18;
+
+/** The text of a question, cut where it is long enough to push the answer off the page. */
+function Bubble({ text }: { text: string }) {
+  const t = strings.value;
+  const [whole, setWhole] = useState(false);
+  const long = text.length > LONG_CHARS || text.split('\n', LONG_LINES + 1).length > LONG_LINES;
+  return (
+    <>
+      <div class={`bubble ${long && !whole ? 'clipped' : ''}`}>{text}</div>
+      {long && (
+        <button type="button" class="unclip" aria-expanded={whole} onClick={() => setWhole(!whole)}>{whole ? t.showLess : t.showAll}</button>
+      )}
+    </>
+  );
+}
+
 export const Question = memo(({ node, busy }: { node: MessageNode; busy: boolean }) => {
   const t = strings.value;
   return (
@@ -65,7 +83,7 @@ export const Question = memo(({ node, busy }: { node: MessageNode; busy: boolean
       {editing.value === node.id ? <Editor node={node} /> : (
         <>
           {node.files && <div class="files">{node.files.map((file) => <FileChip key={file.name} file={file} />)}</div>}
-          {node.content !== '' && <div class="bubble">{node.content}</div>}
+          {node.content !== '' && <Bubble text={node.content} />}
           <footer class="actions">
             <VersionPicker node={node} disabled={busy} />
             <CopyButton text={() => node.content} />

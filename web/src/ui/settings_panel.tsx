@@ -132,6 +132,7 @@ export function SettingsPanel() {
       <Server />
       <Page />
       <Data />
+      <p class="hint"><a href="licenses.md" target="_blank" rel="noopener">{strings.value.licenses}</a></p>
     </Dialog>
   );
 }

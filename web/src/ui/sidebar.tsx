@@ -9,6 +9,7 @@ import { IconButton } from './icon_button';
 import { Icon } from './icons';
 import { Menu } from './menu';
 import { drawerOpen, focusComposer, helpOpen, settingsOpen } from './state';
+import { byTouch } from './text_area';
 
 const DAY = 24 * 60 * 60 * 1000;
 
@@ -53,18 +54,22 @@ function Entry({ item }: { item: Conversation }) {
   const current = item.id === conversation.value.id;
   const title = item.title || t.untitled;
   if (renaming) {
-    const done = (title: string) => {
+    // Leaving the field ends it, and so does its going away: only the first end counts.
+    let open = true;
+    const end = (title: string | undefined) => {
+      if (!open) return;
+      open = false;
       setRenaming(false);
-      rename(item.id, title);
+      if (title !== undefined) rename(item.id, title);
     };
     return (
       <li class="entry">
         <input
           class="rename" aria-label={t.renameLabel} defaultValue={item.title} ref={(input) => input?.select()}
-          onBlur={(event) => done(event.currentTarget.value)}
+          onBlur={(event) => end(event.currentTarget.value)}
           onKeyDown={(event) => {
-            if (event.key === 'Enter' && !event.isComposing) done(event.currentTarget.value);
-            else if (event.key === 'Escape') setRenaming(false);
+            if (event.key === 'Enter' && !event.isComposing) end(event.currentTarget.value);
+            else if (event.key === 'Escape') end(undefined);
             else return;
             event.stopPropagation();
           }}
@@ -98,7 +103,7 @@ function Entry({ item }: { item: Conversation }) {
 export function startNewChat(): void {
   drawerOpen.value = false;
   newChat();
-  focusComposer();
+  if (!byTouch()) focusComposer();
 }
 
 /** Arrow keys walk through the list. */

@@ -92,7 +92,7 @@ export function Thread() {
   const banner = failed && messages[messages.length - 1]?.state !== 'failed' ? failed : undefined;
   return (
     <div class="thread-frame">
-      <div class="thread" ref={root} tabIndex={-1}>
+      <div class="thread" ref={root} role="log" aria-live="off" aria-label={t.messages} tabIndex={0}>
         <div class="thread-content" ref={content}>
           {banner && <FailureBox failure={banner} retry={() => void loadModels()} />}
           {messages.length === 0 ? !banner && <Empty /> : (
