@@ -4,88 +4,11 @@
 #include <ctime>
 #include <mutex>
 
-#include <fmt/format.h>
-
+#include "base/utf8.h"
 #include "server/dialects.h"
 #include "server/openai_chat.h"
-#include "server/shared_fields.h"
-#include "base/utf8.h"
 
 namespace jaju::server {
-namespace {
-
-std::optional<std::vector<int32_t>> token_ids(const Json& list, const ModelFacts& facts) {
-  std::vector<int32_t> ids;
-  for (const Json& id : list) {
-    if (!id.is_number_integer() || id < 0 || id >= facts.vocab_size) return std::nullopt;
-    ids.push_back(id.get<int32_t>());
-  }
-  return ids;
-}
-
-}  // namespace
-
-std::optional<ApiError> read_openai_completion(const Json& body, const RequestLimits& limits, const ModelFacts& facts,
-                                               OpenAiCompletionRequest* out) {
-  RequestErrors errors;
-  Fields fields(body, "", errors);
-  ChatCall call;
-  call.raw = true;
-  call.model = fields.string("model", limits.max_name_bytes).value_or("");
-  out->stream = fields.boolean("stream").value_or(false);
-  if (const Json* options = fields.object("stream_options")) {
-    Fields inner(*options, "stream_options", errors);
-    out->include_usage = inner.boolean("include_usage").value_or(false);
-    inner.ignore({"include_obfuscation"});
-    inner.finish();
-  }
-  out->echo = fields.boolean("echo").value_or(false);
-  call.n = static_cast<int>(fields.integer("n", 1, limits.max_n).value_or(1));
-  if (const auto best = fields.integer("best_of", 1, limits.max_n); best && *best != call.n) {
-    fields.wrong("best_of", "is only taken when it equals n");
-  }
-  read_sampling(fields, limits, facts, &call.sampling);
-  call.sampling.max_tokens = fields.integer("max_tokens", 1, 1 << 30).value_or(16);
-  read_stop(fields, "stop", limits, &call.stop);
-  if (const auto top = fields.integer("logprobs", 0, limits.max_top_logprobs)) call.top_logprobs = static_cast<int>(*top);
-  read_grammar(fields, limits, &call);
-  call.parse_special = fields.boolean("parse_special").value_or(false);
-  fields.refuse("suffix", "the model was not trained to fill gaps");
-  fields.ignore({"user", "metadata"});
-  const auto add = [&](std::variant<std::string, std::vector<int32_t>> prompt) {
-    ChatCall one = call;
-    one.raw_prompt = std::move(prompt);
-    out->calls.push_back(std::move(one));
-  };
-  const Json* prompt = fields.get("prompt");
-  const std::string wrong_ids = fmt::format("has token ids that are not whole numbers from 0 to {}", facts.vocab_size - 1);
-  if (prompt == nullptr || (prompt->is_array() && prompt->empty())) {
-    fields.wrong("prompt", "is missing");
-  } else if (prompt->is_string()) {
-    if (const auto text = fields.string("prompt", limits.max_text_bytes)) add(*text);
-  } else if (prompt->is_array() && (*prompt)[0].is_number()) {
-    if (auto ids = token_ids(*prompt, facts)) add(*std::move(ids));
-    else fields.wrong("prompt", wrong_ids);
-  } else if (fields.array("prompt", limits.max_prompts) != nullptr) {
-    for (const Json& one : *prompt) {
-      if (one.is_string() && one.get_ref<const std::string&>().size() <= limits.max_text_bytes) {
-        add(one.get<std::string>());
-      } else if (one.is_array() && !one.empty()) {
-        if (auto ids = token_ids(one, facts)) add(*std::move(ids));
-        else fields.wrong("prompt", wrong_ids);
-      } else {
-        fields.wrong("prompt", "must be text, token ids, or an array of these");
-      }
-      if (errors.any()) break;
-    }
-  }
-  if (out->calls.size() * static_cast<size_t>(call.n) > limits.max_prompts) {
-    fields.wrong("prompt", fmt::format("asks for more than {} answers at once", limits.max_prompts));
-  }
-  fields.finish();
-  return errors.first();
-}
-
 namespace {
 
 // All prompts' runs together; each run's observer is a Part.

@@ -56,50 +56,6 @@ void openai_model(ApiContext& api, const RequestPtr& request, const ResponderPtr
   answer_json(*responder, model_json(model, name));
 }
 
-std::optional<ApiError> read_embedding(const Json& body, const RequestLimits& limits, const ModelFacts& facts,
-                                       EmbeddingRequest* out) {
-  RequestErrors errors;
-  Fields fields(body, "", errors);
-  out->model = fields.string("model", limits.max_name_bytes).value_or("");
-  if (const auto format = fields.choice("encoding_format", {"float", "base64"})) out->base64 = *format == "base64";
-  if (const auto size = fields.integer("dimensions", 1, 1 << 20); size && *size != facts.hidden_size) {
-    fields.wrong("dimensions", fmt::format("can only be {}, the size of the model's hidden state", facts.hidden_size));
-  }
-  fields.ignore({"user"});
-  const auto ids_of = [&](const Json& list) {
-    std::vector<int32_t> ids;
-    for (const Json& id : list) {
-      if (!id.is_number_integer() || id < 0 || id >= facts.vocab_size) {
-        fields.wrong("input", fmt::format("has token ids that are not whole numbers from 0 to {}", facts.vocab_size - 1));
-        break;
-      }
-      ids.push_back(id.get<int32_t>());
-    }
-    return ids;
-  };
-  const Json* input = fields.get("input");
-  if (input == nullptr || (input->is_array() && input->empty())) {
-    fields.wrong("input", "is missing");
-  } else if (input->is_string()) {
-    if (auto text = fields.string("input", limits.max_text_bytes)) out->inputs.emplace_back(*std::move(text));
-  } else if (input->is_array() && (*input)[0].is_number()) {
-    out->inputs.emplace_back(ids_of(*input));
-  } else if (fields.array("input", limits.max_embedding_inputs) != nullptr) {
-    for (const Json& one : *input) {
-      if (one.is_string() && one.get_ref<const std::string&>().size() <= limits.max_text_bytes) {
-        out->inputs.emplace_back(one.get<std::string>());
-      } else if (one.is_array() && !one.empty()) {
-        out->inputs.emplace_back(ids_of(one));
-      } else {
-        fields.wrong("input", "must be text, token ids, or an array of these");
-      }
-      if (errors.any()) break;
-    }
-  }
-  fields.finish();
-  return errors.first();
-}
-
 std::vector<std::vector<int32_t>> embedding_tokens(ApiContext& api, const EmbeddingRequest& asked,
                                                    std::optional<ApiError>* error) {
   ServedModel& model = api.service.model();
