@@ -17,9 +17,12 @@ MAY_INCLUDE = {
     "chat": ["tokenizer", "base"],
     # runtime speaks token ids, never text or JSON: no tokenizer, no chat.
     "runtime": ["model", "kernels", "tensor", "base"],
+    "server": ["runtime", "chat", "tokenizer", "base"],
     "data": ["chat", "tokenizer", "base"],
     "eval": ["data", "runtime", "chat", "model", "tokenizer", "base"],
-    "cli": ["eval", "data", "runtime", "chat", "model", "formats", "kernels", "tokenizer", "tensor", "base"],
+    # the server sees requests, text and token ids; no weights and no tensors.
+    "server": ["runtime", "chat", "tokenizer", "base"],
+    "cli": ["server", "eval", "data", "runtime", "chat", "model", "formats", "kernels", "tokenizer", "tensor", "base"],
     # train is a program of its own (jaju-train), so that only it needs LibTorch.
     "train": ["cli", "eval", "data", "runtime", "chat", "model", "formats", "tokenizer", "tensor", "base"],
 }

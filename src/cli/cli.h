@@ -27,6 +27,7 @@ inline constexpr int kInterrupted = 130;  // Ctrl-C, as shells report it
 using Action = std::function<int()>;
 
 void add_run(CLI::App& app, Action& action);
+void add_serve(CLI::App& app, Action& action);
 void add_show(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
 void add_tokenizer(CLI::App& app, Action& action);

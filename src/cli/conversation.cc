@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "chat/output_parser.h"
-#include "cli/stop_text.h"
+#include "chat/stop_text.h"
 
 namespace jaju::cli {
 namespace {

@@ -15,6 +15,7 @@ constexpr const char* kFooter = R"(Examples
   jaju run "사과 12개에서 5개를 먹으면?"   one question, one answer
   jaju run                              talk; /? inside lists the commands
   jaju run ~/models/A.X-K1 --think      another model, thinking before it answers
+  jaju serve ~/models/A.X-K1            for a team: web page, OpenAI, Anthropic and Ollama APIs
   jaju show ~/models/A.X-K1             what is in a model
   jaju doctor                           is this machine ready, and what would make it faster
 
@@ -117,6 +118,7 @@ int run_program(int argc, char** argv) {
   app.get_formatter()->label("Subcommands", "Verbs");
   Action action;
   add_run(app, action);
+  add_serve(app, action);
   add_show(app, action);
   add_tokenize(app, action);
   add_tokenizer(app, action);

@@ -11,7 +11,9 @@
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/model_path.h"
+#include "cli/remote.h"
 #include "cli/repl.h"
+#include "cli/run_remote.h"
 
 namespace jaju::cli {
 namespace {
@@ -45,13 +47,19 @@ struct Request {
   fs::path model;
   std::optional<std::string> prompt;  // none: talk on the terminal
   bool nano = false;                  // nobody named a model: ours answers
+  std::string url;                    // a running server instead of a model
 };
 
 // Which of the words is the model and which the prompt.
 Result<Request> sort_words(const RunOptions& options) {
   Request request;
   std::vector<std::string> words = options.words;
-  if (!options.model.empty()) {
+  if (is_url(options.model)) {
+    request.url = options.model;
+  } else if (!words.empty() && options.model.empty() && is_url(words[0])) {
+    request.url = words[0];
+    words.erase(words.begin());
+  } else if (!options.model.empty()) {
     JAJU_ASSIGN(request.model, find_model(options.model));
   } else if (!words.empty() && is_model(words[0])) {
     JAJU_ASSIGN(request.model, find_model(words[0]));
@@ -128,6 +136,38 @@ Result<AskOptions> ask_options(const RunOptions& o, const GenerationDefaults& de
   return ask;
 }
 
+// What the command line says, as the API spells it.
+Result<RemoteRun> remote_run(const RunOptions& o, const Request& request) {
+  if (o.raw) return error("--raw is for models of this machine; a server has /v1/completions");
+  RemoteRun run;
+  run.url = request.url;
+  run.system = o.system;
+  if (o.think) run.think = true;
+  if (o.no_think) run.think = false;
+  run.printer.hide_thinking = o.hide_thinking;
+  run.printer.word_wrap = !o.no_word_wrap;
+  run.verbose = o.verbose;
+  nlohmann::ordered_json& fields = run.fields;
+  fields = nlohmann::ordered_json::object();
+  const auto set = [&](const char* name, const auto& value) {
+    if (value) fields[name] = *value;
+  };
+  set("temperature", o.temperature);
+  set("top_k", o.top_k);
+  set("top_p", o.top_p);
+  set("min_p", o.min_p);
+  set("repetition_penalty", o.repetition_penalty);
+  set("presence_penalty", o.presence_penalty);
+  set("frequency_penalty", o.frequency_penalty);
+  set("seed", o.seed);
+  if (o.max_tokens && *o.max_tokens >= 0) fields["max_tokens"] = *o.max_tokens;
+  if (!o.stop.empty()) fields["stop"] = o.stop;
+  SamplingParams biases;
+  for (const std::string& bias : o.logit_bias) JAJU_RETURN_IF_ERROR(add_bias(bias, &biases));
+  for (const auto& [id, value] : biases.logit_bias) fields["logit_bias"][std::to_string(id)] = value;
+  return run;
+}
+
 Status check_weights(const Engine& engine) {
   std::unique_ptr<Progress> progress;
   return engine.weights().check_finite(
@@ -151,6 +191,13 @@ int run_run(const RunOptions& options) {
   if (talk && options.raw) return fail_usage(error("--raw needs a prompt; give one, or pipe it in"));
   if (!talk && (!prompt || prompt->empty()))
     return fail_usage(error("the prompt is empty; give one, or pipe it in"));
+
+  if (!request->url.empty()) {
+    Result<RemoteRun> run = remote_run(options, *request);
+    if (!run.ok()) return fail_usage(run.status());
+    run->prompt = prompt;
+    return run_remote(*run);
+  }
 
   RunSettings settings;
   settings.engine.context = options.context;
@@ -223,7 +270,7 @@ void add_run(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("run", "Asks the model: one question, or a session on the terminal");
   auto o = std::make_shared<RunOptions>();
   verb->add_option("WORDS", o->words,
-                   "[MODEL] [PROMPT]: the first word is the model if there is one of that name");
+                   "[MODEL] [PROMPT]: the first word is the model if there is one of that name, or a server's address");
   verb->add_option("-m,--model", o->model, "The model; all the words are then the prompt");
   verb->add_flag("--think", o->think, "Reason before answering (shown dim, on stderr)");
   verb->add_flag("--no-think,--nothink", o->no_think, "Answer at once (the default of a named model)")->excludes("--think");
@@ -269,7 +316,8 @@ Examples
   jaju run < question.txt > answer.txt
   git diff | jaju run "Review this change."
   jaju run --temperature 0 --max-tokens 20 "하늘은 왜 파란가?"
-  jaju run                       a session: /? inside lists its commands)");
+  jaju run                       a session: /? inside lists its commands
+  JAJU_API_KEY=jaju_... jaju run http://gpu-box:8080 "안녕?"   asks a running `jaju serve`)");
   verb->callback([&action, o] { action = [o] { return run_run(*o); }; });
 }
 

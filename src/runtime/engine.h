@@ -97,6 +97,7 @@ class Engine {
   friend class Session;
   friend class BatchGenerator;
   friend class Benchmark;
+  friend class Scheduler;
   struct Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -57,6 +57,20 @@ float largest(std::span<const float> logits, bool* usable) {
   return *std::max_element(top, top + kLanes);
 }
 
+void apply_mask(std::span<const uint64_t> mask, std::span<float> logits) {
+  constexpr float kBanned = -std::numeric_limits<float>::infinity();
+  for (size_t word = 0; word * 64 < logits.size(); ++word) {
+    const auto part = logits.subspan(word * 64, std::min<size_t>(64, logits.size() - word * 64));
+    if (mask[word] == 0) {
+      std::fill(part.begin(), part.end(), kBanned);
+    } else if (mask[word] != ~uint64_t{0}) {
+      for (size_t bit = 0; bit < part.size(); ++bit) {
+        if ((mask[word] >> bit & 1) == 0) part[bit] = kBanned;
+      }
+    }
+  }
+}
+
 Status out_of_range(const char* field, double value, const char* range) {
   return error("sampling: '{}' is {}, but it must be {}", field, value, range);
 }
@@ -219,6 +233,21 @@ int32_t Sampler::draw(std::span<const float> logits, float best) {
 }
 
 Result<int32_t> Sampler::sample(std::span<float> logits) {
+  int32_t token = 0;
+  JAJU_RETURN_IF_ERROR(choose(logits, {}, token));
+  return token;
+}
+
+Status Sampler::sample(std::span<float> logits, const SampleRequest& request, Sampled& out) {
+  if (request.top_logprobs >= 0) raw_.assign(logits.begin(), logits.end());
+  JAJU_RETURN_IF_ERROR(choose(logits, request, out.token));
+  out.top.clear();
+  out.logprob = 0;
+  if (request.top_logprobs >= 0) report(raw_, request.top_logprobs, out);
+  return {};
+}
+
+Status Sampler::choose(std::span<float> logits, const SampleRequest& request, int32_t& token) {
   JAJU_CHECK(logits.size() == count_.size());
   bool usable = true;
   float best = largest(logits, &usable);
@@ -231,20 +260,50 @@ Result<int32_t> Sampler::sample(std::span<float> logits) {
         "--check`)",
         id, logits[id]);
   }
-  if (apply_penalties(logits)) best = largest(logits, &usable);
+  if (request.forced >= 0) {
+    JAJU_CHECK(static_cast<size_t>(request.forced) < logits.size());
+    token = request.forced;
+    remember(token);
+    return {};
+  }
+  const bool masked = !request.mask.empty() || !request.banned.empty();
+  if (!request.mask.empty()) apply_mask(request.mask, logits);
+  for (const int32_t id : request.banned) logits[id] = -std::numeric_limits<float>::infinity();
+  if (apply_penalties(logits) || masked) best = largest(logits, &usable);
   if (best == std::numeric_limits<float>::infinity()) {
     return error("sampling: a logit overflowed; use a smaller logit_bias or a milder penalty");
   }
   if (best == -std::numeric_limits<float>::infinity()) {
-    return error("sampling: every token is banned, so there is nothing to choose; loosen logit_bias");
+    return error("sampling: every token is banned, so there is nothing to choose; loosen {}",
+                 masked ? "the constraint or logit_bias" : "logit_bias");
   }
   // The first of equals: the lowest id.
-  const int32_t token =
-      params_.temperature == 0.0f
-          ? static_cast<int32_t>(std::find(logits.begin(), logits.end(), best) - logits.begin())
-          : draw(logits, best);
+  token = params_.temperature == 0.0f
+              ? static_cast<int32_t>(std::find(logits.begin(), logits.end(), best) - logits.begin())
+              : draw(logits, best);
   remember(token);
-  return token;
+  return {};
+}
+
+void Sampler::report(std::span<const float> raw, int top, Sampled& out) {
+  bool usable = true;
+  const auto best = static_cast<double>(largest(raw, &usable));
+  double sum = 0;
+  for (const float logit : raw) sum += exp_portable(static_cast<double>(logit) - best);
+  const double normalizer = best + std::log(sum);
+  const auto logprob = [&](float logit) {
+    return static_cast<float>(static_cast<double>(logit) - normalizer);
+  };
+  out.logprob = logprob(raw[out.token]);
+  const size_t n = std::min(static_cast<size_t>(top), raw.size());
+  if (n == 0) return;
+  candidates_.resize(raw.size());
+  for (size_t id = 0; id < raw.size(); ++id) candidates_[id] = {raw[id], static_cast<int32_t>(id)};
+  std::partial_sort(candidates_.begin(), candidates_.begin() + static_cast<int64_t>(n), candidates_.end(),
+                    [](const Candidate& a, const Candidate& b) {
+                      return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+                    });
+  for (size_t i = 0; i < n; ++i) out.top.emplace_back(candidates_[i].id, logprob(candidates_[i].logit));
 }
 
 }  // namespace jaju

@@ -8,6 +8,7 @@
 //   4. temperature divides; 0 stops here and takes the largest
 //   5. top_k, then top_p over what top_k left, then min_p over what top_p left
 //   6. one draw from the rest, probabilities in proportion
+// A mask (constrained decoding) bans tokens before all of that.
 #pragma once
 
 #include <cstdint>
@@ -49,6 +50,24 @@ class Dice {
   uint64_t state_[4];
 };
 
+// What else a caller wants of one sample.
+struct SampleRequest {
+  // One bit per token (token_constraint.h): tokens without it are banned, before everything else. Empty: all
+  // may come.
+  std::span<const uint64_t> mask;
+  std::span<const int32_t> banned;  // these too
+  int32_t forced = -1;              // this token, whatever the logits say; no dice are thrown
+  int top_logprobs = -1;            // -1: none; 0: the token's own; n: also the n likeliest
+};
+
+struct Sampled {
+  int32_t token = 0;
+  // Of the raw logits: log-softmax before masks, bias, penalties and temperature. Likeliest first, ties by
+  // id.
+  float logprob = 0;
+  std::vector<std::pair<int32_t, float>> top;
+};
+
 class Sampler {
  public:
   Sampler(const SamplingParams& params, int64_t vocab_size);
@@ -60,6 +79,8 @@ class Sampler {
   // Error: a logit is NaN or +infinity, or nothing is left to choose. -infinity bans a token. Same seed,
   // logits and history: same token, on every machine.
   Result<int32_t> sample(std::span<float> logits);
+  // The same with wishes. `out` is reused: its vector keeps its memory.
+  Status sample(std::span<float> logits, const SampleRequest& request, Sampled& out);
 
  private:
   struct Candidate {
@@ -67,6 +88,8 @@ class Sampler {
     int32_t id;
   };
 
+  Status choose(std::span<float> logits, const SampleRequest& request, int32_t& token);
+  void report(std::span<const float> raw, int top, Sampled& out);
   void remember(int32_t token);
   bool apply_penalties(std::span<float> logits) const;  // whether it changed any
   int32_t draw(std::span<const float> logits, float best);
@@ -79,6 +102,8 @@ class Sampler {
   std::vector<int32_t> seen_ids_;  // ids with seen_ set
   std::vector<Candidate> candidates_;
   std::vector<double> weights_;  // of candidates_: exp((logit - best) / temperature)
+  std::vector<float>
+      raw_;  // the logits before anything changed them; only where log-probabilities are asked for
   Dice dice_;
 };
 

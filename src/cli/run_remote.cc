@@ -1,0 +1,145 @@
+#include "cli/run_remote.h"
+
+#include <cstdlib>
+#include <memory>
+
+#include "base/progress.h"
+#include "base/utf8.h"
+#include "cli/cli.h"
+#include "cli/interrupt.h"
+#include "cli/line_editor.h"
+#include "cli/prompt_history.h"
+#include "cli/remote.h"
+
+namespace jaju::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+void say(const std::string& line) {
+  std::fputs((line + "\n").c_str(), stderr);
+}
+
+std::string figures(const RemoteAnswer& answer) {
+  const auto number = [](const nlohmann::json& object, const char* name) {
+    return object.is_object() && object.contains(name) && object[name].is_number() ? object[name].get<double>() : 0.0;
+  };
+  const nlohmann::json details =
+      answer.usage.is_object() && answer.usage.contains("prompt_tokens_details") ? answer.usage["prompt_tokens_details"] : nlohmann::json();
+  return fmt::format(
+      "\nprompt tokens        {}\ncached tokens        {}\ntime to first token  {:.3f} s\ngenerated tokens     {}\n"
+      "decode               {:.1f} tokens/s\n",
+      number(answer.usage, "prompt_tokens"), number(details, "cached_tokens"),
+      number(answer.timings, "time_to_first_token_ms") / 1000, number(answer.usage, "completion_tokens"),
+      number(answer.timings, "predicted_per_second"));
+}
+
+class Session {
+ public:
+  Session(RemoteServer& server, const RemoteRun& run) : server_(server), run_(run), think_(run.think) { clear(); }
+
+  void clear() {
+    messages_ = Json::array();
+    if (!run_.system.empty()) messages_.push_back({{"role", "system"}, {"content", run_.system}});
+  }
+  void set_think(bool on) { think_ = on; }
+
+  Status ask(const std::string& prompt, bool second_interrupt_ends, bool* interrupted) {
+    AnswerPrinter printer(run_.printer);
+    InterruptScope interrupt(second_interrupt_ends);
+    std::unique_ptr<Progress> progress;
+    RemoteHooks hooks;
+    hooks.cancel = interrupt.flag();
+    hooks.on_prefill = [&](int64_t done, int64_t total) {
+      if (progress == nullptr) progress = std::make_unique<Progress>("reading the prompt", "tokens", total);
+      progress->update(done);
+    };
+    hooks.on_reasoning = [&](std::string_view text) {
+      progress.reset();
+      printer.reasoning(text);
+    };
+    hooks.on_answer = [&](std::string_view text) {
+      progress.reset();
+      printer.answer(text);
+    };
+    messages_.push_back({{"role", "user"}, {"content", prompt}});
+    Json body = run_.fields.is_object() ? run_.fields : Json::object();
+    body["messages"] = messages_;
+    if (think_) body["chat_template_kwargs"] = {{"enable_thinking", *think_}};
+    const Result<RemoteAnswer> answer = server_.chat(std::move(body), hooks);
+    progress.reset();
+    printer.finish();
+    *interrupted = interrupt.hit();
+    if (!answer.ok()) {
+      messages_.erase(messages_.size() - 1);
+      return answer.status();
+    }
+    Json turn = {{"role", "assistant"}, {"content", answer->text}};
+    if (!answer->reasoning.empty()) turn["reasoning_content"] = answer->reasoning;
+    messages_.push_back(std::move(turn));
+    if (answer->finish == "length" && !*interrupted) note("the answer was cut: its limit of tokens, or the context, is full");
+    if (run_.verbose) std::fputs(figures(*answer).c_str(), stderr);
+    return {};
+  }
+
+ private:
+  RemoteServer& server_;
+  const RemoteRun& run_;
+  std::optional<bool> think_;
+  Json messages_;
+};
+
+int talk(Session& session, const std::string& model) {
+  LineEditor editor;
+  for (const std::string& entry : load_history(history_path())) editor.add_history(entry);
+  say(fmt::format("{} at the other end. Send a message (/? for help)", printable(model)));
+  std::string line;
+  for (;;) {
+    const LineEditor::Outcome outcome = editor.read(">>> ", &line);
+    if (outcome == LineEditor::Outcome::end) break;
+    if (outcome == LineEditor::Outcome::interrupted) {
+      say("\nUse Ctrl + d or /bye to exit.");
+      continue;
+    }
+    if (line.find_first_not_of(" \t\n") == std::string::npos) continue;
+    editor.add_history(line);
+    if (line == "/bye" || line == "/exit") break;
+    if (line == "/clear") {
+      session.clear();
+      say("The conversation starts anew.");
+    } else if (line == "/set think" || line == "/set nothink") {
+      session.set_think(line == "/set think");
+    } else if (line[0] == '/' && line.find(' ') == std::string::npos) {
+      say("/clear  /set think  /set nothink  /bye   (a session with a server knows these; a model of this machine knows more)");
+    } else {
+      bool interrupted = false;
+      const Status done = session.ask(line, /*second_interrupt_ends=*/false, &interrupted);
+      if (!done.ok()) note(done.message());
+      say("");
+    }
+  }
+  const Status written = flush_stdout();
+  return written.ok() ? kOk : fail(written);
+}
+
+}  // namespace
+
+int run_remote(const RemoteRun& run) {
+  const char* key = std::getenv("JAJU_API_KEY");
+  Result<std::unique_ptr<RemoteServer>> server = RemoteServer::open(run.url, key != nullptr ? key : "");
+  if (!server.ok()) return fail_usage(server.status());
+  Session session(**server, run);
+  if (!run.prompt) {
+    const Result<std::string> model = (*server)->model();
+    if (!model.ok()) return fail(model.status());
+    return talk(session, *model);
+  }
+  bool interrupted = false;
+  const Status done = session.ask(*run.prompt, /*second_interrupt_ends=*/true, &interrupted);
+  if (!done.ok()) return fail(done);
+  const Status written = flush_stdout();
+  if (!written.ok()) return fail(written);
+  return interrupted ? kInterrupted : kOk;
+}
+
+}  // namespace jaju::cli

@@ -1,0 +1,347 @@
+// jaju serve: the model for a team, over HTTP, in three dialects and with a web page.
+#include <CLI/CLI.hpp>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <memory>
+#include <thread>
+
+#include "base/file.h"
+#include "base/paths.h"
+#include "cli/cli.h"
+#include "cli/generation_defaults.h"
+#include "cli/model_path.h"
+#include "runtime/engine.h"
+#include "runtime/grammar/grammar.h"
+#include "runtime/scheduler.h"
+#include "server/api_server.h"
+#include "server/config.h"
+
+extern char** environ;
+
+namespace jaju::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using server::ServeConfig;
+using server::Setting;
+
+struct ServeOptions {
+  std::string model, config_file, new_key;
+  std::vector<std::pair<const Setting*, std::string>> given;  // from the command line, in order
+};
+
+// The scheduler as the server's back end.
+class SchedulerBackend : public server::Backend {
+ public:
+  explicit SchedulerBackend(Scheduler& scheduler) : scheduler_(scheduler) {}
+  Submission submit(GenerationRequest request, std::shared_ptr<GenerationSink> sink) override {
+    return scheduler_.submit(std::move(request), std::move(sink));
+  }
+  void cancel(RequestId id) override { scheduler_.cancel(id); }
+  SchedulerSnapshot snapshot() const override { return scheduler_.snapshot(); }
+  int64_t max_tokens_per_request() const override { return scheduler_.max_tokens_per_request(); }
+
+ private:
+  Scheduler& scheduler_;
+};
+
+fs::path default_config() { return config_dir() / "serve.toml"; }
+fs::path default_keys() { return config_dir() / "serve-keys"; }
+
+bool is_there(const fs::path& path) {
+  std::error_code failure;
+  return fs::exists(path, failure);
+}
+
+Result<ServeConfig> read_settings(const ServeOptions& options) {
+  ServeConfig config;
+  std::string file = options.config_file;
+  if (const char* named = std::getenv("JAJU_SERVE_CONFIG"); file.empty() && named != nullptr) file = named;
+  if (file.empty() && is_there(default_config())) file = default_config().string();
+  if (!file.empty()) JAJU_RETURN_IF_ERROR(server::apply_config_file(file, &config));
+  JAJU_RETURN_IF_ERROR(server::apply_environment(environ, &config));
+  for (const auto& [setting, value] : options.given) {
+    if (const Status set = setting->set(config, value); !set.ok()) {
+      return error("{}: {}", server::flag_of(*setting), set.message());
+    }
+  }
+  if (!options.model.empty()) config.model = options.model;
+  if (config.keys.empty() && is_there(default_keys())) config.keys = default_keys().string();
+  if (config.server.tls_certificate.empty() != config.server.tls_key.empty()) {
+    return error("--tls-certificate and --tls-key go together");
+  }
+  config.server.version = JAJU_VERSION;
+  return config;
+}
+
+int add_key(const ServeOptions& options) {
+  Result<ServeConfig> config = read_settings(options);
+  if (!config.ok()) return fail_usage(config.status());
+  const fs::path file = config->keys.empty() ? default_keys() : fs::path(config->keys);
+  const Result<server::NewKey> made = server::make_key(options.new_key);
+  if (!made.ok()) return fail_usage(made.status());
+  std::string content;
+  if (is_there(file)) {
+    Result<std::string> old = read_file(file, 10'000'000);
+    if (!old.ok()) return fail(old.status());
+    content = *std::move(old);
+    if (!content.empty() && content.back() != '\n') content += '\n';
+  } else {
+    content = "# Keys of jaju serve: name, SHA-256 of the key, limits (docs/serve.md). SIGHUP reads this file anew.\n";
+  }
+  content += made->line;
+  // A name that is there twice, or a damaged file, is noticed now and not at the next start.
+  const auto valid = server::KeyStore::parse(content, file.string(), {});
+  if (!valid.ok()) return fail(valid.status());
+  std::error_code failure;
+  fs::create_directories(file.parent_path(), failure);
+  const Status written = write_file_atomic(file, content, 0600);
+  if (!written.ok()) return fail(written);
+  print(made->key + "\n");
+  note(fmt::format("this is the key of '{}', shown this once; its hash is in {}. A running server reads it on SIGHUP",
+                   options.new_key, file.string()));
+  const Status done = flush_stdout();
+  return done.ok() ? kOk : fail(done);
+}
+
+// What serves: opened in this order, closed in the other.
+struct Running {
+  std::unique_ptr<Engine> engine;
+  std::shared_ptr<GrammarCache> grammars;
+  std::unique_ptr<Scheduler> scheduler;
+  server::ServedModel model;
+  std::unique_ptr<server::KeyStore> keys;
+  std::unique_ptr<server::AccessLog> log;
+  std::unique_ptr<server::ApiServer> server;
+};
+
+Status open_model(const ServeConfig& config, const fs::path& dir, Running* r) {
+  server::ServedModel& m = r->model;
+  JAJU_ASSIGN(m.tokenizer, Tokenizer::load(dir));
+  JAJU_ASSIGN(m.chat_template, ChatTemplate::load(dir));
+  EngineOptions engine;
+  engine.context = config.context;
+  engine.threads = config.threads;
+  engine.kv_type = config.kv == "f32" ? KvType::f32 : config.kv == "bf16" ? KvType::bf16 : KvType::automatic;
+  if (config.precision != "auto") engine.precision = config.precision == "f32" ? Precision::f32 : Precision::bf16;
+  JAJU_ASSIGN(r->engine, Engine::open(dir, engine));
+  const ModelConfig& shape = r->engine->config();
+  if (m.tokenizer->vocab_size() > shape.vocab_size) {
+    return error("{}: tokenizer.json has {} tokens, but the model's vocabulary has {}; use the tokenizer.json that belongs to it",
+                 dir.string(), m.tokenizer->vocab_size(), shape.vocab_size);
+  }
+  JAJU_ASSIGN(const GenerationDefaults defaults, load_generation_defaults(dir, shape, *m.tokenizer));
+  m.defaults = defaults.sampling;
+  std::error_code failure;
+  const fs::path named = fs::canonical(dir, failure);
+  m.facts.names = {failure ? dir.filename().string() : named.filename().string()};
+  m.facts.names.insert(m.facts.names.end(), config.names.begin(), config.names.end());
+  m.facts.vocab_size = shape.vocab_size;
+  m.facts.context = r->engine->options().context;
+  m.facts.hidden_size = shape.hidden_size;
+  m.think_by_default = config.think;
+  m.created = std::time(nullptr);
+  for (const auto& entry : fs::directory_iterator(dir, failure)) {
+    if (entry.path().extension() == ".safetensors") m.bytes += static_cast<int64_t>(entry.file_size(failure));
+  }
+  const Result<std::string> text = read_file(dir / "config.json", 10'000'000);
+  m.digest = server::hex(server::sha256(text.ok() ? *text : ""));
+  m.parameters = r->engine->weights().parameters.total();
+  m.precision = config.precision;
+
+  Result<std::shared_ptr<const TokenVocabulary>> vocabulary =
+      TokenVocabulary::build(server::grammar_vocabulary(*m.tokenizer, m.defaults, shape.vocab_size));
+  if (vocabulary.ok()) {
+    r->grammars = std::make_shared<GrammarCache>(*vocabulary, static_cast<size_t>(config.grammar_cache_bytes));
+    m.compile = [cache = r->grammars](GrammarKind kind, std::string_view grammar) -> Result<std::unique_ptr<TokenConstraint>> {
+      JAJU_ASSIGN(const std::shared_ptr<const CompiledGrammar> compiled, cache->compile(kind, grammar));
+      return compiled->start();
+    };
+  } else {
+    note("answers can not be constrained: " + vocabulary.message());
+  }
+
+  SchedulerOptions s;
+  s.max_sequences = std::min(config.max_sequences, r->engine->options().prefill_chunk);
+  s.kv_budget_bytes = config.cache_bytes;
+  s.queue_capacity = config.queue;
+  s.prompt_attention = config.exact_cache ? PromptAttention::same_bits : PromptAttention::fast;
+  s.prefix_cache = config.prefix_cache;
+  s.cache_dir = config.cache_dir;
+  s.speculation = config.speculation;
+  JAJU_ASSIGN(r->scheduler, Scheduler::start(*r->engine, s));
+  m.backend = std::make_unique<SchedulerBackend>(*r->scheduler);
+  m.prepare();
+  return {};
+}
+
+// Room for as many sockets as connections may be open.
+void raise_file_limit(int connections) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = static_cast<rlim_t>(connections) + 256;
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min(wanted, limit.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < wanted) {
+    note(fmt::format("this process may open {} files, so fewer than {} connections fit; raise `ulimit -n`",
+                     static_cast<uint64_t>(limit.rlim_cur), connections));
+  }
+}
+
+void greet(const ServeConfig& config, const Running& r) {
+  const bool tls = !config.server.tls_certificate.empty();
+  const std::string host = config.server.host == "0.0.0.0" || config.server.host == "::" ? "localhost"
+                           : config.server.host.find(':') != std::string::npos ? "[" + config.server.host + "]"
+                                                                               : config.server.host;
+  const std::string url = fmt::format("{}://{}:{}", tls ? "https" : "http", host, r.server->port());
+  const bool keys = r.keys->has_keys();
+  note(fmt::format("{} is served at {} (web page, OpenAI, Anthropic and Ollama APIs)", r.model.facts.names.front(), url));
+  if (r.server->metrics_port() >= 0) {
+    note(fmt::format("metrics at http://{}:{}/metrics", config.server.metrics_host, r.server->metrics_port()));
+  }
+  note(fmt::format("try: curl {}{}/v1/chat/completions -d '{{\"messages\": [{{\"role\": \"user\", \"content\": \"사과 12개에서 5개를 "
+                   "먹으면?\"}}]}}'",
+                   keys ? "-H \"Authorization: Bearer $JAJU_API_KEY\" " : "", url));
+  if (keys) {
+    note(fmt::format("keys: {} in {}; `jaju serve --new-key NAME` adds one, SIGHUP reads them anew", r.keys->names().size(),
+                     config.keys));
+  } else {
+    note(fmt::format("no keys: {}; `jaju serve --new-key NAME` makes one",
+                     server::is_loopback(config.server.host) ? "only this machine can reach it" : "anybody who reaches it may use it"));
+  }
+}
+
+void reload(const ServeConfig& config, Running& r) {
+  r.log->reopen();
+  if (const Status tls = r.server->reload_tls(); !tls.ok()) note("the certificate stays as it was: " + tls.message());
+  if (!r.keys->has_keys()) return;
+  auto fresh = server::KeyStore::load(config.keys, config.key_limits);
+  if (!fresh.ok()) return note("the keys stay as they were: " + fresh.message());
+  r.keys->replace(**fresh);
+  note(fmt::format("read {} keys from {}", r.keys->names().size(), config.keys));
+}
+
+int serve(const ServeOptions& options) {
+  if (!options.new_key.empty()) return add_key(options);
+  Result<ServeConfig> config = read_settings(options);
+  if (!config.ok()) return fail_usage(config.status());
+  Running r;
+  // Mistakes in small things first: they should not cost the wait for the weights.
+  if (config->keys.empty()) {
+    r.keys = server::KeyStore::open_to_all(config->key_limits);
+  } else {
+    auto keys = server::KeyStore::load(config->keys, config->key_limits);
+    if (!keys.ok()) return fail(keys.status());
+    r.keys = *std::move(keys);
+  }
+  auto log = server::AccessLog::open(config->access_log);
+  if (!log.ok()) return fail(log.status());
+  r.log = *std::move(log);
+  fs::path dir;
+  if (config->model.empty()) {
+    const Result<DefaultModel> choice = default_model();
+    if (!choice.ok()) return fail(choice.status());
+    dir = choice->dir;
+    if (choice->noise) note("no model was named and models/nano is not there; a tiny random model answers, and its answers are noise");
+  } else {
+    const Result<fs::path> found = find_model(config->model);
+    if (!found.ok()) return fail(found.status());
+    dir = *found;
+  }
+  // Signals come as a file that the main thread reads; every other thread keeps them blocked.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int s : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, s);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  const int signal_file = ::signalfd(-1, &signals, SFD_CLOEXEC);
+  if (signal_file < 0) return fail(error("this system gives no signalfd"));
+  raise_file_limit(config->server.http.max_connections);
+  if (const Status opened = open_model(*config, dir, &r); !opened.ok()) return fail(opened);
+  auto started = server::ApiServer::start(r.model, *r.keys, *r.log, config->server);
+  if (!started.ok()) return fail(started.status());
+  r.server = *std::move(started);
+  greet(*config, r);
+  if (const std::string kept = r.scheduler->snapshot().cache_file; !kept.empty()) note("prefix cache: " + kept);
+
+  const auto next_signal = [&] {
+    signalfd_siginfo info{};
+    while (::read(signal_file, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) {
+    }
+    return static_cast<int>(info.ssi_signo);
+  };
+  int signal = 0;
+  while ((signal = next_signal()) == SIGHUP) reload(*config, r);
+  // A second signal ends at once; the thread dies with the process.
+  std::thread([next_signal] {
+    while (next_signal() == SIGHUP) {
+    }
+    note("a second signal: ending at once");
+    ::_exit(kInterrupted);
+  }).detach();
+  note(fmt::format("finishing what runs, at most {} s; a second signal ends at once", config->drain_seconds));
+  r.server->begin_drain();
+  r.scheduler->drain(config->drain_seconds);
+  r.server->drain_connections(std::chrono::milliseconds(2000));
+  r.server.reset();
+  r.model.backend.reset();
+  r.scheduler.reset();  // writes the cache file
+  return kOk;
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, Action& action) {
+  CLI::App* verb = app.add_subcommand("serve", "Serves the model over HTTP: web page, OpenAI, Anthropic and Ollama APIs");
+  auto o = std::make_shared<ServeOptions>();
+  verb->add_option("MODEL", o->model, "Directory or name (default: the small model that comes with jaju)");
+  verb->add_option("--config", o->config_file, "Settings in a TOML file (default: serve.toml in jaju's configuration folder)");
+  verb->add_option("--new-key", o->new_key, "Make a key of this name, show it once, keep its hash, and end");
+  for (const Setting& setting : server::settings()) {
+    const std::string flag = server::flag_of(setting);
+    const std::string help(setting.help);
+    const Setting* s = &setting;
+    if (setting.kind == Setting::Kind::flag) {
+      verb->add_flag_callback(flag, [o, s] { o->given.emplace_back(s, "true"); }, help)->group(std::string(setting.group));
+      verb->add_flag_callback("--no-" + flag.substr(2), [o, s] { o->given.emplace_back(s, "false"); })->group("");
+    } else {
+      verb->add_option_function<std::vector<std::string>>(
+              flag,
+              [o, s](const std::vector<std::string>& values) {
+                // A list given in several options is one list; of anything else the last counts.
+                if (s->kind == Setting::Kind::texts) o->given.emplace_back(s, fmt::format("{}", fmt::join(values, ",")));
+                else o->given.emplace_back(s, values.back());
+              },
+              help)
+          ->group(std::string(setting.group))
+          ->allow_extra_args(false)
+          ->expected(1, 1000)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    }
+  }
+  verb->footer(
+      R"(Settings come from --config FILE, then the environment (JAJU_SERVE_PORT=8080), then the command line; the later wins.
+--no-NAME turns a switch off. SIGHUP reads keys and certificates anew, SIGTERM finishes what runs and ends.
+
+Examples
+  jaju serve                                        the small model, this machine only
+  jaju serve ~/models/A.X-K1 --port 9000 --think
+  jaju serve --new-key alice                        prints the key once
+  jaju serve ~/models/A.X-K1 --host 0.0.0.0 --tls-certificate cert.pem --tls-key key.pem
+  curl http://127.0.0.1:8080/v1/models
+  OPENAI_BASE_URL=http://127.0.0.1:8080/v1 OPENAI_API_KEY=none your-program
+  jaju run http://127.0.0.1:8080 "하늘은 왜 파란가?"    talks to a running server
+
+Everything else: docs/serve.md and docs/security.md.)");
+  verb->callback([&action, o] { action = [o] { return serve(*o); }; });
+}
+
+}  // namespace jaju::cli

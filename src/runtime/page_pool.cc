@@ -1,0 +1,77 @@
+#include "runtime/page_pool.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace jaju {
+
+void PagePool::Free::operator()(std::byte* p) const {
+  std::free(p);
+}
+
+PagePool::PagePool(int64_t n_layers, int64_t width, DType dtype, int64_t capacity)
+    : n_layers_(n_layers),
+      width_(width),
+      dtype_(dtype),
+      page_bytes_(kv_page_bytes(n_layers, width, dtype)),
+      capacity_(capacity) {}
+
+PagePool::~PagePool() = default;
+
+CachePage* PagePool::take() {
+  if (in_use_ >= capacity_) return nullptr;
+  if (free_.empty()) {
+    constexpr size_t kAlignment = 64;  // a cache line, and a vector
+    const size_t bytes = (static_cast<size_t>(page_bytes_) + kAlignment - 1) / kAlignment * kAlignment;
+    std::unique_ptr<std::byte[], Free> memory(static_cast<std::byte*>(std::aligned_alloc(kAlignment, bytes)));
+    if (memory == nullptr) {
+      capacity_ = in_use_;
+      return nullptr;
+    }
+    // Places nobody has written are read in one case: by drafts (the MTP layer behind a cached prefix).
+    std::memset(memory.get(), 0, bytes);
+    pages_.push_back(std::make_unique<CachePage>(CachePage{memory.get()}));
+    memory_.push_back(std::move(memory));
+    free_.reserve(pages_.size());  // release() allocates nothing
+    free_.push_back(pages_.back().get());
+  }
+  CachePage* const page = free_.back();
+  free_.pop_back();
+  page->holders = 1;
+  ++in_use_;
+  return page;
+}
+
+void PagePool::hold(CachePage* page) {
+  JAJU_CHECK(page->holders > 0);
+  idle_ -= is_idle(*page) ? 1 : 0;
+  ++page->holders;
+}
+
+void PagePool::release(CachePage* page) {
+  JAJU_CHECK(page->holders > 0);
+  idle_ -= is_idle(*page) ? 1 : 0;
+  --page->holders;
+  idle_ += is_idle(*page) ? 1 : 0;
+  if (page->holders > 0) return;
+  JAJU_CHECK(!page->stored);
+  --in_use_;
+  free_.push_back(page);
+}
+
+void PagePool::set_stored(CachePage* page, bool stored) {
+  idle_ -= is_idle(*page) ? 1 : 0;
+  page->stored = stored;
+  idle_ += is_idle(*page) ? 1 : 0;
+}
+
+void PagePool::copy(const CachePage& from, CachePage& to, int64_t n) const {
+  JAJU_CHECK(n >= 0 && n <= LatentCache::kPositions);
+  for (int64_t layer = 0; layer < n_layers_; ++layer) {
+    std::memcpy(this->layer(to, layer), this->layer(from, layer), static_cast<size_t>(n * row_bytes()));
+  }
+}
+
+}  // namespace jaju

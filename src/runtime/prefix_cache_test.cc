@@ -1,0 +1,3 @@
+#include "runtime/prefix_cache.h"
+
+#include <gtest/gtest.h>

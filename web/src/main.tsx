@@ -1,0 +1,23 @@
+import { render } from 'preact';
+import { watchLanguage } from './i18n';
+import { loadConversations, loadModels, watchOtherTabs } from './state/actions';
+import { watchSettings } from './state/settings';
+import { openStorage } from './state/storage';
+import { storage } from './state/store';
+import './style/tokens.css';
+import './style/base.css';
+import './style/layout.css';
+import './style/sidebar.css';
+import './style/thread.css';
+import './style/markdown.css';
+import './style/composer.css';
+import './style/dialogs.css';
+import { App } from './ui/app';
+
+watchSettings();
+watchLanguage();
+storage.value = await openStorage();
+await loadConversations();
+watchOtherTabs();
+render(<App />, document.getElementById('app')!);
+void loadModels();
