@@ -71,7 +71,7 @@ function usageOf(body, cached) {
   const prompt = Math.ceil(JSON.stringify(body.messages).length / 4);
   return {
     prompt_tokens: prompt, completion_tokens: 57, total_tokens: prompt + 57,
-    prompt_tokens_details: { cached_tokens: Math.min(prompt, cached) },
+    prompt_tokens_details: { cached_tokens: Math.min(prompt, cached), cache_stop: 'the first turn' },
     completion_tokens_details: { reasoning_tokens: body.chat_template_kwargs?.enable_thinking ? 20 : 0 },
   };
 }

@@ -27,7 +27,7 @@ export function mockServer(options = {}) {
 export async function openPage(url, options, faults) {
   const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1100, height: 800 }, reducedMotion: 'reduce', ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(20_000);
   await page.addInitScript(() => {
     addEventListener('securitypolicyviolation', (event) => console.error(`POLICY ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
   });

@@ -14,6 +14,8 @@ pageTest('a question streams an answer with its figures', { mock: { pause: 15 } 
   assert.match(stats, /21\.4 tok\/s/);
   assert.match(stats, /57 tokens \(20 of them thinking\)/);
   assert.match(stats, /prompt \d+ \(0 cached\)/);
+  await page.locator('.answer .stats summary').click();
+  assert.match(await page.locator('.answer .stats p').innerText(), /prompt read at 813 tok\/s.*cache: the first turn.*axk1-nano/s);
   await ask(page, 'again');
   assert.match(await page.locator('.answer .stats').last().innerText(), /prompt \d+ \([1-9]\d* cached\)/);
 });

@@ -14,6 +14,7 @@ export interface Timings {
   promptPerSecond?: number;
   tokensPerSecond?: number;
   firstTokenMs?: number;
+  queueMs?: number;
 }
 
 export type ChatEvent =
@@ -53,6 +54,7 @@ function readTimings(value: unknown): Timings | undefined {
     promptPerSecond: count(timings.prompt_per_second),
     tokensPerSecond: count(timings.predicted_per_second),
     firstTokenMs: count(timings.time_to_first_token_ms) ?? count(timings.ttft_ms),
+    queueMs: count(timings.queue_ms),
   };
   return Object.values(read).some((number) => number !== undefined) ? read : undefined;
 }

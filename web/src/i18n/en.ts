@@ -127,6 +127,9 @@ export const en = {
   prompt: (n: number) => `prompt ${n.toLocaleString('en')}`,
   cached: (n: number) => `${n.toLocaleString('en')} cached`,
   reasoningTokens: (n: number) => `${n.toLocaleString('en')} of them thinking`,
+  promptRate: (rate: string) => `prompt read at ${rate}`,
+  queued: (time: string) => `waited ${time} in the queue`,
+  cacheNote: (note: string) => `cache: ${note}`,
   statsLabel: 'Figures of this answer',
 
   server: 'Server',

@@ -126,6 +126,9 @@ export const ko: Strings = {
   prompt: (n) => `입력 ${number(n)}`,
   cached: (n) => `캐시 ${number(n)}`,
   reasoningTokens: (n) => `생각 ${number(n)} 포함`,
+  promptRate: (rate) => `입력 읽기 ${rate}`,
+  queued: (time) => `대기열에서 ${time} 기다림`,
+  cacheNote: (note) => `캐시: ${note}`,
   statsLabel: '이 답변의 수치',
 
   server: '서버',

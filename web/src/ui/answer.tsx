@@ -28,7 +28,7 @@ function Actions({ node, busy }: { node: MessageNode; busy: boolean }) {
       <VersionPicker node={node} disabled={busy} />
       <CopyButton text={() => node.content} />
       <IconButton icon="again" label={strings.value.regenerate} disabled={busy} onClick={() => regenerate(node.id)} />
-      {node.stats && <StatsLine stats={node.stats} />}
+      <StatsLine node={node} />
     </>
   );
 }
