@@ -120,7 +120,10 @@ export const en = {
   answered: 'The answer is complete.',
   stopped: 'Stopped.',
 
-  seconds: (n: number) => (n < 60 ? `${n < 10 ? n.toFixed(1) : Math.round(n)} s` : `${Math.floor(n / 60)} min ${Math.round(n % 60)} s`),
+  seconds: (n: number) =>
+    n < 60
+      ? `${n < 10 ? n.toFixed(1) : Math.round(n)} s`
+      : `${Math.floor(n / 60)} min ${Math.round(n % 60)} s`,
   rate: (n: number) => `${n < 100 ? n.toFixed(1) : Math.round(n)} tok/s`,
   tokens: (n: number) => many(n, 'token', 'tokens'),
   firstToken: (time: string) => `first word after ${time}`,
@@ -172,7 +175,8 @@ export const en = {
     frequency_penalty: 'above 0: less repetition of words',
     repetition_penalty: '1 is neutral',
   } satisfies Record<SamplingField, string>,
-  badNumber: (min: number, max: number, integer: boolean) => `${integer ? 'A whole number' : 'A number'} from ${min} to ${max}.`,
+  badNumber: (min: number, max: number, integer: boolean) =>
+    `${integer ? 'A whole number' : 'A number'} from ${min} to ${max}.`,
   asDefault: 'Use for new chats',
   asDefaultDone: 'New chats start with these settings.',
   reset: 'Reset',
@@ -184,7 +188,8 @@ export const en = {
   singleKeys: 'Shortcuts of one letter',
   data: 'Your data',
   dataNote: 'Conversations are kept in this browser only.',
-  dataLost: 'This browser window keeps nothing: conversations are gone when it closes. Export what you want to keep.',
+  dataLost:
+    'This browser window keeps nothing: conversations are gone when it closes. Export what you want to keep.',
   licenses: 'Licences of the libraries of this page',
   deleteAll: 'Delete all conversations',
   deleteAllSure: 'Delete every conversation in this browser?',
@@ -211,13 +216,14 @@ export const en = {
   errors: {
     sentence,
     notSaved: 'The browser did not save the conversation; its storage may be full. Export it to keep it.',
-    file: (name: string, refusal: FileRefusal) => ({
-      too_large: `${name} is larger than 512 KiB. Cut out the part you want to ask about.`,
-      total_too_large: `${name} was not added: all files together may have 2 MiB.`,
-      binary: `${name} is not a text file. Only text can be added.`,
-      empty: `${name} is empty.`,
-      unreadable: `${name} could not be read.`,
-    })[refusal],
+    file: (name: string, refusal: FileRefusal) =>
+      ({
+        too_large: `${name} is larger than 512 KiB. Cut out the part you want to ask about.`,
+        total_too_large: `${name} was not added: all files together may have 2 MiB.`,
+        binary: `${name} is not a text file. Only text can be added.`,
+        empty: `${name} is empty.`,
+        unreadable: `${name} could not be read.`,
+      })[refusal],
     importFailed: (name: string) => `${name} is not an export of this page.`,
   },
 };

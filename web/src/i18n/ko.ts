@@ -119,7 +119,8 @@ export const ko: Strings = {
   answered: '답변이 끝났습니다.',
   stopped: '멈췄습니다.',
 
-  seconds: (n) => (n < 60 ? `${n < 10 ? n.toFixed(1) : Math.round(n)}초` : `${Math.floor(n / 60)}분 ${Math.round(n % 60)}초`),
+  seconds: (n) =>
+    n < 60 ? `${n < 10 ? n.toFixed(1) : Math.round(n)}초` : `${Math.floor(n / 60)}분 ${Math.round(n % 60)}초`,
   rate: (n) => `${n < 100 ? n.toFixed(1) : Math.round(n)} 토큰/초`,
   tokens: (n) => `${number(n)} 토큰`,
   firstToken: (time) => `첫 단어까지 ${time}`,
@@ -210,13 +211,14 @@ export const ko: Strings = {
   errors: {
     sentence,
     notSaved: '브라우저가 대화를 저장하지 못했습니다. 저장 공간이 가득 찼을 수 있으니 내보내 두세요.',
-    file: (name, refusal) => ({
-      too_large: `${name} 파일이 512 KiB보다 큽니다. 물어볼 부분만 잘라서 올려 주세요.`,
-      total_too_large: `${name} 파일을 첨부하지 못했습니다. 모두 합해 2 MiB까지 됩니다.`,
-      binary: `${name} 파일은 텍스트가 아닙니다. 텍스트만 첨부할 수 있습니다.`,
-      empty: `${name} 파일이 비어 있습니다.`,
-      unreadable: `${name} 파일을 읽지 못했습니다.`,
-    })[refusal],
+    file: (name, refusal) =>
+      ({
+        too_large: `${name} 파일이 512 KiB보다 큽니다. 물어볼 부분만 잘라서 올려 주세요.`,
+        total_too_large: `${name} 파일을 첨부하지 못했습니다. 모두 합해 2 MiB까지 됩니다.`,
+        binary: `${name} 파일은 텍스트가 아닙니다. 텍스트만 첨부할 수 있습니다.`,
+        empty: `${name} 파일이 비어 있습니다.`,
+        unreadable: `${name} 파일을 읽지 못했습니다.`,
+      })[refusal],
     importFailed: (name) => `${name} 파일은 이 화면에서 내보낸 것이 아닙니다.`,
   },
 };

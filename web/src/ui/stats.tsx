@@ -15,9 +15,13 @@ export function StatsLine({ node }: { node: MessageNode }) {
   const first = timings?.firstTokenMs ?? measured.firstTokenMs;
   const figures = shown([
     rate !== undefined && t.rate(rate),
-    usage && t.tokens(usage.completionTokens) + (usage.reasoningTokens ? ` (${t.reasoningTokens(usage.reasoningTokens)})` : ''),
+    usage &&
+      t.tokens(usage.completionTokens) +
+        (usage.reasoningTokens ? ` (${t.reasoningTokens(usage.reasoningTokens)})` : ''),
     first !== undefined && t.firstToken(t.seconds(first / 1000)),
-    usage && t.prompt(usage.promptTokens) + (usage.cachedTokens !== undefined ? ` (${t.cached(usage.cachedTokens)})` : ''),
+    usage &&
+      t.prompt(usage.promptTokens) +
+        (usage.cachedTokens !== undefined ? ` (${t.cached(usage.cachedTokens)})` : ''),
   ]);
   if (figures.length === 0) return null;
   const more = shown([
