@@ -41,6 +41,18 @@ pageTest('the page stays at the end while it grows, and lets go when the reader 
   await finished(page);
 });
 
+pageTest('what the reader unfolds stays where it is', async (page, mock) => {
+  mock.replies.set('fill', 'a paragraph\n\n'.repeat(30));
+  await ask(page, 'fill');
+  await ask(page, 'a line\n'.repeat(60));
+  const place = () =>
+    page.locator('.unclip').evaluate((element) => element.previousElementSibling.getBoundingClientRect().top);
+  const before = await place();
+  await button(page, 'Show all').click();
+  await page.waitForTimeout(300);
+  assert.ok(Math.abs((await place()) - before) < 2);
+});
+
 function thousand() {
   const messages = [];
   for (let i = 0; i < 500; ++i) {

@@ -71,6 +71,10 @@ function useFollow(
       last = element.scrollTop;
       setAtEnd(end);
     };
+    // What the reader unfolds shall stay where it is.
+    const letGo = () => {
+      if (!run.value) follows.current = false;
+    };
     const observer = new ResizeObserver(() => {
       if (follows.current) element.scrollTop = element.scrollHeight;
       onScroll();
@@ -78,9 +82,11 @@ function useFollow(
     observer.observe(content.current);
     observer.observe(element);
     element.addEventListener('scroll', onScroll, { passive: true });
+    element.addEventListener('click', letGo, { capture: true });
     return () => {
       observer.disconnect();
       element.removeEventListener('scroll', onScroll);
+      element.removeEventListener('click', letGo, { capture: true });
     };
   }, []);
   return { atEnd, toEnd };
