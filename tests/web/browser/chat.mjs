@@ -116,6 +116,12 @@ pageTest(
   },
 );
 
+pageTest('an answer without words says so', async (page, mock) => {
+  mock.replies.set('nothing', '');
+  await ask(page, 'nothing');
+  assert.match(await page.locator('.note').innerText(), /ended without an answer/);
+});
+
 pageTest('an answer that met the token limit says so', async (page) => {
   await ask(page, 'length');
   assert.match(await page.locator('.note').innerText(), /token limit/);

@@ -115,6 +115,7 @@ export const en = {
   toolCall: (name: string) => `Wants to call ${name || 'a tool'}`,
   toolNote: 'This page runs no tools.',
   limit: 'Stopped at the token limit. Raise “Longest answer” in the settings to let it go on.',
+  noAnswer: 'The model ended without an answer.',
   stoppedNote: 'Stopped.',
   answering: 'The answer is coming.',
   answered: 'The answer is complete.',
@@ -122,7 +123,7 @@ export const en = {
 
   seconds: (n: number) =>
     n < 60
-      ? `${n < 10 ? n.toFixed(1) : Math.round(n)} s`
+      ? `${n < 10 ? n.toFixed(n < 0.1 ? 2 : 1) : Math.round(n)} s`
       : `${Math.floor(n / 60)} min ${Math.round(n % 60)} s`,
   rate: (n: number) => `${n < 100 ? n.toFixed(1) : Math.round(n)} tok/s`,
   tokens: (n: number) => many(n, 'token', 'tokens'),

@@ -114,13 +114,16 @@ export const ko: Strings = {
   toolCall: (name) => `${name || '도구'} 호출을 요청함`,
   toolNote: '이 화면은 도구를 실행하지 않습니다.',
   limit: '토큰 한도에서 멈췄습니다. 설정에서 ‘답변 최대 길이’를 늘리면 더 길게 답합니다.',
+  noAnswer: '모델이 답하지 않고 끝냈습니다.',
   stoppedNote: '멈췄습니다.',
   answering: '답변이 오고 있습니다.',
   answered: '답변이 끝났습니다.',
   stopped: '멈췄습니다.',
 
   seconds: (n) =>
-    n < 60 ? `${n < 10 ? n.toFixed(1) : Math.round(n)}초` : `${Math.floor(n / 60)}분 ${Math.round(n % 60)}초`,
+    n < 60
+      ? `${n < 10 ? n.toFixed(n < 0.1 ? 2 : 1) : Math.round(n)}초`
+      : `${Math.floor(n / 60)}분 ${Math.round(n % 60)}초`,
   rate: (n) => `${n < 100 ? n.toFixed(1) : Math.round(n)} 토큰/초`,
   tokens: (n) => `${number(n)} 토큰`,
   firstToken: (time) => `첫 단어까지 ${time}`,

@@ -75,6 +75,7 @@ export const Answer = memo(({ node, busy, run }: Props) => {
       )}
       {content && <MarkdownView key="content" text={content} growing={live !== undefined} />}
       {toolCalls && toolCalls.length > 0 && <ToolCalls key="tools" calls={toolCalls} />}
+      {!live && node.state === 'done' && !content && !toolCalls?.length && <p class="note">{t.noAnswer}</p>}
       {!live && node.state === 'length' && <p class="note">{t.limit}</p>}
       {!live && node.state === 'stopped' && <p class="note">{t.stoppedNote}</p>}
       {!live && node.failure && <FailureBox failure={node.failure} retry={() => regenerate(node.id)} />}
