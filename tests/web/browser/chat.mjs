@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { answerText, ask, begin, button, finished, pageTest } from './browser.mjs';
 
-pageTest('a question streams an answer with its figures', { mock: { pause: 15 } }, async (page, mock) => {
+pageTest('a question streams an answer with its figures', { mock: { pause: 40 } }, async (page, mock) => {
   mock.replies.set('stream', 'one two three four five six seven eight nine ten');
   await begin(page, 'stream');
   await page.locator('.message.live .thinking').waitFor();
@@ -51,7 +51,7 @@ pageTest('thinking is folded, shows its time, and opens', { mock: { pause: 10 } 
 
 pageTest(
   'thinking that was opened stays open, and a finished answer keeps its elements',
-  { mock: { pause: 30 } },
+  { mock: { pause: 60 } },
   async (page, mock) => {
     mock.replies.set('stay', `first paragraph\n\nsecond paragraph\n\n${'third '.repeat(20)}`);
     await begin(page, 'stay');
@@ -85,15 +85,15 @@ pageTest('stop ends the answer, keeps what came, and tells the server', async (p
 });
 
 pageTest('the answer goes on while another chat is open', { mock: { pause: 20 } }, async (page, mock) => {
-  mock.replies.set('background', 'finished in the background');
+  mock.replies.set('background', `${'word '.repeat(200)}finished in the background`);
   await begin(page, 'background');
   await page.locator('.message.live').waitFor();
   await button(page, 'New chat').first().click();
   await page.locator('.empty').waitFor();
-  assert.equal(await page.locator('.entry .running').count(), 1);
+  await page.locator('.entry .running').waitFor();
   await page.waitForFunction(() => !document.querySelector('.entry .running'));
   await page.locator('.entry .open').click();
-  assert.equal(await answerText(page), 'finished in the background');
+  assert.match(await answerText(page), /word word finished in the background$/);
 });
 
 pageTest('tool calls are shown, folded', async (page) => {
