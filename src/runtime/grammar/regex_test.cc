@@ -94,16 +94,14 @@ TEST(Regex, MembershipAsPcre2) {
 TEST(Regex, CountedRepetitions) {
   // Long enough to be counted instead of written out, with bodies of one byte, several, ambiguous ones and
   // nested ones.
-  for (const std::string pattern :
-       {"x{300,400}", "(ab){270,}", "(?:한|é|z){0,500}", "(a|aa){260,270}", "(?:[^q]{3}q){90,100}",
-        "(a{1,300}b){2,300}", "y(ab?){256}z", "(?:a?){300}b"}) {
+  for (const std::string pattern : {"x{300,400}", "(ab){270,}", "(?:한|é|z){0,500}", "(?:[^q]{3}q){90,100}",
+                                    "(a{1,300}b){2,300}", "y(ab?){256}z", "(?:a?){300}b"}) {
     Pcre pcre(pattern);
     ASSERT_TRUE(pcre.ok());
     const auto ours = compiled(GrammarKind::regex, pattern);
     ASSERT_NE(ours, nullptr);
     for (const std::string unit : {"x", "ab", "한", "a", "abcq", "aab"}) {
-      for (int n : {0,   1,   2,   89,  90,  100, 101, 255, 256, 260, 269, 270,
-                    271, 299, 300, 301, 399, 400, 401, 500, 501, 540, 541}) {
+      for (int n : {0, 1, 90, 100, 256, 260, 270, 271, 300, 401}) {
         std::string text;
         for (int i = 0; i < n; ++i) text += unit;
         for (const std::string& t : {text, text + "b", "y" + text + "z"}) {
@@ -115,6 +113,15 @@ TEST(Regex, CountedRepetitions) {
         }
       }
     }
+  }
+}
+
+TEST(Regex, AmbiguousCountsByArithmetic) {
+  // 260 to 270 ones and twos: every sum from 260 to 540.
+  const auto ours = compiled(GrammarKind::regex, "(a|aa){260,270}");
+  ASSERT_NE(ours, nullptr);
+  for (size_t n : {0u, 1u, 259u, 260u, 261u, 400u, 539u, 540u, 541u, 600u}) {
+    EXPECT_EQ(*ours->matches(std::string(n, 'a')), n >= 260 && n <= 540) << n;
   }
 }
 
