@@ -31,7 +31,12 @@ function numberSchema() {
   const lo = (dice(4000) - 2000) / (s.type === "number" ? 8 : 1);
   if (dice(2)) s[pick(["minimum", "exclusiveMinimum"])] = lo;
   if (dice(2)) s[pick(["maximum", "exclusiveMaximum"])] = lo + 2 + dice(1000);
-  if (dice(4) === 0) s.multipleOf = s.type === "number" ? pick([0.25, 0.5, 2]) : 1 + dice(7);
+  if (dice(4) === 0) {
+    // Past 2^53 JavaScript rounds, and ajv with it.
+    if (!("maximum" in s || "exclusiveMaximum" in s)) s.maximum = 1e6;
+    if (!("minimum" in s || "exclusiveMinimum" in s)) s.minimum = -1e6;
+    s.multipleOf = s.type === "number" ? pick([0.25, 0.5, 2]) : 1 + dice(7);
+  }
   return s;
 }
 function schema(depth) {
