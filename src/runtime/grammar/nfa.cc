@@ -127,7 +127,8 @@ class Lowering {
       case Expr::Kind::repeat: {
         m = measure(e.parts[0]);
         m.wide_loop |= m.wide && e.max > 32;
-        m.size = m.asserts || unrolls(e, m.size) ? capped((m.size + 1) * (e.max == kUnbounded ? e.min + 1 : e.max)) : 1;
+        const int64_t copies = e.max == kUnbounded ? e.min + int64_t{1} : e.max;
+        m.size = m.asserts || unrolls(e, m.size) ? capped((m.size + 1) * copies) : 1;
         break;
       }
       case Expr::Kind::call:
@@ -340,7 +341,8 @@ class Lowering {
     const ExprId body = e.parts[0];
     const int32_t min = e.min, max = e.max;
     if (nfa_ != nullptr) {
-      // ^ and $ only mean something where the enclosing expression is resolved, so their repetition is written out.
+      // ^ and $ only mean something where the enclosing expression is resolved, so their repetition is
+      // written out.
       const Measure m = measure(body);
       if (!m.asserts && !unrolls(e, m.size)) return build_counting(body, min, max, next);
     }
