@@ -36,15 +36,17 @@ enum class GrammarKind {
 std::string_view grammar_kind_name(GrammarKind kind);
 
 // GrammarKind::tool_calls makes the answer a series of calls, so that `tool_choice` and strict tools can be
-// kept:
+// kept. The text is a JSON object:
 //
-//   {"tools": [{"name": "get_weather", "parameters": {JSON Schema of an object}}, ...],
-//    "mode": "required",            // or "auto": free text first, in which `begin` may not occur unless a
-//    call follows "begin": "<tool_call>\n", "end": "\n</tool_call>", "separator": "\n", "max_calls": 1} // 0
-//    or absent: no limit
+//   "tools"      [{"name": "get_weather", "parameters": {JSON Schema of the arguments}}, ...]; without
+//                "parameters" a tool takes any object
+//   "mode"       "required" (default), or "auto": free text, in which `begin` starts a call that must follow
+//   "begin"      before each call, for instance "<tool_call>\n"; not empty with "auto"
+//   "end"        after each call
+//   "separator"  between calls
+//   "max_calls"  0 or absent: no limit
 //
-// A call is begin {"name": "get_weather", "arguments": {...}} end. A tool without "parameters" takes any
-// object.
+// A call is begin {"name": "get_weather", "arguments": {...}} end; after the last one nothing follows.
 
 // Everything bounded. A limit that is reached is an error that names it.
 struct GrammarBudget {

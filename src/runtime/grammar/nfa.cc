@@ -85,6 +85,7 @@ class Lowering {
     int64_t size = 0;
     bool wide = false;
     bool wide_loop = false;
+    bool asserts = false;  // contains ^ or $
   };
   Measure measure(ExprId id) {
     if (static_cast<size_t>(id) < measured_.size() && measured_[static_cast<size_t>(id)].size >= 0) {
@@ -111,8 +112,12 @@ class Lowering {
           m.size = capped(m.size + part.size + (e.kind == Expr::Kind::choice));
           m.wide |= part.wide;
           m.wide_loop |= part.wide_loop;
+          m.asserts |= part.asserts;
         }
-        if (e.kind == Expr::Kind::anchored) m.size = capped(m.size * 4);
+        if (e.kind == Expr::Kind::anchored) {
+          m.size = capped(m.size * 4);
+          m.asserts = false;
+        }
         if (e.kind == Expr::Kind::joined) {
           const Measure between = measure(e.separator);
           m.size = capped(m.size + (between.size + 2) * static_cast<int64_t>(e.parts.size()));
@@ -122,7 +127,8 @@ class Lowering {
       case Expr::Kind::repeat: {
         m = measure(e.parts[0]);
         m.wide_loop |= m.wide && e.max > 32;
-        m.size = unrolls(e, m.size) ? capped((m.size + 1) * (e.max == kUnbounded ? e.min + 1 : e.max)) : 1;
+        const int64_t copies = e.max == kUnbounded ? e.min + int64_t{1} : e.max;
+        m.size = m.asserts || unrolls(e, m.size) ? capped((m.size + 1) * copies) : 1;
         break;
       }
       case Expr::Kind::call:
@@ -138,6 +144,10 @@ class Lowering {
         m.wide = m.wide_loop = dfa.size() > 1;
         break;
       }
+      case Expr::Kind::text_begin:
+      case Expr::Kind::text_end:
+        m.asserts = true;
+        break;
       default:
         break;
     }
@@ -330,7 +340,12 @@ class Lowering {
     const Expr& e = grammar_[id];
     const ExprId body = e.parts[0];
     const int32_t min = e.min, max = e.max;
-    if (nfa_ != nullptr && !unrolls(e, measure(body).size)) return build_counting(body, min, max, next);
+    if (nfa_ != nullptr) {
+      // ^ and $ only mean something where the enclosing expression is resolved, so their repetition is
+      // written out.
+      const Measure m = measure(body);
+      if (!m.asserts && !unrolls(e, m.size)) return build_counting(body, min, max, next);
+    }
     if (max == kUnbounded) {
       const int32_t loop = add({});
       if (loop < 0) return -1;
