@@ -595,5 +595,36 @@ TEST(SchedulerWishes, LogitsThatAreNoNumbersEndTheirRequestOnly) {
   EXPECT_TRUE(scheduler->snapshot().healthy);
 }
 
+// The model's file shrinks under a running server: nobody is answered from it any more, and the process
+// lives.
+TEST(SchedulerWishes, ADamagedModelEndsEverything) {
+  const std::filesystem::path golden = std::filesystem::path(JAJU_TESTS_DIR) / "golden" / "split-bias-f32";
+  const std::filesystem::path dir = std::filesystem::path(testing::TempDir()) / "jaju_scheduler_shrunk";
+  std::filesystem::remove_all(dir);
+  std::filesystem::copy(golden, dir);
+  auto engine = Engine::open(dir, {.context = 512, .threads = 1});
+  ASSERT_TRUE(engine.ok()) << engine.message();
+  const auto scheduler = start_by_hand(**engine, {.max_sequences = 1});
+  const auto running = submit(*scheduler, greedy(made_up_prompt(1, 40, **engine), 200));
+  const auto waiting = submit(*scheduler, greedy(made_up_prompt(2, 40, **engine), 200));
+  for (int i = 0; i < 5; ++i) scheduler->step();
+  EXPECT_FALSE(running->tokens.empty());
+  const size_t said = running->tokens.size();
+  std::filesystem::resize_file(dir / "model.safetensors", 4096);
+  run_until_idle(*scheduler);
+  EXPECT_EQ(running->tokens.size(), said) << "nothing that was computed with it came out";
+  for (const auto& sink : {running, waiting}) {
+    EXPECT_NE(sink->finish.status.message().find("model.safetensors"), std::string::npos)
+        << sink->finish.status.message();
+  }
+  const SchedulerSnapshot s = scheduler->snapshot();
+  EXPECT_FALSE(s.healthy);
+  EXPECT_EQ(s.failed, 2u);
+  EXPECT_EQ(s.pages_cached, 0);
+  const Submission late = scheduler->submit(greedy({1, 2, 3}, 5), std::make_shared<Collected>());
+  EXPECT_EQ(late.verdict, SubmitVerdict::unhealthy);
+  EXPECT_EQ(late.status.message(), running->finish.status.message());
+}
+
 }  // namespace
 }  // namespace jaju
