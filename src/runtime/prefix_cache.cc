@@ -218,8 +218,7 @@ void PrefixCache::erase(Node* leaf) {
 // use that has become the oldest is made young: it will be in use for a while.
 bool PrefixCache::evict() {
   if (pool_.idle() == 0) return false;
-  for (;;) {
-    JAJU_CHECK(oldest_ != nullptr);
+  for (int64_t looks = n_nodes_; looks >= 0; --looks) {
     Node* const leaf = oldest_;
     if (leaf->page->holders == 1) {
       erase(leaf);
@@ -228,6 +227,7 @@ bool PrefixCache::evict() {
     }
     touch(leaf);
   }
+  return false;
 }
 
 void PrefixCache::clear() {

@@ -54,18 +54,17 @@ class Dice {
 struct SampleRequest {
   // One bit per token (token_constraint.h): tokens without it are banned, before everything else. Empty: all
   // may come.
-  std::span<const uint64_t> mask;
-  std::span<const int32_t> banned;  // these too
-  int32_t forced = -1;              // this token, whatever the logits say; no dice are thrown
-  int top_logprobs = -1;            // -1: none; 0: the token's own; n: also the n likeliest
+  std::span<const uint64_t> mask{};
+  std::span<const int32_t> banned{};  // these too
+  int32_t forced = -1;                // this token, whatever the logits say; no dice are thrown
+  int top_logprobs = -1;              // -1: none; 0: the token's own; n: also the n likeliest
 };
 
 struct Sampled {
   int32_t token = 0;
-  // Of the raw logits: log-softmax before masks, bias, penalties and temperature. Likeliest first, ties by
-  // id.
+  // Of the raw logits: log-softmax before masks, bias, penalties and temperature.
   float logprob = 0;
-  std::vector<std::pair<int32_t, float>> top;
+  std::vector<std::pair<int32_t, float>> top;  // likeliest first, ties by id
 };
 
 class Sampler {
@@ -102,8 +101,7 @@ class Sampler {
   std::vector<int32_t> seen_ids_;  // ids with seen_ set
   std::vector<Candidate> candidates_;
   std::vector<double> weights_;  // of candidates_: exp((logit - best) / temperature)
-  std::vector<float>
-      raw_;  // the logits before anything changed them; only where log-probabilities are asked for
+  std::vector<float> raw_;       // logits as they came; only where log-probabilities are asked for
   Dice dice_;
 };
 

@@ -6,16 +6,13 @@
 // sample; call the sinks. Token ids only, never text: stop *strings* are the server's (it cancels).
 //
 // Promises (each has a test in scheduler_*test.cc)
-//  - A request's answer depends on its prompt ids, its parameters and the model only. With
-//  PromptAttention::same_bits
-//    (the default) that holds to the bit: alone or in a batch, prompt cached whole, in part or not at all,
-//    cache read back from disk, preempted and recomputed, speculation on or off, any chunking. With
-//    PromptAttention::fast it holds to rounding: see the enum.
-//  - An error of one request (logits that are not numbers, a constraint out of budget) ends that request
-//  alone.
-//  - A cancel takes effect before the next step; a full queue refuses at once.
-//  - No page is lost: after every request ended, pages are free or in the prefix cache (SchedulerSnapshot
-//  says).
+// - A request's answer depends on its prompt ids, its parameters and the model only. With
+//   PromptAttention::same_bits (the default) that holds to the bit: alone or in a batch, prompt cached whole,
+//   in part or not at all, cache read back from disk, preempted and recomputed, speculation on or off, any
+//   chunking. With PromptAttention::fast it holds to rounding: see the enum.
+// - An error of one request (logits that are not numbers, a constraint out of budget) ends only that one.
+// - A cancel takes effect before the next step; a full queue refuses at once.
+// - No page is lost: after every request ended, pages are free or in the prefix cache (the snapshot tells).
 //
 // While a Scheduler lives nobody else may run the engine: no Session, no generate_batch, no Engine::evaluate.
 #pragma once
@@ -38,11 +35,11 @@ namespace jaju {
 
 using RequestId = uint64_t;
 
-// After `max_tokens` sampled tokens without close[0], the ids of `close` follow, forced (TokenEvent::forced).
+// After `max_tokens` tokens of thinking without its end, the ids of `close` follow, forced
+// (TokenEvent::forced).
 struct ThinkingBudget {
-  int64_t max_tokens = -1;  // -1: no budget; 0: closed at once
-  std::vector<int32_t>
-      close;  // e.g. "\n", "</think>", "\n\n"; must hold `GenerationRequest::think_close` if that is set
+  int64_t max_tokens = -1;     // -1: no budget; 0: closed at once
+  std::vector<int32_t> close;  // e.g. "\n", "</think>", "\n\n"; must hold GenerationRequest::think_close
 };
 
 struct GenerationRequest {
@@ -52,11 +49,11 @@ struct GenerationRequest {
   int priority = 0;       // larger first, strictly; may preempt smaller ones. The server decides who may ask
   int top_logprobs = -1;  // -1: no logprobs; 0: the token's own; n to 20: also the n likeliest
   std::unique_ptr<TokenConstraint> constraint;  // null: free
-  int32_t constraint_after =
-      -1;  // a token id (</think>): the constraint starts after it was sampled; -1: at once
+  // A token id (</think>): the constraint starts after it, and the answer can not stop before; -1: at once.
+  int32_t constraint_after = -1;
   ThinkingBudget thinking;
-  int32_t think_close =
-      -1;  // id of </think>, for counting reasoning tokens and for the budget; -1: no reasoning
+  // Id of </think>, for counting reasoning tokens and for the budget; -1: no reasoning.
+  int32_t think_close = -1;
   bool thinking_open = true;  // the prompt ends inside <think>: reasoning counts from the first token
   bool want_hidden = false;   // embeddings: the mean final hidden state over the prompt, nothing generated
   bool speculate = true;      // allows drafts; they never change the answer
@@ -83,8 +80,7 @@ enum class CacheStop {
 
 struct RequestStats {
   int64_t prompt_tokens = 0;
-  int64_t cached_tokens =
-      0;  // of the prompt, taken from the prefix cache: also the position where it stopped
+  int64_t cached_tokens = 0;  // of the prompt, from the prefix cache: also the position where it stopped
   CacheStop cache_stop = CacheStop::off;
   int32_t stored_token = -1;  // prompt_differs: what the nearest stored prompt has at position cached_tokens
   int64_t generated_tokens = 0;  // stop token and forced tokens included
@@ -98,14 +94,14 @@ struct RequestStats {
   double total_seconds = 0;        // submit until the end
 };
 
-// "cache: 1024 of 1100 prompt tokens; the rest is new". For logs; no contents, token ids at most.
+// "1024 of 1100 prompt tokens from the cache; the rest is new". For logs; no contents, token ids at most.
 std::string describe_cache(const RequestStats& stats);
 
 struct FinishEvent {
   // stop_token (the id is in stop_token, and was not given to on_tokens), length, context_full, cancelled
   StopReason reason = StopReason::cancelled;
-  Status status;  // not ok: this request failed, `reason` means nothing
-  int32_t stop_token = -1;
+  Status status;            // not ok: this request failed, `reason` means nothing
+  int32_t stop_token = -1;  // -1 with reason stop_token: the constraint said that the text is complete
   RequestStats stats;
   std::vector<float> hidden;  // want_hidden: (hidden_size)
 };
@@ -125,13 +121,12 @@ class GenerationSink {
 // How prompts are attended; generated tokens always are absorbed.
 enum class PromptAttention {
   // Absorbed, like generated tokens: a position's latent has the same bits whether it was read or generated,
-  // so
-  // cached and uncached answers are equal to the bit.
+  // so cached and uncached answers are equal to the bit.
   same_bits,
   // Expanded, as Session does. Faster for long prompts. A cached *answer's* latents then differ from re-read
-  // ones in
-  // their last bits, so a follow-up turn may, rarely, differ from an uncached one where two tokens are nearly
-  // equal.
+  // ones in their last bits, so a follow-up turn may, rarely, differ from an uncached one where two tokens
+  // are
+  // nearly equal. Cached prompts, batches, preemption and speculation still are exact.
   fast
 };
 
@@ -232,8 +227,8 @@ class Scheduler {
   // Longest prompt + answer one request may have: the context or the whole KV budget, whichever is less.
   int64_t max_tokens_per_request() const;
 
-  // Refuses new requests, lets what waits and runs finish, cancels what is left after `seconds`. Returns when
-  // idle.
+  // Refuses new requests, lets what waits and runs finish, cancels what is left after `seconds`. Returns
+  // when nothing runs.
   void drain(double seconds);
 
   // options.manual only: one step on the caller's thread. False: there was nothing to do.

@@ -354,6 +354,28 @@ TEST(SchedulerEnds, OverloadLosesNothing) {
   }
 }
 
+// ---- Cost ----
+
+// Once everything runs, a step allocates next to nothing: texts and lists grow now and then.
+TEST(SchedulerCost, AStepAllocatesNextToNothing) {
+  if (heap_allocations() < 0) GTEST_SKIP() << "the sanitizer's heap is not counted";
+  const auto engine = open_model("mtp-f32");
+  const auto scheduler = start_by_hand(*engine, {.clock = [] { return 0.0; }});
+  struct Nobody : GenerationSink {
+    void on_tokens(std::span<const TokenEvent>) override {}
+    void on_finish(FinishEvent&&) override {}
+  };
+  for (uint64_t i = 0; i < 8; ++i) {
+    ASSERT_TRUE(
+        scheduler->submit(sampled(made_up_prompt(i, 30, *engine), 400, i), std::make_shared<Nobody>()).ok());
+  }
+  for (int i = 0; i < 100; ++i) scheduler->step();
+  const int64_t before = heap_allocations();
+  for (int i = 0; i < 100; ++i) scheduler->step();
+  EXPECT_EQ(scheduler->snapshot().running, 8);
+  EXPECT_LT(heap_allocations() - before, 8 * 20) << "8 sequences, 100 steps";
+}
+
 // ---- What may be asked for ----
 
 // Allows the ids of a set, in any order, and an end token after `least` of them; fails when told to.
@@ -571,6 +593,37 @@ TEST(SchedulerWishes, LogitsThatAreNoNumbersEndTheirRequestOnly) {
   EXPECT_TRUE(good->finish.status.ok());
   EXPECT_EQ(good->tokens, quiet);
   EXPECT_TRUE(scheduler->snapshot().healthy);
+}
+
+// The model's file shrinks under a running server: nobody is answered from it any more, and the process
+// lives.
+TEST(SchedulerWishes, ADamagedModelEndsEverything) {
+  const std::filesystem::path golden = std::filesystem::path(JAJU_TESTS_DIR) / "golden" / "split-bias-f32";
+  const std::filesystem::path dir = std::filesystem::path(testing::TempDir()) / "jaju_scheduler_shrunk";
+  std::filesystem::remove_all(dir);
+  std::filesystem::copy(golden, dir);
+  auto engine = Engine::open(dir, {.context = 512, .threads = 1});
+  ASSERT_TRUE(engine.ok()) << engine.message();
+  const auto scheduler = start_by_hand(**engine, {.max_sequences = 1});
+  const auto running = submit(*scheduler, greedy(made_up_prompt(1, 40, **engine), 200));
+  const auto waiting = submit(*scheduler, greedy(made_up_prompt(2, 40, **engine), 200));
+  for (int i = 0; i < 5; ++i) scheduler->step();
+  EXPECT_FALSE(running->tokens.empty());
+  const size_t said = running->tokens.size();
+  std::filesystem::resize_file(dir / "model.safetensors", 4096);
+  run_until_idle(*scheduler);
+  EXPECT_EQ(running->tokens.size(), said) << "nothing that was computed with it came out";
+  for (const auto& sink : {running, waiting}) {
+    EXPECT_NE(sink->finish.status.message().find("model.safetensors"), std::string::npos)
+        << sink->finish.status.message();
+  }
+  const SchedulerSnapshot s = scheduler->snapshot();
+  EXPECT_FALSE(s.healthy);
+  EXPECT_EQ(s.failed, 2u);
+  EXPECT_EQ(s.pages_cached, 0);
+  const Submission late = scheduler->submit(greedy({1, 2, 3}, 5), std::make_shared<Collected>());
+  EXPECT_EQ(late.verdict, SubmitVerdict::unhealthy);
+  EXPECT_EQ(late.status.message(), running->finish.status.message());
 }
 
 }  // namespace

@@ -9,6 +9,7 @@ namespace {
 constexpr double kFade = 0.98;     // a step's weight in the line fitted by StepCost, per later step
 constexpr double kRateFade = 0.9;  // a guess's weight in DraftGate's rate, per later guess
 constexpr int64_t kMostPatience = 256;
+constexpr double kMargin = 1.2;  // what is gained must be more than what clocks and rates are wrong by
 
 }  // namespace
 
@@ -89,7 +90,7 @@ int64_t DraftGate::width(double row_seconds, double token_seconds, int64_t most)
   // Guess i is right only if those before it are: with probability rate^i.
   int64_t width = 0;
   double right = rate_;
-  while (width < most && (token_seconds <= 0 || right * token_seconds > row_seconds)) {
+  while (width < most && (token_seconds <= 0 || right * token_seconds > kMargin * row_seconds)) {
     ++width;
     right *= rate_;
   }

@@ -52,7 +52,7 @@ class DraftGate {
   void idle() { ++waited_; }
 
  private:
-  double rate_ = 0.6;      // accepted of guesses that were checked, fading
+  double rate_ = 0.7;      // accepted of guesses that were checked, fading
   int64_t waited_ = 0;     // steps since the last guess was checked
   int64_t patience_ = 16;  // steps between looks; doubles while they fail
 };
