@@ -128,7 +128,7 @@ void Scheduler::Impl::take_notes() {
     s->thinking = s->request.think_close >= 0 && s->request.thinking_open;
     s->forcing = s->thinking && budget.max_tokens == 0;
     s->constrained = s->request.constraint != nullptr && s->request.constraint_after < 0;
-    s->mtp = has_mtp && s->request.speculate && s->wants_logits();
+    s->mtp = has_mtp && s->request.speculate && !s->request.want_hidden;
     waiting.push_back(std::move(s));
   }
   if (everything) return cancel_everything();
