@@ -103,10 +103,10 @@ void TokenReplay::remember(std::string_view tenant, std::span<const int32_t> ids
   }
 }
 
-TokenReplay::Match TokenReplay::longest(std::string_view tenant, std::span<const PromptPiece> pieces) {
+TokenReplay::Match TokenReplay::longest(std::string_view tenant, std::span<const ReplayPiece> pieces) {
   Key key;
   std::vector<size_t> ends;  // of each piece in the key
-  for (const PromptPiece& piece : pieces) {
+  for (const ReplayPiece& piece : pieces) {
     if (piece.special >= 0) {
       append_special(piece.special, key);
     } else {

@@ -32,7 +32,7 @@
 namespace jaju {
 
 // A stretch of a rendered prompt: text (special < 0), or one special token.
-struct PromptPiece {
+struct ReplayPiece {
   std::string_view text;
   int32_t special = -1;
 };
@@ -56,7 +56,7 @@ class TokenReplay {
   };
   // The longest beginning that was remembered for this tenant. Bytes of text are compared with what tokens
   // spell, so pieces may be cut in any places.
-  Match longest(std::string_view tenant, std::span<const PromptPiece> pieces);
+  Match longest(std::string_view tenant, std::span<const ReplayPiece> pieces);
 
   int64_t bytes() const;      // held now
   int64_t sequences() const;  // held now

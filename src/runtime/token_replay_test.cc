@@ -20,12 +20,12 @@ std::shared_ptr<const std::vector<std::string>> vocabulary() {
 }
 
 using Ids = std::vector<int32_t>;
-using Pieces = std::vector<PromptPiece>;
+using Pieces = std::vector<ReplayPiece>;
 
-PromptPiece special(int32_t id) {
+ReplayPiece special(int32_t id) {
   return {{}, id};
 }
-PromptPiece text(std::string_view t) {
+ReplayPiece text(std::string_view t) {
   return {t, -1};
 }
 
