@@ -12,6 +12,7 @@ namespace {
 constexpr int64_t kPage = LatentCache::kPositions;
 // A shorter common beginning is cheaper to read again than to wait for.
 constexpr int64_t kWorthWaiting = 16;
+constexpr size_t kMostTenants = 1024;
 constexpr double kFading = 0.2;        // weight of the newest measurement
 constexpr double kAnswerWeight = 2.0;  // service of an answer's row; a prompt's counts one
 
@@ -102,6 +103,10 @@ void Scheduler::Impl::activate(Sequence& s) {
   if (least_service == std::numeric_limits<double>::max()) {  // nobody is served: nothing to be fair about
     tenants.clear();
     least_service = 0;
+  } else if (tenants.size() >= kMostTenants) {  // those who have no more to make up for than a newcomer
+    std::erase_if(tenants, [&](const auto& entry) {
+      return entry.second.requests == 0 && entry.second.service <= least_service;
+    });
   }
   const auto [it, fresh] = tenants.try_emplace(s.request.tenant);
   Tenant& tenant = it->second;
@@ -205,7 +210,7 @@ bool Scheduler::Impl::try_admit(Sequence& s) {
   if (options.prefix_cache && !s.request.want_hidden) {
     int64_t longest = stored + kWorthWaiting - 1;
     for (const auto& r : running) {
-      if (r->tenant != s.tenant || !r->reading()) continue;
+      if (r->tenant != s.tenant || !r->reading() || r->request.priority < s.request.priority) continue;
       const int64_t same = std::min(common(part(r->tokens, 0, r->n_prompt), s.tokens), size(s.tokens) - 1);
       if (same <= longest) continue;
       longest = same;
