@@ -494,7 +494,7 @@ void Scheduler::Impl::commit() {
       s->stats.accepted_tokens += s->accepted;
       counters.drafted_tokens += static_cast<uint64_t>(drafted);
       counters.accepted_tokens += static_cast<uint64_t>(s->accepted);
-      s->gate.report(drafted, s->accepted);
+      if (s->drafts_gate != nullptr) s->drafts_gate->report(drafted, s->accepted);
     }
     if (!s->events.empty()) s->sink->on_tokens(s->events);
   }
@@ -530,8 +530,8 @@ void Scheduler::Impl::draft() {
   sampling.clear();
   for (Sequence* s : batch) {
     const bool answering = s->first_logits >= 0 && s->failure.ok() && !s->reason;
-    const auto n_drafts = size(s->drafts);
     s->drafts.clear();
+    s->drafts_gate = nullptr;
     bool ask_mtp = false;
     if (answering && options.speculation) {
       int64_t most = std::min(options.max_draft, most_positions - size(s->tokens));
@@ -543,14 +543,18 @@ void Scheduler::Impl::draft() {
         const int64_t n = std::min(most, size(close) - static_cast<int64_t>(s->forced));
         for (int64_t i = 0; i < n; ++i) s->drafts.push_back(close[s->forced + static_cast<size_t>(i)]);
       } else if (s->request.speculate && most > 0) {
-        const int64_t guesses = s->gate.width(row_seconds, token_seconds, most);
         s->lookup.extend(s->tokens);
-        if (guesses > 0) s->lookup.draft(s->tokens, guesses, s->drafts);
-        ask_mtp = s->mtp && s->drafts.empty() &&
-                  s->gate.width(row_seconds + mtp_row_seconds, token_seconds, most) > 0;
+        const int64_t guesses = s->lookup_gate.width(row_seconds, token_seconds, most);
+        if (guesses > 0 && s->lookup.draft(s->tokens, guesses, s->drafts) > 0) {
+          s->drafts_gate = &s->lookup_gate;
+        } else if (s->mtp) {
+          ask_mtp = s->mtp_gate.width(row_seconds + mtp_row_seconds, token_seconds, most) > 0;
+          if (ask_mtp) s->drafts_gate = &s->mtp_gate;
+        }
       }
+      if (s->drafts_gate != &s->lookup_gate) s->lookup_gate.idle();
+      if (s->drafts_gate != &s->mtp_gate) s->mtp_gate.idle();
     }
-    if (s->drafts.empty() && n_drafts == 0) s->gate.idle();
     if (!s->mtp || (s->first_logits >= 0 && !s->failure.ok())) continue;
     // The MTP layer reads every position's state with the token that follows, so that its cache has no holes.
     const int64_t known = std::min(s->cached, size(s->tokens) - 1);
