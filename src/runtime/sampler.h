@@ -54,10 +54,10 @@ class Dice {
 struct SampleRequest {
   // One bit per token (token_constraint.h): tokens without it are banned, before everything else. Empty: all
   // may come.
-  std::span<const uint64_t> mask;
-  std::span<const int32_t> banned;  // these too
-  int32_t forced = -1;              // this token, whatever the logits say; no dice are thrown
-  int top_logprobs = -1;            // -1: none; 0: the token's own; n: also the n likeliest
+  std::span<const uint64_t> mask{};
+  std::span<const int32_t> banned{};  // these too
+  int32_t forced = -1;                // this token, whatever the logits say; no dice are thrown
+  int top_logprobs = -1;              // -1: none; 0: the token's own; n: also the n likeliest
 };
 
 struct Sampled {

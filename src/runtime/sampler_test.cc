@@ -323,5 +323,88 @@ TEST(SamplingParams, ValidateNamesTheField) {
             std::string::npos);
 }
 
+TEST(Sampler, MasksBanEverythingElse) {
+  std::vector<float> logits(150);
+  for (size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>(i % 7);
+  const auto mask_of = [](std::vector<int> ids) {
+    std::vector<uint64_t> mask(3, 0);
+    for (const int id : ids) mask[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64);
+    return mask;
+  };
+  const auto mask = mask_of({3, 63, 64, 140});
+  Sampler sampler(plain(), 150);
+  std::set<int> seen;
+  Sampled out;
+  for (int i = 0; i < 500; ++i) {
+    auto copy = logits;
+    ASSERT_TRUE(sampler.sample(copy, {.mask = mask}, out).ok());
+    seen.insert(out.token);
+  }
+  EXPECT_EQ(seen, (std::set<int>{3, 63, 64, 140}));
+  auto copy = logits;
+  const std::vector<int32_t> banned = {3, 63, 64};
+  ASSERT_TRUE(sampler.sample(copy, {.mask = mask, .banned = banned}, out).ok());
+  EXPECT_EQ(out.token, 140);
+  copy = logits;
+  const auto none = mask_of({});
+  EXPECT_NE(sampler.sample(copy, {.mask = none}, out).message().find("constraint"), std::string::npos);
+  // A mask that allows all, words of ones included, changes nothing.
+  const std::vector<uint64_t> all(3, ~uint64_t{0});
+  Sampler a(plain(), 150), b(plain(), 150);
+  for (int i = 0; i < 50; ++i) {
+    auto x = logits, y = logits;
+    ASSERT_TRUE(a.sample(x, {.mask = all}, out).ok());
+    EXPECT_EQ(out.token, *b.sample(y));
+  }
+}
+
+TEST(Sampler, ForcedTokensThrowNoDiceAndAreRemembered) {
+  SamplingParams params = plain();
+  params.repetition_penalty = 100;
+  const std::vector<float> logits = {1, 1, 1, 1};
+  Sampler a(params, 4), b(params, 4);
+  Sampled out;
+  auto copy = logits;
+  ASSERT_TRUE(a.sample(copy, {.forced = 2}, out).ok());
+  EXPECT_EQ(out.token, 2);
+  b.observe_prompt(std::vector<int32_t>{2});  // the same penalty, no dice thrown either
+  for (int i = 0; i < 20; ++i) {
+    auto x = logits, y = logits;
+    ASSERT_TRUE(a.sample(x, {}, out).ok());
+    EXPECT_EQ(out.token, *b.sample(y));
+  }
+  copy = {1, kNaN, 1, 1};
+  EXPECT_FALSE(a.sample(copy, {.forced = 2}, out).ok()) << "what follows would be nonsense";
+}
+
+TEST(Sampler, ReportsTheRawDistribution) {
+  const std::vector<double> p = {0.5, 0.2, 0.2, 0.1};
+  SamplingParams params = plain();
+  params.temperature = 0;
+  params.logit_bias = {{3, 50.0f}};
+  Sampler sampler(params, 4);
+  std::vector<float> logits = logs(p);
+  for (float& x : logits) x += 700;  // far from where exp() could go
+  auto copy = logits;
+  Sampled out;
+  const std::vector<uint64_t> mask = {0b1011};
+  ASSERT_TRUE(sampler.sample(copy, {.mask = mask, .top_logprobs = 3}, out).ok());
+  EXPECT_EQ(out.token, 3);
+  EXPECT_NEAR(out.logprob, std::log(0.1), 1e-4);
+  ASSERT_EQ(out.top.size(), 3u);
+  const int32_t order[] = {0, 1, 2};  // of equals the lower id
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(out.top[i].first, order[i]);
+    EXPECT_NEAR(out.top[i].second, std::log(p[i]), 1e-4) << "also of what the mask bans";
+  }
+  copy = logits;
+  ASSERT_TRUE(sampler.sample(copy, {.top_logprobs = 0}, out).ok());
+  EXPECT_TRUE(out.top.empty());
+  EXPECT_NEAR(out.logprob, std::log(0.1), 1e-4);
+  copy = logits;
+  ASSERT_TRUE(sampler.sample(copy, {.top_logprobs = 20}, out).ok());
+  EXPECT_EQ(out.top.size(), 4u);
+}
+
 }  // namespace
 }  // namespace jaju

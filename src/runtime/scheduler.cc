@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <system_error>
 
 #include "base/check.h"
 #include "base/file.h"
@@ -125,7 +126,13 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(Engine& engine, const Schedu
     impl->counters.page_bytes = impl->pool.page_bytes();
     impl->load_cache();
     impl->publish_snapshot();
-    if (!o.manual) impl->thread = std::thread([i = impl.get()] { i->loop(); });
+    if (!o.manual) {
+      try {
+        impl->thread = std::thread([i = impl.get()] { i->loop(); });
+      } catch (const std::system_error& failed) {
+        return error("cannot start the scheduler's thread: {}", failed.what());
+      }
+    }
     return std::unique_ptr<Scheduler>(new Scheduler(std::move(impl)));
   });
 }
@@ -205,15 +212,13 @@ Submission Scheduler::Impl::submit(GenerationRequest request, std::shared_ptr<Ge
   std::unique_ptr<Sequence> s;
   Status status = within_memory("queue the request", [&]() -> Status {
     s = std::make_unique<Sequence>();
-    s->tokens.reserve(static_cast<size_t>(n) + 64);
-    s->tokens = request.prompt;
+    s->tokens = std::move(request.prompt);
     return {};
   });
   if (!status.ok()) return refuse(SubmitVerdict::queue_full, std::move(status));
   s->n_prompt = n;
   s->stats.prompt_tokens = n;
   s->request = std::move(request);
-  s->request.prompt = {};
   s->sink = std::move(sink);
   s->submitted = now();
 

@@ -12,6 +12,7 @@ namespace {
 constexpr int64_t kPage = LatentCache::kPositions;
 // A shorter common beginning is cheaper to read again than to wait for.
 constexpr int64_t kWorthWaiting = 16;
+constexpr size_t kMostTenants = 1024;
 constexpr double kFading = 0.2;        // weight of the newest measurement
 constexpr double kAnswerWeight = 2.0;  // service of an answer's row; a prompt's counts one
 
@@ -102,6 +103,10 @@ void Scheduler::Impl::activate(Sequence& s) {
   if (least_service == std::numeric_limits<double>::max()) {  // nobody is served: nothing to be fair about
     tenants.clear();
     least_service = 0;
+  } else if (tenants.size() >= kMostTenants) {  // those who have no more to make up for than a newcomer
+    std::erase_if(tenants, [&](const auto& entry) {
+      return entry.second.requests == 0 && entry.second.service <= least_service;
+    });
   }
   const auto [it, fresh] = tenants.try_emplace(s.request.tenant);
   Tenant& tenant = it->second;
@@ -128,7 +133,7 @@ void Scheduler::Impl::take_notes() {
     s->thinking = s->request.think_close >= 0 && s->request.thinking_open;
     s->forcing = s->thinking && budget.max_tokens == 0;
     s->constrained = s->request.constraint != nullptr && s->request.constraint_after < 0;
-    s->mtp = has_mtp && s->request.speculate && s->wants_logits();
+    s->mtp = has_mtp && s->request.speculate && !s->request.want_hidden;
     waiting.push_back(std::move(s));
   }
   if (everything) return cancel_everything();
@@ -205,7 +210,7 @@ bool Scheduler::Impl::try_admit(Sequence& s) {
   if (options.prefix_cache && !s.request.want_hidden) {
     int64_t longest = stored + kWorthWaiting - 1;
     for (const auto& r : running) {
-      if (r->tenant != s.tenant || !r->reading()) continue;
+      if (r->tenant != s.tenant || !r->reading() || r->request.priority < s.request.priority) continue;
       const int64_t same = std::min(common(part(r->tokens, 0, r->n_prompt), s.tokens), size(s.tokens) - 1);
       if (same <= longest) continue;
       longest = same;
@@ -489,7 +494,7 @@ void Scheduler::Impl::commit() {
       s->stats.accepted_tokens += s->accepted;
       counters.drafted_tokens += static_cast<uint64_t>(drafted);
       counters.accepted_tokens += static_cast<uint64_t>(s->accepted);
-      s->gate.report(drafted, s->accepted);
+      if (s->drafts_gate != nullptr) s->drafts_gate->report(drafted, s->accepted);
     }
     if (!s->events.empty()) s->sink->on_tokens(s->events);
   }
@@ -525,8 +530,8 @@ void Scheduler::Impl::draft() {
   sampling.clear();
   for (Sequence* s : batch) {
     const bool answering = s->first_logits >= 0 && s->failure.ok() && !s->reason;
-    const auto n_drafts = size(s->drafts);
     s->drafts.clear();
+    s->drafts_gate = nullptr;
     bool ask_mtp = false;
     if (answering && options.speculation) {
       int64_t most = std::min(options.max_draft, most_positions - size(s->tokens));
@@ -538,14 +543,18 @@ void Scheduler::Impl::draft() {
         const int64_t n = std::min(most, size(close) - static_cast<int64_t>(s->forced));
         for (int64_t i = 0; i < n; ++i) s->drafts.push_back(close[s->forced + static_cast<size_t>(i)]);
       } else if (s->request.speculate && most > 0) {
-        const int64_t guesses = s->gate.width(row_seconds, token_seconds, most);
         s->lookup.extend(s->tokens);
-        if (guesses > 0) s->lookup.draft(s->tokens, guesses, s->drafts);
-        ask_mtp = s->mtp && s->drafts.empty() &&
-                  s->gate.width(row_seconds + mtp_row_seconds, token_seconds, most) > 0;
+        const int64_t guesses = s->lookup_gate.width(row_seconds, token_seconds, most);
+        if (guesses > 0 && s->lookup.draft(s->tokens, guesses, s->drafts) > 0) {
+          s->drafts_gate = &s->lookup_gate;
+        } else if (s->mtp) {
+          ask_mtp = s->mtp_gate.width(row_seconds + mtp_row_seconds, token_seconds, most) > 0;
+          if (ask_mtp) s->drafts_gate = &s->mtp_gate;
+        }
       }
+      if (s->drafts_gate != &s->lookup_gate) s->lookup_gate.idle();
+      if (s->drafts_gate != &s->mtp_gate) s->mtp_gate.idle();
     }
-    if (s->drafts.empty() && n_drafts == 0) s->gate.idle();
     if (!s->mtp || (s->first_logits >= 0 && !s->failure.ok())) continue;
     // The MTP layer reads every position's state with the token that follows, so that its cache has no holes.
     const int64_t known = std::min(s->cached, size(s->tokens) - 1);

@@ -105,6 +105,27 @@ TEST(Scheduler, CachedAnswersAreUncachedAnswers) {
   }
 }
 
+// Read as a session reads: prompts found in the cache are as good as read again, to the bit.
+TEST(Scheduler, FastPromptsAreCachedToTheBit) {
+  for (const char* name : kModels) {
+    SCOPED_TRACE(name);
+    const auto engine = open_model(name);
+    ASSERT_NE(engine, nullptr);
+    const auto scheduler = start_by_hand(*engine, {.prompt_attention = PromptAttention::fast});
+    const auto prompt = made_up_prompt(7, 150, *engine);
+    auto other = prompt;
+    other[100] = (other[100] + 1) % 100;
+    for (const auto& p : {prompt, prompt, other}) {
+      for (const uint64_t seed : {1, 2}) {
+        const auto sink = submit(*scheduler, sampled(p, 25, seed));
+        run_until_idle(*scheduler);
+        EXPECT_EQ(sink->tokens, quiet_answer(*engine, sampled(p, 25, seed), PromptAttention::fast));
+      }
+    }
+    EXPECT_EQ(scheduler->snapshot().cached_tokens, 3u * 149 + 100 + 149);
+  }
+}
+
 // Ten turns: each reads only what is new.
 TEST(Scheduler, AConversationReadsOnlyItsNewTurns) {
   const auto engine = open_model("nano", {.context = 2048});
@@ -140,12 +161,19 @@ TEST(Scheduler, SamePromptsSideBySideAreReadOnce) {
 
 // Few pages: sequences are dropped, read again, and say the same.
 TEST(Scheduler, PreemptedAnswersAreTheSame) {
-  for (const char* name : kModels) {
+  for (const auto& [name, attention] : {std::pair{"nano", PromptAttention::same_bits},
+                                        {"fused-bf16", PromptAttention::same_bits},
+                                        {"split-bias-f32", PromptAttention::same_bits},
+                                        {"mtp-f32", PromptAttention::same_bits},
+                                        {"tiny-chat", PromptAttention::same_bits},
+                                        {"nano", PromptAttention::fast},
+                                        {"mtp-f32", PromptAttention::fast}}) {
     SCOPED_TRACE(name);
     const auto engine = open_model(name);
     ASSERT_NE(engine, nullptr);
     const int64_t page = engine->kv_bytes_per_token() * 64 * (name == std::string("mtp-f32") ? 4 : 3) / 3;
-    const auto scheduler = start_by_hand(*engine, {.max_sequences = 8, .kv_budget_bytes = 9 * page});
+    const auto scheduler = start_by_hand(
+        *engine, {.max_sequences = 8, .kv_budget_bytes = 9 * page, .prompt_attention = attention});
     const auto request = [&](uint64_t i) {
       const auto prompt = made_up_prompt(i, 30 + static_cast<int64_t>(i % 3), *engine);
       return i % 2 == 0 ? greedy(prompt, 150) : sampled(prompt, 150, i);
@@ -157,7 +185,7 @@ TEST(Scheduler, PreemptedAnswersAreTheSame) {
     EXPECT_GT(scheduler->snapshot().recomputed_tokens, 0u);
     int64_t preemptions = 0;
     for (uint64_t i = 0; i < 8; ++i) {
-      EXPECT_EQ(sinks[i]->tokens, quiet_answer(*engine, request(i))) << i;
+      EXPECT_EQ(sinks[i]->tokens, quiet_answer(*engine, request(i), attention)) << i;
       preemptions += sinks[i]->finish.stats.preemptions;
     }
     EXPECT_EQ(sinks[0]->finish.stats.preemptions, 0) << "the oldest is never dropped";

@@ -44,4 +44,7 @@ void run_until_idle(Scheduler& scheduler);
 std::vector<int32_t> quiet_answer(Engine& engine, GenerationRequest request,
                                   PromptAttention attention = PromptAttention::same_bits);
 
+// Calls of operator new so far.
+int64_t heap_allocations();
+
 }  // namespace jaju

@@ -60,9 +60,11 @@ struct Sequence {
 
   // Guessing
   PromptLookup lookup;
-  DraftGate gate;
-  std::vector<int32_t> drafts;  // to be checked in the next step
-  bool mtp = false;             // keeps the MTP layer's cache
+  DraftGate lookup_gate;
+  DraftGate mtp_gate;
+  std::vector<int32_t> drafts;       // to be checked in the next step
+  DraftGate* drafts_gate = nullptr;  // whose they are; null: forced tokens
+  bool mtp = false;                  // keeps the MTP layer's cache
 
   // The step at hand
   int64_t rows = 0;       // without drafts
