@@ -197,7 +197,10 @@ class HttpConnection : public Connection, public std::enable_shared_from_this<Ht
       body_bytes_ = held;
     }
     if (!parser_->is_done()) {
-      // A chunk's frame that does not end would be kept for ever.
+      // What the parser left is the beginning of a chunk's frame: it must look like one, and end soon.
+      for (size_t i = 0; i < in_.size(); ++i) {
+        if (in_[i] == '\n' && (i == 0 || in_[i - 1] != '\r')) return refuse(400, "a chunk's line ends in a bare LF");
+      }
       if (in_.size() > limits_.max_header_bytes + kReadBytes) return refuse(400, "a chunk of the body has an endless frame");
       return read_more();
     }
