@@ -286,6 +286,11 @@ class HttpConnection : public Connection, public std::enable_shared_from_this<Ht
   }
 
   void note_unsent();
+  void note_error(const char* sentence) {
+    if (request_ == nullptr) return;
+    const std::lock_guard lock(request_->record->mutex);
+    request_->record->error = sentence;
+  }
   void written_all();
   void answered();
   void left();
@@ -471,7 +476,7 @@ class HttpConnection::Answer : public Responder, public std::enable_shared_from_
     HttpConnection& c = *connection_;
     if (over_ || c.answer_.get() != this || !streaming_) return;
     if (too_slow) {
-      c.request_->record->error = "the client reads too slowly";
+      c.note_error("the client reads too slowly");
       return c.left();
     }
     if (!bytes.empty()) write_chunk(bytes);
@@ -559,7 +564,7 @@ void HttpConnection::on_timer() {
   timer_at_ = kNever;
   const Clock::time_point now = Clock::now();
   if (write_deadline_ <= now) {
-    if (request_ != nullptr) request_->record->error = "the client does not read";
+    note_error("the client does not read");
     return left();
   }
   if (read_deadline_ <= now) {
