@@ -498,7 +498,9 @@ std::function<void()> ChatService::embed(std::vector<std::vector<int32_t>> input
                                          std::function<void(Embeddings)> done) {
   const size_t n = inputs.size();
   std::shared_ptr<const Principal> principal = request.principal;
-  auto charge = [principal, record = request.record, done = std::move(done)](Embeddings result) {
+  if (request.slot != nullptr) request.slot->add_user();
+  auto charge = [principal, slot = request.slot, record = request.record, done = std::move(done)](Embeddings result) {
+    if (slot != nullptr) slot->drop_user();
     if (principal != nullptr && principal->account != nullptr) {
       principal->account->charge(principal->limits, result.prompt_tokens, Clock::now());
     }
