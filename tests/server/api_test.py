@@ -196,7 +196,9 @@ class Answers(ServerTest):
 class Cache(ServerTest):
     def test_the_next_turn_reads_only_what_is_new(self):
         messages = [{"role": "user", "content": "하나 둘 셋 " * 40}]
-        ask = lambda m, **more: self.server.ask("/v1/chat/completions", {"messages": m, "max_tokens": 12, "temperature": 1, "seed": 5, **more})[2]
+        ask = lambda m, **more: self.server.ask("/v1/chat/completions", {"messages": m, "max_tokens": 60, "temperature": 1, "seed": 5,
+                                                                       # Sampled in pieces no tokenizer would choose.
+                                                                       "regex": "[a-z]{30}", **more})[2]
         first = ask(messages)
         messages += [first["choices"][0]["message"], {"role": "user", "content": "넷"}]
         second = ask(messages)
