@@ -13,9 +13,22 @@ function sourcesHash(): string {
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(web.length + 1)),
   );
-  const files = ['csp.txt', 'index.html', 'package-lock.json', 'package.json', 'tsconfig.json', 'vite.config.ts', ...folders];
+  const files = [
+    'csp.txt',
+    'index.html',
+    'package-lock.json',
+    'package.json',
+    'tsconfig.json',
+    'vite.config.ts',
+    ...folders,
+  ];
   const sha256 = (data: string | Buffer) => createHash('sha256').update(data).digest('hex');
-  return sha256(files.sort().map((file) => `${sha256(readFileSync(join(web, file)))}  ${file}\n`).join(''));
+  return sha256(
+    files
+      .sort()
+      .map((file) => `${sha256(readFileSync(join(web, file)))}  ${file}\n`)
+      .join(''),
+  );
 }
 
 // Writes dist/sources.sha, by which CMake and the tests know that dist is what the sources build.
@@ -30,7 +43,9 @@ const woff2Only: Plugin = {
   name: 'woff2-only',
   enforce: 'pre',
   transform: (code, id) =>
-    id.endsWith('katex.css') ? code.replace(/,\s*url\([^)]*\.(?:woff|ttf)\) format\(["'][a-z]+["']\)/g, '') : undefined,
+    id.endsWith('katex.css')
+      ? code.replace(/,\s*url\([^)]*\.(?:woff|ttf)\) format\(["'][a-z]+["']\)/g, '')
+      : undefined,
 };
 
 export default defineConfig({

@@ -45,7 +45,8 @@ int usable_cpus() {
   return std::max(n, 1);
 }
 
-ThreadTeam::ThreadTeam(int n_threads) : n_threads_(n_threads > 0 ? n_threads : usable_cpus()) {
+ThreadTeam::ThreadTeam(int n_threads)
+    : n_threads_(n_threads > 0 ? n_threads : usable_cpus()), n_queues_(std::min(n_threads_, kMaxQueues)) {
   members_.reserve(static_cast<size_t>(n_threads_ - 1));
   try {
     for (int t = 1; t < n_threads_; ++t) members_.emplace_back([this, t] { member_loop(t); });
@@ -65,7 +66,13 @@ ThreadTeam::~ThreadTeam() {
 }
 
 void ThreadTeam::work(int thread) {
-  for (int64_t i = next_.fetch_add(1); i < n_tasks_; i = next_.fetch_add(1)) task_(data_, i, thread);
+  for (int q = 0; q < n_queues_; ++q) {
+    Queue& queue = queues_[static_cast<size_t>((thread + q) % n_queues_)];
+    while (queue.next.load(std::memory_order_relaxed) < queue.end) {
+      const int64_t i = queue.next.fetch_add(1, std::memory_order_relaxed);
+      if (i < queue.end) task_(data_, i, thread);
+    }
+  }
 }
 
 void ThreadTeam::member_loop(int thread) {
@@ -93,8 +100,11 @@ void ThreadTeam::run(int64_t n_tasks, Task task, void* data) {
   JAJU_CHECK(busy_.load() == 0);
   task_ = task;
   data_ = data;
-  n_tasks_ = n_tasks;
-  next_.store(0);
+  for (int64_t q = 0; q < n_queues_; ++q) {
+    Queue& queue = queues_[static_cast<size_t>(q)];
+    queue.next.store(n_tasks * q / n_queues_, std::memory_order_relaxed);
+    queue.end = n_tasks * (q + 1) / n_queues_;
+  }
   busy_.store(n_threads_ - 1);
   generation_.fetch_add(1);
   if (sleepers_.load() > 0) {

@@ -5,6 +5,7 @@
 // so results never depend on the number of threads.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -40,6 +41,14 @@ class ThreadTeam {
   }
 
  private:
+  // Neighbouring tasks read neighbouring memory: each queue is a run of them, which the threads of that queue take
+  // in order before they help at the others.
+  struct alignas(64) Queue {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
+  static constexpr int kMaxQueues = 8;
+
   void member_loop(int thread);
   void work(int thread);
 
@@ -48,8 +57,8 @@ class ThreadTeam {
   // The region: written by run() before generation_ moves, read by members after.
   Task task_ = nullptr;
   void* data_ = nullptr;
-  int64_t n_tasks_ = 0;
-  alignas(64) std::atomic<int64_t> next_{0};
+  int n_queues_;
+  std::array<Queue, kMaxQueues> queues_;
   alignas(64) std::atomic<int> busy_{0};
   alignas(64) std::atomic<uint64_t> generation_{0};
   std::atomic<int> sleepers_{0};

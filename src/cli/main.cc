@@ -124,7 +124,9 @@ int run_program(int argc, char** argv) {
   add_tokenizer(app, action);
   add_logits(app, action);
   add_eval(app, action);
+  add_bench(app, action);
   add_data(app, action);
+  add_gguf(app, action);
   add_train(app, action);
   add_doctor(app, action);
   add_version(app, action);

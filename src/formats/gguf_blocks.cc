@@ -21,8 +21,8 @@ constexpr GgufType numbered(uint32_t n) {
 // Numbers 4, 5, 31 to 33 and 36 to 38 were withdrawn from the format and stay refused.
 constexpr GgufTypeInfo kTypes[] = {
     {GgufType::f32, "F32", 1, 4, true, true},          {GgufType::f16, "F16", 1, 2, true, true},
-    {GgufType::q4_0, "Q4_0", 32, 18, true, true},      {numbered(3), "Q4_1", 32, 20, false, false},
-    {numbered(6), "Q5_0", 32, 22, false, false},       {numbered(7), "Q5_1", 32, 24, false, false},
+    {GgufType::q4_0, "Q4_0", 32, 18, true, true},      {GgufType::q4_1, "Q4_1", 32, 20, true, false},
+    {GgufType::q5_0, "Q5_0", 32, 22, true, false},     {GgufType::q5_1, "Q5_1", 32, 24, true, false},
     {GgufType::q8_0, "Q8_0", 32, 34, true, true},      {numbered(9), "Q8_1", 32, 36, false, false},
     {GgufType::q2_k, "Q2_K", 256, 84, true, false},    {GgufType::q3_k, "Q3_K", 256, 110, true, false},
     {GgufType::q4_k, "Q4_K", 256, 144, true, false},   {GgufType::q5_k, "Q5_K", 256, 176, true, false},
@@ -81,6 +81,33 @@ void read_q8_0(const uint8_t* b, float* out) {
 void read_q4_0(const uint8_t* b, float* out) {
   const float scale = f16_at(b);
   for (int i = 0; i < 32; ++i) out[i] = static_cast<float>(nibble(b + 2, 16, i) - 8) * scale;
+}
+
+// Scale and minimum, then nibbles.
+void read_q4_1(const uint8_t* b, float* out) {
+  const float scale = f16_at(b);
+  const float minimum = f16_at(b + 2);
+  for (int i = 0; i < 32; ++i) out[i] = static_cast<float>(nibble(b + 4, 16, i)) * scale + minimum;
+}
+
+// The fifth bits of Q5_0 and Q5_1: bit i of 32, before the nibbles.
+int fifth_bit(const uint8_t* bits, int i) {
+  return bits[i / 8] >> (i % 8) & 1;
+}
+
+void read_q5_0(const uint8_t* b, float* out) {
+  const float scale = f16_at(b);
+  for (int i = 0; i < 32; ++i) {
+    out[i] = static_cast<float>((nibble(b + 6, 16, i) | fifth_bit(b + 2, i) << 4) - 16) * scale;
+  }
+}
+
+void read_q5_1(const uint8_t* b, float* out) {
+  const float scale = f16_at(b);
+  const float minimum = f16_at(b + 2);
+  for (int i = 0; i < 32; ++i) {
+    out[i] = static_cast<float>(nibble(b + 8, 16, i) | fifth_bit(b + 4, i) << 4) * scale + minimum;
+  }
 }
 
 void read_iq4_nl(const uint8_t* b, float* out) {
@@ -264,6 +291,12 @@ void gguf_dequantise(GgufType type, const void* blocks, int64_t n, float* out) {
       return;
     case GgufType::q4_0:
       return each_block(info, blocks, n, out, read_q4_0);
+    case GgufType::q4_1:
+      return each_block(info, blocks, n, out, read_q4_1);
+    case GgufType::q5_0:
+      return each_block(info, blocks, n, out, read_q5_0);
+    case GgufType::q5_1:
+      return each_block(info, blocks, n, out, read_q5_1);
     case GgufType::q8_0:
       return each_block(info, blocks, n, out, read_q8_0);
     case GgufType::q2_k:

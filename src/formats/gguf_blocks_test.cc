@@ -31,7 +31,8 @@ constexpr std::pair<GgufType, const char*> kQuantised[] = {
     {GgufType::q4_0, "q4_0"},   {GgufType::q8_0, "q8_0"},     {GgufType::q2_k, "q2_k"},
     {GgufType::q3_k, "q3_k"},   {GgufType::q4_k, "q4_k"},     {GgufType::q5_k, "q5_k"},
     {GgufType::q6_k, "q6_k"},   {GgufType::iq4_nl, "iq4_nl"}, {GgufType::iq4_xs, "iq4_xs"},
-    {GgufType::mxfp4, "mxfp4"},
+    {GgufType::mxfp4, "mxfp4"}, {GgufType::q4_1, "q4_1"},     {GgufType::q5_0, "q5_0"},
+    {GgufType::q5_1, "q5_1"},
 };
 
 TEST(GgufBlocks, EveryTypeReadsAsGgmlReadsIt) {

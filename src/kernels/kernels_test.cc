@@ -74,6 +74,8 @@ class Backend : public testing::TestWithParam<const char*> {
     Context context(threads, table, precision);
     reserve_scratch(context, {.max_rows = 256,
                               .max_input = 256 * staggered_stride(2048, 4),
+                              .max_groups = 4,
+                              .n_heads = 16,
                               .nope = 64,
                               .rope = 32,
                               .v = 64,
@@ -187,22 +189,26 @@ TEST_P(Backend, ExpertsOfSeveralTypesKeepToThemselves) {
     m[0] = random_matrix(type, inner, hidden, seed);
     m[1] = random_matrix(type, inner, hidden, seed + 1);
     m[2] = random_matrix(type, hidden, inner, seed + 2);
-    return ExpertGroup{m[0].view, m[1].view, m[2].view, nullptr, 1, 0};
+    return ExpertGroup{m[0].view, m[1].view, m[2].view, nullptr, 1, nullptr, nullptr};
   };
   OwnedMatrix first[3], second[3];
   ExpertGroup wide = group(DType::f32, 80, first);
   ExpertGroup half = group(DType::bf16, 90, second);
   const std::vector<float> x = random_values(static_cast<size_t>(2 * hidden), 31);
-  const auto run = [&](std::span<const ExpertGroup> groups, int64_t n) {
-    std::vector<float> h(static_cast<size_t>(n * inner)), y(static_cast<size_t>(n * hidden));
-    ops->grouped_swiglu(context, groups, Rows(x.data(), 1, hidden), MutRows(h.data(), n, inner));
-    ops->grouped_down(context, groups, Rows(h.data(), n, inner), MutRows(y.data(), n, hidden));
+  const int64_t stride = staggered_stride(inner, 4);
+  const auto run = [&](std::span<ExpertGroup> groups) {
+    LineVector<float> h(groups.size() * static_cast<size_t>(stride));
+    std::vector<float> y(groups.size() * static_cast<size_t>(hidden));
+    for (size_t g = 0; g < groups.size(); ++g) {
+      groups[g].inner = h.data() + g * static_cast<size_t>(stride);
+      groups[g].out = y.data() + g * static_cast<size_t>(hidden);
+    }
+    ops->mlps(context, groups, Rows(x.data(), 1, hidden));
     return y;
   };
-  const std::vector<float> alone = run({&half, 1}, 1);
-  half.first = 1;
-  const ExpertGroup both[] = {wide, half};
-  const std::vector<float> together = run(both, 2);
+  const std::vector<float> alone = run({&half, 1});
+  ExpertGroup both[] = {wide, half};
+  const std::vector<float> together = run(both);
   EXPECT_EQ(0, std::memcmp(alone.data(), together.data() + hidden, alone.size() * 4));
 }
 
@@ -242,76 +248,118 @@ TEST_P(Backend, RmsNormAndEmbed) {
   }
 }
 
-// silu(g) * u through the fused kernel against double; also pins the vector exp over its whole range.
-TEST_P(Backend, GroupedExpertsMatchDouble) {
+// Experts of two widths, their rows out of order, against double.
+TEST_P(Backend, MlpsMatchDouble) {
   Context context = context_for(team, *ops);
-  const int64_t hidden = 70, inner = 45, n = 30;
-  const OwnedMatrix gate[2] = {random_matrix(DType::bf16, inner, hidden, 21),
-                               random_matrix(DType::bf16, inner, hidden, 22)};
-  const OwnedMatrix up[2] = {random_matrix(DType::bf16, inner, hidden, 23),
-                             random_matrix(DType::bf16, inner, hidden, 24)};
-  const OwnedMatrix down[2] = {random_matrix(DType::bf16, hidden, inner, 25),
-                               random_matrix(DType::bf16, hidden, inner, 26)};
+  const int64_t hidden = 70, n = 130;
   const std::vector<float> x = random_values(static_cast<size_t>(n * hidden), 30, 8.0f);
-  std::vector<int32_t> rows[2];
-  for (int32_t i = 0; i < n; ++i) rows[i % 3 == 0 ? 0 : 1].push_back(n - 1 - i);
-  std::vector<ExpertGroup> groups;
-  int64_t first = 0;
-  for (size_t g = 0; g < 2; ++g) {
-    groups.push_back({gate[g].view, up[g].view, down[g].view, rows[g].data(),
-                      static_cast<int64_t>(rows[g].size()), first});
-    first += static_cast<int64_t>(rows[g].size());
-  }
-  std::vector<float> h(static_cast<size_t>(n * inner)), y(static_cast<size_t>(n * hidden));
-  ops->grouped_swiglu(context, groups, Rows(x.data(), n, hidden), MutRows(h.data(), n, inner));
-  ops->grouped_down(context, groups, Rows(h.data(), n, inner), MutRows(y.data(), n, hidden));
-  for (const ExpertGroup& g : groups) {
-    for (int64_t i = 0; i < g.n; ++i) {
-      const float* row = x.data() + g.rows[i] * hidden;
-      for (int64_t r = 0; r < inner; ++r) {
-        double a = 0, b = 0, size_a = 0, size_b = 0;
-        for (int64_t k = 0; k < hidden; ++k) {
-          a += static_cast<double>(g.gate.at(r, k)) * static_cast<double>(row[k]);
-          b += static_cast<double>(g.up.at(r, k)) * static_cast<double>(row[k]);
-          size_a += std::abs(static_cast<double>(g.gate.at(r, k)) * static_cast<double>(row[k]));
-          size_b += std::abs(static_cast<double>(g.up.at(r, k)) * static_cast<double>(row[k]));
+  for (const DType type : kTypes) {
+    std::vector<int32_t> rows[2];
+    for (int32_t i = 0; i < n; ++i) rows[i % 9 == 0 ? 0 : 1].push_back(static_cast<int32_t>(n - 1 - i));
+    std::vector<OwnedMatrix> matrices;
+    matrices.reserve(6);
+    std::vector<LineVector<float>> inner(2);
+    std::vector<std::vector<float>> out(2);
+    std::vector<ExpertGroup> groups;
+    for (size_t g = 0; g < 2; ++g) {
+      const int64_t width = g == 0 ? 45 : 101;
+      const auto seed = static_cast<uint32_t>(21 + 3 * g);
+      const auto visits = static_cast<int64_t>(rows[g].size());
+      inner[g].resize(rows[g].size() * static_cast<size_t>(staggered_stride(width, 4)));
+      out[g].resize(rows[g].size() * static_cast<size_t>(hidden), NAN);
+      const Matrix& gate = matrices.emplace_back(random_matrix(type, width, hidden, seed)).view;
+      const Matrix& up = matrices.emplace_back(random_matrix(type, width, hidden, seed + 1)).view;
+      const Matrix& down = matrices.emplace_back(random_matrix(type, hidden, width, seed + 2)).view;
+      groups.push_back({gate, up, down, rows[g].data(), visits, inner[g].data(), out[g].data()});
+    }
+    ops->mlps(context, groups, Rows(x.data(), n, hidden));
+    for (const ExpertGroup& g : groups) {
+      const int64_t width = g.gate.rows;
+      std::vector<double> h(static_cast<size_t>(width)), h_bound(h.size());
+      for (int64_t i = 0; i < g.n; ++i) {
+        const float* row = x.data() + g.rows[i] * hidden;
+        for (int64_t r = 0; r < width; ++r) {
+          double a = 0, b = 0, size_a = 0, size_b = 0;
+          for (int64_t k = 0; k < hidden; ++k) {
+            const double term_a = static_cast<double>(g.gate.at(r, k)) * static_cast<double>(row[k]);
+            const double term_b = static_cast<double>(g.up.at(r, k)) * static_cast<double>(row[k]);
+            a += term_a;
+            b += term_b;
+            size_a += std::abs(term_a);
+            size_b += std::abs(term_b);
+          }
+          const double silu = a / (1 + std::exp(-a));
+          h[static_cast<size_t>(r)] = silu * b;
+          // d silu/da is below 1.1; the vector exp and the divisions add a few roundings of silu itself.
+          h_bound[static_cast<size_t>(r)] =
+              (hidden + 1) * kEps * (1.1 * size_a * std::abs(b) + size_b * std::abs(silu)) +
+              16 * kEps * std::abs(silu * b) + 1e-30;
         }
-        const double silu = a / (1 + std::exp(-a));
-        // d silu/da is below 1.1; the vector exp and the divisions add a few roundings of silu itself.
-        const double bound = hidden * kEps * (1.1 * size_a * std::abs(b) + size_b * std::abs(silu)) +
-                             16 * kEps * std::abs(silu * b) + 1e-30;
-        ASSERT_NEAR(h[static_cast<size_t>((g.first + i) * inner + r)], silu * b, bound);
-      }
-      for (int64_t r = 0; r < hidden; ++r) {
-        double sum = 0, size = 0;
-        for (int64_t k = 0; k < inner; ++k) {
-          const double term = static_cast<double>(g.down.at(r, k)) *
-                              static_cast<double>(h[static_cast<size_t>((g.first + i) * inner + k)]);
-          sum += term;
-          size += std::abs(term);
+        for (int64_t r = 0; r < hidden; ++r) {
+          double sum = 0, size = 0, carried = 0;
+          for (int64_t k = 0; k < width; ++k) {
+            const double w = static_cast<double>(g.down.at(r, k));
+            sum += w * h[static_cast<size_t>(k)];
+            size += std::abs(w * h[static_cast<size_t>(k)]);
+            carried += std::abs(w) * h_bound[static_cast<size_t>(k)];
+          }
+          ASSERT_NEAR(g.out[i * hidden + r], sum,
+                      static_cast<double>(width + 1) * kEps * size + 1.1 * carried + 1e-30)
+              << name_of(type);
         }
-        ASSERT_NEAR(y[static_cast<size_t>((g.first + i) * hidden + r)], sum,
-                    (inner + 1) * kEps * size + 1e-30);
       }
     }
   }
 }
 
+// In bf16 an expert's bits depend on its own row alone too, and rounding costs no more than rounding does.
+TEST_P(Backend, MlpsInBf16AreRoundedOnceOnTheWay) {
+  const int64_t hidden = 200, width = 133, n = 101;
+  const OwnedMatrix gate = random_matrix(DType::bf16, width, hidden, 51);
+  const OwnedMatrix up = random_matrix(DType::bf16, width, hidden, 52);
+  const OwnedMatrix down = random_matrix(DType::bf16, hidden, width, 53);
+  const std::vector<float> x = random_values(static_cast<size_t>(n * hidden), 54);
+  LineVector<float> inner(static_cast<size_t>(n * staggered_stride(width, 4)));
+  const auto run = [&](Precision precision, int64_t first, int64_t count) {
+    std::vector<float> out(static_cast<size_t>(count * hidden));
+    Context context = context_for(team, *ops, precision);
+    const ExpertGroup g{gate.view, up.view, down.view, nullptr, count, inner.data(), out.data()};
+    ops->mlps(context, {&g, 1}, Rows(x.data() + first * hidden, count, hidden));
+    return out;
+  };
+  const std::vector<float> exact = run(Precision::f32, 0, n);
+  const std::vector<float> rounded = run(Precision::bf16, 0, n);
+  double squares = 0, errors = 0;
+  for (size_t i = 0; i < exact.size(); ++i) {
+    squares += static_cast<double>(exact[i]) * static_cast<double>(exact[i]);
+    errors += std::pow(static_cast<double>(rounded[i]) - static_cast<double>(exact[i]), 2);
+  }
+  // Inputs and the inner layer are each rounded by at most 2^-9 of their size; both factors of the inner layer
+  // see the first.
+  EXPECT_LE(std::sqrt(errors / squares), 4 * 0x1p-9);
+  for (const int64_t i : {0, 1, 50, 100}) {
+    const std::vector<float> alone = run(Precision::bf16, i, 1);
+    EXPECT_EQ(0, std::memcmp(alone.data(), rounded.data() + i * hidden, alone.size() * 4)) << i;
+  }
+}
+
+// Pins the vector exp over its whole range.
 TEST_P(Backend, SiluOverTheWholeRange) {
   Context context = context_for(team, *ops);
   const float one = 1.0f;
   Matrix unit;
   unit.data = &one;
   unit.rows = unit.cols = 1;
+  LineVector<float> inner(static_cast<size_t>(staggered_stride(1, 4)));
   for (double x = -120; x <= 120; x += 0.0371) {
     const auto input = static_cast<float>(x);
-    // gate(x) = x and up(x) = x, so h = silu(x) * x.
-    const ExpertGroup g{unit, unit, unit, nullptr, 1, 0};
-    float h = NAN;
-    ops->grouped_swiglu(context, {&g, 1}, Rows(&input, 1, 1), MutRows(&h, 1, 1));
+    // gate(x) = x and up(x) = x, so what goes through `down` unchanged is silu(x) * x.
+    float y = NAN;
+    const ExpertGroup g{unit, unit, unit, nullptr, 1, inner.data(), &y};
+    ops->mlps(context, {&g, 1}, Rows(&input, 1, 1));
     const double v = input;
     const double want = v / (1 + std::exp(-v)) * v;
-    ASSERT_NEAR(h, want, 16 * kEps * std::abs(want) + 2e-34) << x;
+    ASSERT_NEAR(y, want, 16 * kEps * std::abs(want) + 2e-34) << x;
   }
 }
 
@@ -382,11 +430,12 @@ struct AttentionCase {
   }
   // The fact sheet's formula in double, and how far f32 in any order may be from it: scores are off by at
   // most e = (terms) * eps * sum |q w c| * scale, which moves each weight by a factor within exp(2e); values
-  // add theirs.
+  // add theirs. `rounding`: how far the bf16 form may move a query, a key, a value or a weight by rounding it;
+  // at most three such factors meet in a score, and three in a value times its weight.
   struct Exact {
     std::vector<double> out, bound;
   };
-  Exact exact() const {
+  Exact exact(double rounding = 0) const {
     Exact result;
     result.out.resize(static_cast<size_t>(n_rows * heads * v));
     result.bound.resize(result.out.size());
@@ -427,8 +476,8 @@ struct AttentionCase {
             }
             p.push_back(std::exp(score * scale));
             total += p.back();
-            score_error =
-                std::max(score_error, static_cast<double>(latent + nope + rope + 4) * kEps * size * scale);
+            const double relative = static_cast<double>(latent + nope + rope + 4) * kEps + 3 * rounding;
+            score_error = std::max(score_error, relative * size * scale);
           }
           for (int64_t d = 0; d < v; ++d) {
             double sum = 0, size = 0;
@@ -440,8 +489,9 @@ struct AttentionCase {
             }
             const auto at = static_cast<size_t>((s.first_row + i) * heads * v + h * v + d);
             result.out[at] = sum;
-            result.bound[at] =
-                (std::expm1(2 * score_error) + static_cast<double>(2 * n_keys + latent + 16) * kEps) * size;
+            result.bound[at] = (std::expm1(2 * score_error) + 3 * rounding +
+                                static_cast<double>(2 * n_keys + latent + 16) * kEps) *
+                               size;
           }
         }
       }
@@ -470,28 +520,65 @@ TEST_P(Backend, AttentionBothWaysMatchesTheFormulaInDouble) {
   }
 }
 
+// In bf16 the worst case is wide, so the mean is held as well: four roundings of 2^-9 in a score of size 2 or so.
+TEST_P(Backend, AttentionInBf16IsNearTheFormula) {
+  Context context = context_for(team, *ops, Precision::bf16);
+  const AttentionCase c(DType::bf16, DType::bf16, {0, 100}, {70, 30});
+  const AttentionCase::Exact want = c.exact(0x1p-9);
+  for (const bool absorbed : {false, true}) {
+    std::vector<float> got(want.out.size(), NAN);
+    (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
+    double errors = 0, squares = 0;
+    for (size_t i = 0; i < got.size(); ++i) {
+      ASSERT_NEAR(got[i], want.out[i], want.bound[i]) << (absorbed ? "absorbed " : "expanded ") << i;
+      errors += std::pow(static_cast<double>(got[i]) - want.out[i], 2);
+      squares += want.out[i] * want.out[i];
+    }
+    EXPECT_LE(std::sqrt(errors / squares), 0x1p-6) << (absorbed ? "absorbed" : "expanded");
+  }
+}
+
 // A chunk boundary anywhere, and a neighbour in the batch, change no bit.
 TEST_P(Backend, AttentionBitsDoNotDependOnChunks) {
-  Context context = context_for(team, *ops);
   const AttentionCase c(DType::bf16, DType::bf16, {0, 37}, {90, 20});
   std::vector<float> whole(static_cast<size_t>(c.n_rows * c.heads * c.v));
-  for (const bool absorbed : {false, true}) {
-    const auto attend = absorbed ? ops->mla_absorbed : ops->mla_expanded;
-    attend(context, c.args(whole));
-    for (const int64_t cut : {1, 13, 64, 89}) {
-      std::vector<float> parts(whole.size());
-      for (const auto& [from, to] : {std::pair<int64_t, int64_t>{0, cut}, {cut, 90}}) {
-        SequenceSlice part = c.slices[0];
-        part.first_row += from;
-        part.first_pos += from;
-        part.n_rows = to - from;
-        MlaArgs args = c.args(parts);
-        args.slices = {&part, 1};
-        attend(context, args);
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    Context context = context_for(team, *ops, precision);
+    for (const bool absorbed : {false, true}) {
+      const auto attend = absorbed ? ops->mla_absorbed : ops->mla_expanded;
+      attend(context, c.args(whole));
+      for (const int64_t cut : {1, 13, 64, 89}) {
+        std::vector<float> parts(whole.size());
+        for (const auto& [from, to] : {std::pair<int64_t, int64_t>{0, cut}, {cut, 90}}) {
+          SequenceSlice part = c.slices[0];
+          part.first_row += from;
+          part.first_pos += from;
+          part.n_rows = to - from;
+          MlaArgs args = c.args(parts);
+          args.slices = {&part, 1};
+          attend(context, args);
+        }
+        ASSERT_EQ(0, std::memcmp(whole.data(), parts.data(), static_cast<size_t>(90 * c.heads * c.v) * 4))
+            << "cut at " << cut;
       }
-      ASSERT_EQ(0, std::memcmp(whole.data(), parts.data(), static_cast<size_t>(90 * c.heads * c.v) * 4))
-          << "cut at " << cut;
     }
+  }
+}
+
+// Long caches are cut into parts, which several threads share when there is little else to do: the same bits as
+// one thread that takes them in turn.
+TEST_P(Backend, AbsorbedAttentionOverALongCache) {
+  ThreadTeam many(8), one(1);
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    const AttentionCase c(DType::bf16, DType::bf16, {9000, 700}, {1, 3});
+    const AttentionCase::Exact want = c.exact(precision == Precision::bf16 ? 0x1p-9 : 0.0);
+    std::vector<float> shared(want.out.size(), NAN), alone(want.out.size(), NAN);
+    Context wide = context_for(many, *ops, precision);
+    Context narrow = context_for(one, *ops, precision);
+    ops->mla_absorbed(wide, c.args(shared));
+    ops->mla_absorbed(narrow, c.args(alone));
+    EXPECT_EQ(0, std::memcmp(shared.data(), alone.data(), alone.size() * 4));
+    for (size_t i = 0; i < alone.size(); ++i) ASSERT_NEAR(alone[i], want.out[i], want.bound[i]) << i;
   }
 }
 

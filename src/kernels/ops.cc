@@ -98,37 +98,50 @@ std::vector<std::pair<std::string, bool>> cpu_features() {
 }
 
 int64_t staggered_stride(int64_t cols, int64_t element_bytes) {
-  constexpr int64_t kPage = 4096;
-  constexpr int64_t kStagger = 1024;
-  const int64_t bytes = cols * element_bytes;
-  const int64_t pages = bytes <= kStagger ? 0 : (bytes - kStagger + kPage - 1) / kPage;
-  return (pages * kPage + kStagger) / element_bytes;
+  constexpr int64_t kLine = 64;
+  const int64_t lines = ((cols * element_bytes + kLine - 1) / kLine) | 1;
+  return lines * kLine / element_bytes;
 }
 
 namespace {
 
+// What cpu/mla.h lays out; f32 throughout is the larger case.
 int64_t thread_floats(const ScratchSizes& s) {
   constexpr int64_t kBlock = LatentCache::kPositions;
-  // Expanded: latents, keys and values of a block, scores and running softmax of every query row (cpu/mla.h).
-  const int64_t expanded = kBlock * (s.latent + 2 * s.rope + s.nope + s.v) + s.max_rows * (kBlock + 2);
-  // Absorbed: for a tile of 8 heads the query, the weighted latent and the scores.
-  const int64_t absorbed = 8 * (2 * s.latent + s.rope + kBlock);
+  const int64_t width = s.latent + s.rope;
+  const int64_t qk = s.nope + s.rope;
+  // Expanded: latents, keys and values of a block; queries, sums and running softmax of every query row; scores and
+  // weights of some.
+  const int64_t expanded = kBlock * (width + 2 * qk + 2 * s.v) + s.max_rows * (qk + s.v + 2) +
+                           2 * kMlaRows * kBlock;
+  // Absorbed: for a tile of heads twice the weighted latent, the scores and the weights.
+  const int64_t absorbed = kMlaHeads * (2 * s.latent + 2 * kBlock);
   return std::max(expanded, absorbed) + 1024;
+}
+
+int64_t shared_floats(const ScratchSizes& s, int threads) {
+  // Absorbed: the queries of a wave of rows, their latents, the weighted latents, and the parts of long
+  // caches.
+  const int64_t row = s.n_heads * (2 * s.latent + 2 * s.rope + s.nope);
+  const int64_t wave = std::min(s.max_rows, kMlaWave) * row;
+  const int64_t parts = 2 * threads * kMlaParts * kMlaHeads * (s.latent + 2);
+  return std::max(s.max_input, wave + parts) + 1024;
 }
 
 }  // namespace
 
 void reserve_scratch(Context& context, const ScratchSizes& s) {
-  const auto shared = static_cast<size_t>(s.max_input);
+  const auto shared = static_cast<size_t>(shared_floats(s, context.team.size()));
   if (context.shared_scratch.size() < shared) context.shared_scratch.resize(shared);
   const auto per_thread = static_cast<size_t>(thread_floats(s));
   for (auto& scratch : context.thread_scratch) {
     if (scratch.size() < per_thread) scratch.resize(per_thread);
   }
+  context.task_starts.resize(std::max(context.task_starts.size(), static_cast<size_t>(s.max_groups) + 1));
 }
 
 int64_t scratch_bytes(const ScratchSizes& s, int threads) {
-  return (s.max_input + threads * thread_floats(s)) * static_cast<int64_t>(sizeof(float));
+  return (shared_floats(s, threads) + threads * thread_floats(s)) * static_cast<int64_t>(sizeof(float));
 }
 
 }  // namespace jaju

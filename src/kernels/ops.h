@@ -21,6 +21,7 @@
 
 #include "base/status.h"
 #include "base/thread_team.h"
+#include "tensor/line_vector.h"
 #include "tensor/view.h"
 
 namespace jaju {
@@ -39,8 +40,9 @@ struct Context {
   ThreadTeam& team;
   const Ops& ops;
   Precision precision = Precision::f32;
-  std::vector<float> shared_scratch;               // for operands every thread reads
-  std::vector<std::vector<float>> thread_scratch;  // one per thread of the team
+  LineVector<float> shared_scratch;               // for operands every thread reads
+  std::vector<LineVector<float>> thread_scratch;  // one per thread of the team
+  std::vector<int64_t> task_starts;               // of the groups of mlps
 
   Context(ThreadTeam& t, const Ops& o, Precision p)
       : team(t), ops(o), precision(p), thread_scratch(static_cast<size_t>(t.size())) {}
@@ -84,12 +86,19 @@ struct MlaArgs {
   Matrix w_uv(int64_t head) const { return kv_b.slice_rows(head * (nope + v) + nope, v); }
 };
 
-// The rows that visit one expert.
+// y (n, w.rows) = x (n, w.cols) W^T: one of several matrices that read the same x.
+struct Product {
+  Matrix w;
+  MutRows y;
+};
+
+// The rows that visit one expert, or a whole batch and a dense MLP: out = down(silu(gate x) * up x).
 struct ExpertGroup {
   Matrix gate, up, down;
   const int32_t* rows = nullptr;  // rows of x; null: 0, 1, 2, ...
   int64_t n = 0;
-  int64_t first = 0;  // its first row in the packed intermediate
+  float* inner = nullptr;  // room for n * staggered_stride(gate.rows, 4) floats, at a multiple of 64 bytes
+  float* out = nullptr;    // (n, down.rows)
 };
 
 struct Ops {
@@ -104,8 +113,12 @@ struct Ops {
   // x += y.
   void (*add)(Context&, MutRows x, Rows y);
 
-  // y (n, w.rows) = x (n, w.cols) W^T.
-  void (*matmul)(Context&, const Matrix& w, Rows x, MutRows y);
+  // Every product of x. Activations are rounded or copied once for all of them.
+  void (*products)(Context&, std::span<const Product> products, Rows x);
+  void matmul(Context& context, const Matrix& w, Rows x, MutRows y) const {
+    const Product one{w, y};
+    products(context, {&one, 1}, x);
+  }
 
   // Rotates, in each row, n_heads runs of 2 * n_pairs values that start at `first` and lie head_stride apart.
   // cos_sin: (rows, 2 * n_pairs), cosines first. interleaved: pairs (2j, 2j+1), else (j, j + n_pairs).
@@ -120,10 +133,8 @@ struct Ops {
   // Attention with keys and values expanded from the latents, a block of positions at a time. For prefill.
   void (*mla_expanded)(Context&, const MlaArgs&);
 
-  // h[group.first + i] = silu(gate x[row i]) * (up x[row i]) for every group.
-  void (*grouped_swiglu)(Context&, std::span<const ExpertGroup> groups, Rows x, MutRows h);
-  // y[group.first + i] = down h[group.first + i] for every group.
-  void (*grouped_down)(Context&, std::span<const ExpertGroup> groups, Rows h, MutRows y);
+  // Every group's MLP. Widths of the inner layer may differ from group to group.
+  void (*mlps)(Context&, std::span<const ExpertGroup> groups, Rows x);
 
   // out[i] = sum_k weights[i * top_k + k] * y[slots[i * top_k + k]] in the order of k, plus shared[i] if
   // given.
@@ -133,9 +144,11 @@ struct Ops {
 
 // Grows the context's scratch for the largest step: call once when sizes are known.
 struct ScratchSizes {
-  int64_t max_rows = 0;   // rows of a step
-  int64_t max_input = 0;  // floats of the largest matmul input: rows times staggered_stride(columns)
-  int64_t nope = 0;       // and so on, as in MlaArgs
+  int64_t max_rows = 0;    // rows of a step
+  int64_t max_input = 0;   // floats of the largest matmul input: rows times staggered_stride(columns)
+  int64_t max_groups = 0;  // of one call of mlps
+  int64_t n_heads = 0;     // and so on, as in MlaArgs
+  int64_t nope = 0;
   int64_t rope = 0;
   int64_t v = 0;
   int64_t latent = 0;
@@ -143,8 +156,8 @@ struct ScratchSizes {
 void reserve_scratch(Context& context, const ScratchSizes& sizes);
 // What that takes with `threads` threads, in bytes.
 int64_t scratch_bytes(const ScratchSizes& sizes, int threads);
-// Elements from one row to the next of a copied matmul input of `cols` columns: at least cols, and 1 KiB past
-// a multiple of 4 KiB, so that neighbouring rows fall in different cache sets.
+// Elements from one row to the next of a copied matmul input of `cols` columns: at least cols, and an odd number
+// of cache lines, so that neighbouring rows fall in different cache sets (widths of models are multiples of 4 KiB).
 int64_t staggered_stride(int64_t cols, int64_t element_bytes);
 
 // The backend for this machine: JAJU_ISA=ref|avx2|avx512 when set, else the best the CPU has.

@@ -9,11 +9,8 @@ namespace jaju {
 
 // out = down(silu(gate y) * up y), y = act.y.
 void Forward::mlp(const Step& step, const MlpWeights& w, MutRows out) {
-  const ExpertGroup all{w.gate, w.up, w.down, nullptr, step.n_rows, 0};
-  const MutRows inner(act_.inner.data(), step.n_rows, w.gate.rows);
-  context_.ops.grouped_swiglu(context_, {&all, 1}, Rows(act_.y.data(), step.n_rows, config_.hidden_size),
-                              inner);
-  context_.ops.grouped_down(context_, {&all, 1}, inner, out);
+  const ExpertGroup all{w.gate, w.up, w.down, nullptr, step.n_rows, act_.inner.data(), out.data};
+  context_.ops.mlps(context_, {&all, 1}, Rows(act_.y.data(), step.n_rows, config_.hidden_size));
 }
 
 // In: act.y. Out: act.block_out = sum of weighted routed experts, in the order of their ids, plus the shared
@@ -46,13 +43,20 @@ void Forward::moe(const Step& step, const MoeWeights& w) {
   std::fill(starts.begin(), starts.end(), 0);
   for (size_t v = 0; v < visits; ++v) ++starts[static_cast<size_t>(act_.expert_ids[v]) + 1];
   for (size_t e = 1; e < starts.size(); ++e) starts[e] += starts[e - 1];
+  const int64_t inner_stride = staggered_stride(c.moe_intermediate_size, sizeof(float));
   act_.groups.clear();
+  // The shared expert first: it has the most rows.
+  const bool has_shared = !w.shared.gate.empty();
+  if (has_shared) {
+    act_.groups.push_back({w.shared.gate, w.shared.up, w.shared.down, nullptr, step.n_rows, act_.inner.data(), out.data});
+  }
   for (size_t e = 0; e + 1 < starts.size(); ++e) {
     const int32_t n = starts[e + 1] - starts[e];
     if (n == 0) continue;
     const MlpWeights& expert = w.experts[e];
-    act_.groups.push_back(
-        {expert.gate, expert.up, expert.down, act_.packed_rows.data() + starts[e], n, starts[e]});
+    act_.groups.push_back({expert.gate, expert.up, expert.down, act_.packed_rows.data() + starts[e], n,
+                           act_.packed_inner.data() + starts[e] * inner_stride,
+                           act_.packed_out.data() + starts[e] * c.hidden_size});
   }
   for (size_t v = 0; v < visits; ++v) {
     const int32_t slot = starts[static_cast<size_t>(act_.expert_ids[v])]++;
@@ -60,17 +64,10 @@ void Forward::moe(const Step& step, const MoeWeights& w) {
     act_.packed_rows[static_cast<size_t>(slot)] = static_cast<int32_t>(v) / static_cast<int32_t>(top_k);
   }
 
-  const auto n_visits = static_cast<int64_t>(visits);
-  const MutRows inner(act_.packed_inner.data(), n_visits, c.moe_intermediate_size);
-  const MutRows packed(act_.packed_out.data(), n_visits, c.hidden_size);
-  ops.grouped_swiglu(context_, act_.groups, y, inner);
-  ops.grouped_down(context_, act_.groups, inner, packed);
-  Rows shared;
-  if (!w.shared.gate.empty()) {
-    mlp(step, w.shared, out);
-    shared = out;
-  }
-  ops.combine_experts(context_, packed, act_.slots.data(), act_.expert_weights.data(), top_k, shared, out);
+  ops.mlps(context_, act_.groups, y);
+  const Rows packed(act_.packed_out.data(), static_cast<int64_t>(visits), c.hidden_size);
+  ops.combine_experts(context_, packed, act_.slots.data(), act_.expert_weights.data(), top_k,
+                      has_shared ? Rows(out) : Rows(), out);
 }
 
 }  // namespace jaju

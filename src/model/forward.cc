@@ -37,7 +37,7 @@ struct Widths {
 };
 
 // Every float array of the activations and its values per row.
-using Column = std::pair<std::vector<float> Activations::*, int64_t>;
+using Column = std::pair<LineVector<float> Activations::*, int64_t>;
 std::array<Column, 14> float_columns(const ModelConfig& c, const Widths& w) {
   return {{{&Activations::x, c.hidden_size},
            {&Activations::y, c.hidden_size},
@@ -47,24 +47,25 @@ std::array<Column, 14> float_columns(const ModelConfig& c, const Widths& w) {
            {&Activations::kv, c.kv_width()},
            {&Activations::heads_out, c.n_heads * c.v_dim},
            {&Activations::cos_sin, c.qk_rope_dim},
-           {&Activations::inner, w.inner},
+           {&Activations::inner, staggered_stride(w.inner, sizeof(float))},
            {&Activations::router_scores, w.experts},
            {&Activations::expert_weights, w.visits},
-           {&Activations::packed_inner, w.visits * w.expert_inner},
+           {&Activations::packed_inner, w.visits * staggered_stride(w.expert_inner, sizeof(float))},
            {&Activations::packed_out, w.visits * c.hidden_size},
            {&Activations::mtp_input, w.mtp_input}}};
 }
 
 ScratchSizes scratch_sizes(const ModelConfig& c, const Weights& weights, int64_t max_rows) {
   const Widths w(c, weights);
-  // Inputs of the matmuls of a step: rows of these widths, and a row per visit for the experts' down
-  // projections.
-  int64_t input = w.visits * staggered_stride(w.expert_inner, sizeof(float));
-  for (const int64_t cols : {c.hidden_size, w.mtp_input, c.n_heads * c.v_dim, w.inner, c.q_lora_rank}) {
+  // Inputs of the matmuls of a step, those of down projections excepted.
+  int64_t input = 0;
+  for (const int64_t cols : {c.hidden_size, w.mtp_input, c.n_heads * c.v_dim, c.q_lora_rank}) {
     input = std::max(input, staggered_stride(cols, sizeof(float)));
   }
   return {.max_rows = max_rows,
           .max_input = max_rows * input,
+          .max_groups = w.experts + 1,
+          .n_heads = c.n_heads,
           .nope = c.qk_nope_dim,
           .rope = c.qk_rope_dim,
           .v = c.v_dim,
@@ -81,7 +82,7 @@ Activations::Activations(const ModelConfig& c, const Weights& weights, int64_t r
   expert_ids.resize(visits);
   slots.resize(visits);
   packed_rows.resize(visits);
-  groups.reserve(static_cast<size_t>(w.experts));
+  groups.reserve(static_cast<size_t>(w.experts) + 1);
   expert_counts.resize(static_cast<size_t>(w.experts) + 1);
 }
 

@@ -18,17 +18,19 @@ void Forward::attention(const Step& step, const AttentionWeights& w, int64_t cac
   // transformers gives the two inner norms their own default of 1e-6, whatever rms_norm_eps says.
   constexpr float kInnerEps = 1e-6f;
 
-  // Queries: down, norm, up; or one projection where q_lora_rank is null.
+  // Queries: down, norm, up; or one projection where q_lora_rank is null. The down projections of queries and
+  // latents read the same rows.
   if (c.q_lora_rank > 0) {
     const MutRows q_a(act_.q_a.data(), step.n_rows, c.q_lora_rank);
-    ops.matmul(context_, w.q_a, y, q_a);
+    const std::array<Product, 2> down = {{{w.q_a, q_a}, {w.kv_a, kv}}};
+    ops.products(context_, down, y);
     ops.rms_norm(context_, q_a, w.q_a_norm.data(), kInnerEps, q_a);
     ops.matmul(context_, w.q_b, q_a, q);
   } else {
-    ops.matmul(context_, w.q, y, q);
+    const std::array<Product, 2> both = {{{w.q, q}, {w.kv_a, kv}}};
+    ops.products(context_, both, y);
   }
   // The latent is normed; the rope key behind it is not.
-  ops.matmul(context_, w.kv_a, y, kv);
   const MutRows latent(kv.data, step.n_rows, c.kv_lora_rank, kv.stride);
   ops.rms_norm(context_, latent, w.kv_a_norm.data(), kInnerEps, latent);
 

@@ -382,9 +382,6 @@ ParameterCount count_of(const std::array<Tally, kGroups>& tallies, const ModelCo
 
 }  // namespace
 
-Weights::Weights() = default;
-Weights::~Weights() = default;
-
 Result<std::unique_ptr<Weights>> Weights::load(const std::filesystem::path& dir, const ModelConfig& config) {
   std::unique_ptr<Weights> w(new Weights);
   JAJU_ASSIGN(w->checkpoint_, Checkpoint::open(dir));
@@ -422,10 +419,6 @@ Result<std::unique_ptr<Weights>> Weights::load(const std::filesystem::path& dir,
   w->groups = groups_of(loader.tallies);
   JAJU_RETURN_IF_ERROR(w->intact());
   return w;
-}
-
-Status Weights::intact() const {
-  return checkpoint_->intact();
 }
 
 }  // namespace jaju

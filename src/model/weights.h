@@ -16,7 +16,8 @@
 
 namespace jaju {
 
-class Checkpoint;  // formats/safetensors.h
+class Checkpoint;    // formats/safetensors.h
+class RandomMemory;  // random_weights.cc
 
 using Vector = std::vector<float>;
 
@@ -80,6 +81,9 @@ class Weights {
   // Opens the checkpoint in `dir` (model.safetensors, or shards with model.safetensors.index.json; both A.X K1
   // revisions). Unknown, missing and wrongly shaped tensors are listed in one message.
   static Result<std::unique_ptr<Weights>> load(const std::filesystem::path& dir, const ModelConfig& config);
+  // Random weights of any shape, made in memory: for measuring, not for reading. Matrices are `dtype`, about
+  // N(0, 0.02), no two the same memory. Error: not enough memory.
+  static Result<std::unique_ptr<Weights>> random(const ModelConfig& config, DType dtype);
   ~Weights();
 
   Matrix embed;  // (vocab, hidden)
@@ -99,7 +103,8 @@ class Weights {
 
  private:
   Weights();
-  std::unique_ptr<Checkpoint> checkpoint_;
+  std::unique_ptr<Checkpoint> checkpoint_;  // null: random
+  std::unique_ptr<RandomMemory> random_;
   std::vector<Vector> converted_scales_;  // FP8 scales stored as bf16, or unaligned
 };
 

@@ -38,7 +38,7 @@ int64_t physical_memory() {
 
 // Working memory grows with the rows of a step, and the sizes in a small file can make a row very large: the
 // step is cut down to what fits half of this machine. Results do not depend on it.
-Status fit_prefill_chunk(const std::filesystem::path& dir, const ModelConfig& config, const Weights& weights,
+Status fit_prefill_chunk(const std::string& where, const ModelConfig& config, const Weights& weights,
                          EngineOptions& o) {
   const int64_t memory = physical_memory();
   const auto working = [&](int64_t rows) { return Forward::working_bytes(config, weights, rows, o.threads); };
@@ -48,7 +48,7 @@ Status fit_prefill_chunk(const std::filesystem::path& dir, const ModelConfig& co
     return {};
   }
   return error("{}: one token needs {} of working memory, half of this machine's is {}: use a larger machine",
-               dir.string(), human_bytes(static_cast<double>(working(1))),
+               where, human_bytes(static_cast<double>(working(1))),
                human_bytes(static_cast<double>(memory / 2)));
 }
 
@@ -65,18 +65,33 @@ Engine::~Engine() = default;
 Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& model_dir,
                                              const EngineOptions& options) {
   return within_memory("open the model", [&]() -> Result<std::unique_ptr<Engine>> {
-    JAJU_ASSIGN(std::unique_ptr<Impl> impl, Impl::open(model_dir, options));
+    JAJU_ASSIGN(ModelConfig config, load_config(model_dir));
+    JAJU_RETURN_IF_ERROR(check_options(options, config));  // a wrong option should not wait for the weights
+    JAJU_ASSIGN(std::unique_ptr<Weights> weights, Weights::load(model_dir, config));
+    JAJU_ASSIGN(std::unique_ptr<Impl> impl,
+                Impl::open(model_dir.string(), std::move(config), std::move(weights), options));
     return std::unique_ptr<Engine>(new Engine(std::move(impl)));
   });
 }
 
-Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const std::filesystem::path& model_dir,
+Result<std::unique_ptr<Engine>> Engine::open_random(const ModelConfig& config, DType dtype,
+                                                    const EngineOptions& options) {
+  return within_memory("make random weights", [&]() -> Result<std::unique_ptr<Engine>> {
+    JAJU_RETURN_IF_ERROR(check_options(options, config));
+    JAJU_ASSIGN(std::unique_ptr<Weights> weights, Weights::random(config, dtype));
+    JAJU_ASSIGN(std::unique_ptr<Impl> impl,
+                Impl::open("random weights", config, std::move(weights), options));
+    return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+  });
+}
+
+Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const std::string& where, ModelConfig config,
+                                                         std::unique_ptr<Weights> weights,
                                                          const EngineOptions& options) {
   auto impl = std::make_unique<Impl>();
   JAJU_ASSIGN(const Ops* ops, select_ops());
-  JAJU_ASSIGN(impl->config, load_config(model_dir));
-  JAJU_RETURN_IF_ERROR(check_options(options, impl->config));
-  JAJU_ASSIGN(impl->weights, Weights::load(model_dir, impl->config));
+  impl->config = std::move(config);
+  impl->weights = std::move(weights);
 
   impl->options = options;
   EngineOptions& o = impl->options;
@@ -91,7 +106,7 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const std::filesystem::
     return error("cannot start {} threads, the system allows {}: use fewer", o.threads, impl->team->size());
   }
   o.threads = impl->team->size();
-  JAJU_RETURN_IF_ERROR(fit_prefill_chunk(model_dir, impl->config, *impl->weights, o));
+  JAJU_RETURN_IF_ERROR(fit_prefill_chunk(where, impl->config, *impl->weights, o));
   impl->context = std::make_unique<Context>(*impl->team, *ops, *o.precision);
   impl->forward = std::make_unique<Forward>(impl->config, *impl->weights, *impl->context, o.prefill_chunk);
   impl->pool = std::make_unique<KvPool>(impl->config.n_layers, impl->config.kv_width(), dtype_of(o.kv_type));

@@ -42,8 +42,9 @@ struct Engine::Impl {
   std::unique_ptr<Forward> forward;
   std::unique_ptr<KvPool> pool;
 
-  static Result<std::unique_ptr<Impl>> open(const std::filesystem::path& model_dir,
-                                            const EngineOptions& options);
+  // `where` names the model in messages.
+  static Result<std::unique_ptr<Impl>> open(const std::string& where, ModelConfig config,
+                                            std::unique_ptr<Weights> weights, const EngineOptions& options);
   Result<Evaluation> evaluate(std::span<const int32_t> tokens, bool all_positions);
 };
 

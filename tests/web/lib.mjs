@@ -10,9 +10,15 @@ let vite;
 /** A TypeScript module of web/src, loaded into node. */
 export async function load(path) {
   if (!vite) {
-    const { createServer } = await import(fromNpm.resolve('vite').replace(/index\.cjs$/, 'dist/node/index.js'));
+    const { createServer } = await import(
+      fromNpm.resolve('vite').replace(/index\.cjs$/, 'dist/node/index.js')
+    );
     vite = await createServer({
-      root: web, configFile: false, logLevel: 'error', appType: 'custom', server: { middlewareMode: true, ws: false, watch: null, hmr: false },
+      root: web,
+      configFile: false,
+      logLevel: 'error',
+      appType: 'custom',
+      server: { middlewareMode: true, ws: false, watch: null, hmr: false },
       optimizeDeps: { noDiscovery: true, include: [] },
     });
   }

@@ -1,6 +1,7 @@
 import { render } from 'preact';
 import { watchLanguage } from './i18n';
-import { loadConversations, loadModels, watchOtherTabs } from './state/actions';
+import { loadModels } from './state/actions';
+import { loadConversations, watchOtherTabs } from './state/keep';
 import { watchSettings } from './state/settings';
 import { openStorage } from './state/storage';
 import { storage } from './state/store';

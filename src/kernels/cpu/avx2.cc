@@ -6,8 +6,10 @@
 #include <cmath>
 #include <span>
 #include <type_traits>
+#include <vector>
 
 #include "kernels/backends.h"
+#include "kernels/cpu/unroll.h"
 
 #define JAJU_ISA avx2
 #define JAJU_ISA_NAME "avx2"

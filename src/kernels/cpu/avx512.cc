@@ -5,8 +5,10 @@
 #include <cmath>
 #include <span>
 #include <type_traits>
+#include <vector>
 
 #include "kernels/backends.h"
+#include "kernels/cpu/unroll.h"
 #include "kernels/cpu/bf16_dot.h"
 
 #define JAJU_ISA avx512

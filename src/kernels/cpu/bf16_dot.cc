@@ -2,76 +2,322 @@
 
 #include <immintrin.h>
 
+#include "kernels/cpu/unroll.h"
+
 namespace jaju::bf16dot {
 namespace {
 
-constexpr int kLanes = 32;
+constexpr int64_t kPair = 32;  // values of a register of bf16
+// Register tile of a dot product: rows of W times inputs. 24 accumulators, 10 loads for 24 products: more than
+// one load of 64 bytes a cycle is not to be had.
 constexpr int kTileRows = 4;
 constexpr int kTileInputs = 6;
+// How far ahead of the rows at work the next ones are fetched into the second-level cache: the hardware does
+// not follow four short rows at once (docs/log.md).
+constexpr int64_t kAheadBytes = 24576;
 
 inline __m512bh as_bf16(__m512i v) {
   __m512bh out;
   __builtin_memcpy(&out, &v, sizeof out);
   return out;
 }
+inline __m256i as_bits(__m256bh v) {
+  __m256i out;
+  __builtin_memcpy(&out, &v, sizeof out);
+  return out;
+}
+inline __m512i load(const uint16_t* p) {
+  return _mm512_loadu_si512(p);
+}
+inline __m512i load_n(const uint16_t* p, int64_t n) {
+  return _mm512_maskz_loadu_epi16(static_cast<__mmask32>((1ull << n) - 1), p);
+}
+
+// Adds the two halves of every run of 2 * kStep lanes of x and of y and interleaves the sums: x's where bit kStep of
+// the lane is 0, y's where it is 1. One shuffle for two vectors, blends being cheap.
+template <int kStep>
+inline __m512 merge(__m512 x, __m512 y) {
+  if constexpr (kStep == 8) {
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xff00, x, y), _mm512_shuffle_f32x4(x, y, 0x4e));
+  } else if constexpr (kStep == 4) {
+    const __m512 rest = _mm512_mask_blend_ps(0x0f0f, x, y);
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xf0f0, x, y), _mm512_shuffle_f32x4(rest, rest, 0xb1));
+  } else if constexpr (kStep == 2) {
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xcccc, x, y), _mm512_shuffle_ps(x, y, 0x4e));
+  } else {
+    const __m512 rest = _mm512_mask_blend_ps(0x5555, x, y);
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xaaaa, x, y), _mm512_permute_ps(rest, 0xb1));
+  }
+}
+
+// out[c * stride + a] = sum of the lanes of acc[a][c]: lanes i and i + 8 first, then i + 4, i + 2 and i + 1, which is
+// the order of _mm512_reduce_add_ps. Vectors are summed together: that takes a third of the work, which is what is
+// left to save where rows are short.
+template <int C>
+inline void sum_four_rows(const __m512 (&acc)[4][C], float* out, int64_t stride) {
+  int c = 0;
+  if constexpr (C >= 4) {
+    __m512 rows[4];  // lanes 4c to 4c + 3: of input c
+    JAJU_UNROLL for (int a = 0; a < 4; ++a) {
+      rows[a] = merge<4>(merge<8>(acc[a][0], acc[a][2]), merge<8>(acc[a][1], acc[a][3]));
+    }
+    const __m512 s = merge<1>(merge<2>(rows[0], rows[2]), merge<2>(rows[1], rows[3]));
+    _mm_storeu_ps(out, _mm512_castps512_ps128(s));
+    _mm_storeu_ps(out + stride, _mm512_extractf32x4_ps(s, 1));
+    _mm_storeu_ps(out + 2 * stride, _mm512_extractf32x4_ps(s, 2));
+    _mm_storeu_ps(out + 3 * stride, _mm512_extractf32x4_ps(s, 3));
+    c = 4;
+  }
+  if constexpr (C % 4 >= 2) {
+    __m512 rows[4];  // lanes 0 to 7 of input c, 8 to 15 of the next
+    JAJU_UNROLL for (int a = 0; a < 4; ++a) rows[a] = merge<8>(acc[a][c], acc[a][c + 1]);
+    const __m512 pairs = merge<2>(merge<4>(rows[0], rows[2]), merge<4>(rows[1], rows[3]));
+    const __m512 s = _mm512_add_ps(pairs, _mm512_permute_ps(pairs, 0xb1));
+    const __m512i even = _mm512_castsi256_si512(_mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14));
+    const __m256 both = _mm512_castps512_ps256(_mm512_permutexvar_ps(even, s));
+    _mm_storeu_ps(out + c * stride, _mm256_castps256_ps128(both));
+    _mm_storeu_ps(out + (c + 1) * stride, _mm256_extractf128_ps(both, 1));
+    c += 2;
+  }
+  if constexpr (C % 2 == 1) {
+    constexpr int kLast = C - 1;
+    const __m512 fours =
+        merge<4>(merge<8>(acc[0][kLast], acc[2][kLast]), merge<8>(acc[1][kLast], acc[3][kLast]));
+    const __m512 pairs = _mm512_add_ps(fours, _mm512_permute_ps(fours, 0x4e));
+    const __m512 s = _mm512_add_ps(pairs, _mm512_permute_ps(pairs, 0xb1));
+    const __m512i first_of_each = _mm512_castsi128_si512(_mm_setr_epi32(0, 4, 8, 12));
+    _mm_storeu_ps(out + kLast * stride, _mm512_castps512_ps128(_mm512_permutexvar_ps(first_of_each, s)));
+  }
+}
+
+template <int R, int C>
+inline void sum_tile(const __m512 (&acc)[R][C], float* out, int64_t stride) {
+  if constexpr (R == 4) {
+    sum_four_rows<C>(acc, out, stride);
+  } else {
+    JAJU_UNROLL for (int c = 0; c < C; ++c) {
+      JAJU_UNROLL for (int a = 0; a < R; ++a) out[c * stride + a] = _mm512_reduce_add_ps(acc[a][c]);
+    }
+  }
+}
+
+// The rows of W a tile fetches while it works: P rows from `from`, as far as it is in its own.
+struct Ahead {
+  const uint16_t* from;
+};
 
 // Same order for every tile: one accumulator an output, k upwards, lanes summed at the end.
-template <int R, int C>
-inline void tile(const Matrix& w, int64_t r, const uint16_t* const* x, float* out, int64_t out_stride) {
-  const int64_t cols = w.cols;
-  const uint16_t* rows[R];
-  for (int a = 0; a < R; ++a) rows[a] = static_cast<const uint16_t*>(w.row(r + a));
+template <int R, int C, int P>
+[[gnu::noinline]] void dot_tile(const uint16_t* w, int64_t w_stride, int64_t cols, const uint16_t* const* x,
+                                float* out, int64_t out_stride, Ahead ahead) {
+  const uint16_t* in[C];
+  JAJU_UNROLL for (int c = 0; c < C; ++c) in[c] = x[c];
   __m512 acc[R][C];
-  for (int a = 0; a < R; ++a) {
-    for (int c = 0; c < C; ++c) acc[a][c] = _mm512_setzero_ps();
+  JAJU_UNROLL for (int a = 0; a < R; ++a) {
+    JAJU_UNROLL for (int c = 0; c < C; ++c) acc[a][c] = _mm512_setzero_ps();
   }
   int64_t k = 0;
-  for (; k + kLanes <= cols; k += kLanes) {
+  for (; k + kPair <= cols; k += kPair) {
     __m512bh weights[R];
-    for (int a = 0; a < R; ++a) weights[a] = as_bf16(_mm512_loadu_si512(rows[a] + k));
-    for (int c = 0; c < C; ++c) {
-      const __m512bh input = as_bf16(_mm512_loadu_si512(x[c] + k));
-      for (int a = 0; a < R; ++a) acc[a][c] = _mm512_dpbf16_ps(acc[a][c], weights[a], input);
+    JAJU_UNROLL for (int a = 0; a < R; ++a) weights[a] = as_bf16(load(w + a * w_stride + k));
+    JAJU_UNROLL for (int a = 0; a < P; ++a) _mm_prefetch(ahead.from + a * w_stride + k, _MM_HINT_T1);
+    JAJU_UNROLL for (int c = 0; c < C; ++c) {
+      const __m512bh input = as_bf16(load(in[c] + k));
+      JAJU_UNROLL for (int a = 0; a < R; ++a) acc[a][c] = _mm512_dpbf16_ps(acc[a][c], weights[a], input);
     }
   }
   if (k < cols) {
-    const auto mask = static_cast<__mmask32>((1ull << (cols - k)) - 1);
     __m512bh weights[R];
-    for (int a = 0; a < R; ++a) weights[a] = as_bf16(_mm512_maskz_loadu_epi16(mask, rows[a] + k));
-    for (int c = 0; c < C; ++c) {
-      const __m512bh input = as_bf16(_mm512_maskz_loadu_epi16(mask, x[c] + k));
-      for (int a = 0; a < R; ++a) acc[a][c] = _mm512_dpbf16_ps(acc[a][c], weights[a], input);
+    JAJU_UNROLL for (int a = 0; a < R; ++a) weights[a] = as_bf16(load_n(w + a * w_stride + k, cols - k));
+    JAJU_UNROLL for (int c = 0; c < C; ++c) {
+      const __m512bh input = as_bf16(load_n(in[c] + k, cols - k));
+      JAJU_UNROLL for (int a = 0; a < R; ++a) acc[a][c] = _mm512_dpbf16_ps(acc[a][c], weights[a], input);
     }
   }
-  for (int c = 0; c < C; ++c) {
-    for (int a = 0; a < R; ++a) out[c * out_stride + a] = _mm512_reduce_add_ps(acc[a][c]);
+  sum_tile<R, C>(acc, out, out_stride);
+}
+
+template <int R, int P>
+inline void dot_inputs(const uint16_t* w, int64_t w_stride, int64_t cols, const uint16_t* const* x, int64_t n,
+                       float* out, int64_t out_stride, Ahead ahead) {
+  switch (n) {
+    case 1:
+      return dot_tile<R, 1, P>(w, w_stride, cols, x, out, out_stride, ahead);
+    case 2:
+      return dot_tile<R, 2, P>(w, w_stride, cols, x, out, out_stride, ahead);
+    case 3:
+      return dot_tile<R, 3, P>(w, w_stride, cols, x, out, out_stride, ahead);
+    case 4:
+      return dot_tile<R, 4, P>(w, w_stride, cols, x, out, out_stride, ahead);
+    case 5:
+      return dot_tile<R, 5, P>(w, w_stride, cols, x, out, out_stride, ahead);
+    default:
+      return dot_tile<R, kTileInputs, P>(w, w_stride, cols, x, out, out_stride, ahead);
+  }
+}
+
+// Columns of weigh_rows' tile: registers of f32, two of which share a load of bf16.
+constexpr int kWeighInputs = 6;
+constexpr int kWeighVectors = 4;
+
+inline __m512 f32_lanes(const float* p, int64_t n) {
+  return n >= 16 ? _mm512_loadu_ps(p)
+                 : _mm512_maskz_loadu_ps(n <= 0 ? __mmask16{0} : static_cast<__mmask16>((1u << n) - 1), p);
+}
+
+// Full: all kVectors * 16 columns exist; else only the first `width`.
+template <int R, int kVectors, bool Full>
+[[gnu::noinline]] void weigh_tile(const uint16_t* b, int64_t b_stride, int64_t n_rows, int64_t width,
+                                  const uint16_t* a, int64_t a_stride, const float* keep, float* out,
+                                  int64_t out_stride) {
+  static_assert(kVectors % 2 == 0);
+  // Value pairs of two rows, columns 0 to 15 and 16 to 31.
+  alignas(64) static constexpr uint16_t kLow[32] = {0, 32, 1, 33, 2,  34, 3,  35, 4,  36, 5,  37, 6,  38, 7,  39,
+                                                    8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47};
+  const __m512i low = _mm512_load_si512(kLow);
+  const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
+  __m512 acc[R][kVectors];
+  JAJU_UNROLL for (int i = 0; i < R; ++i) {
+    JAJU_UNROLL for (int c = 0; c < kVectors; ++c) {
+      acc[i][c] = keep == nullptr
+                      ? _mm512_setzero_ps()
+                      : _mm512_mul_ps(_mm512_set1_ps(keep[i]),
+                                      Full ? _mm512_loadu_ps(out + i * out_stride + c * 16)
+                                           : f32_lanes(out + i * out_stride + c * 16, width - c * 16));
+    }
+  }
+  const auto row = [&](int64_t j, int c) {
+    const uint16_t* const p = b + j * b_stride + c * 16;
+    const int64_t left = width - c * 16;
+    if (Full || left >= kPair) return load(p);
+    return left > 0 ? load_n(p, left) : _mm512_setzero_si512();
+  };
+  const auto step = [&](int c, __m512i even, __m512i odd, const __m512bh (&weights)[R]) {
+    const __m512bh first = as_bf16(_mm512_permutex2var_epi16(even, low, odd));
+    const __m512bh second = as_bf16(_mm512_permutex2var_epi16(even, high, odd));
+    JAJU_UNROLL for (int i = 0; i < R; ++i) acc[i][c] = _mm512_dpbf16_ps(acc[i][c], weights[i], first);
+    JAJU_UNROLL for (int i = 0; i < R; ++i) acc[i][c + 1] = _mm512_dpbf16_ps(acc[i][c + 1], weights[i], second);
+  };
+  int64_t j = 0;
+  for (; j + 2 <= n_rows; j += 2) {
+    __m512bh weights[R];
+    JAJU_UNROLL for (int i = 0; i < R; ++i) {
+      int32_t pair;
+      __builtin_memcpy(&pair, a + i * a_stride + j, sizeof pair);
+      weights[i] = as_bf16(_mm512_set1_epi32(pair));
+    }
+    JAJU_UNROLL for (int c = 0; c < kVectors; c += 2) step(c, row(j, c), row(j + 1, c), weights);
+  }
+  if (j < n_rows) {
+    __m512bh weights[R];
+    JAJU_UNROLL for (int i = 0; i < R; ++i) weights[i] = as_bf16(_mm512_set1_epi32(a[i * a_stride + j]));
+    JAJU_UNROLL for (int c = 0; c < kVectors; c += 2) step(c, row(j, c), _mm512_setzero_si512(), weights);
+  }
+  JAJU_UNROLL for (int i = 0; i < R; ++i) {
+    JAJU_UNROLL for (int c = 0; c < kVectors; ++c) {
+      float* const to = out + i * out_stride + c * 16;
+      const int64_t left = width - c * 16;
+      if (Full || left >= 16) {
+        _mm512_storeu_ps(to, acc[i][c]);
+      } else if (left > 0) {
+        _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << left) - 1), acc[i][c]);
+      }
+    }
   }
 }
 
 template <int R>
-inline void inputs(const Matrix& w, int64_t r, const uint16_t* const* x, int64_t n, float* out,
-                   int64_t stride) {
-  for (; n >= kTileInputs; x += kTileInputs, n -= kTileInputs, out += kTileInputs * stride) {
-    tile<R, kTileInputs>(w, r, x, out, stride);
+inline void weigh_inputs(const uint16_t* b, int64_t b_stride, int64_t n_rows, int64_t width, const uint16_t* a,
+                         int64_t a_stride, const float* keep, float* out, int64_t out_stride) {
+  constexpr int64_t kWide = kWeighVectors * 16;
+  int64_t k = 0;
+  for (; k + kWide <= width; k += kWide) {
+    weigh_tile<R, kWeighVectors, true>(b + k, b_stride, n_rows, kWide, a, a_stride, keep, out + k, out_stride);
   }
-  if (n >= 4) {
-    tile<R, 4>(w, r, x, out, stride);
-    x += 4, n -= 4, out += 4 * stride;
+  for (; k < width; k += kPair) {
+    weigh_tile<R, 2, false>(b + k, b_stride, n_rows, width - k, a, a_stride, keep, out + k, out_stride);
   }
-  if (n >= 2) {
-    tile<R, 2>(w, r, x, out, stride);
-    x += 2, n -= 2, out += 2 * stride;
-  }
-  if (n == 1) tile<R, 1>(w, r, x, out, stride);
 }
 
 }  // namespace
 
-void dot_block(const Matrix& w, int64_t r0, int64_t r1, const uint16_t* const* x, int64_t n, float* out,
-               int64_t out_stride) {
-  int64_t r = r0;
-  for (; r + kTileRows <= r1; r += kTileRows) inputs<kTileRows>(w, r, x, n, out + (r - r0), out_stride);
-  for (; r < r1; ++r) inputs<1>(w, r, x, n, out + (r - r0), out_stride);
+void round_row(const float* from, int64_t n, uint16_t* to) {
+  int64_t k = 0;
+  for (; k + 16 <= n; k += 16) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + k), as_bits(_mm512_cvtneps_pbh(_mm512_loadu_ps(from + k))));
+  }
+  if (k == n) return;
+  const auto mask = static_cast<__mmask16>((1u << (n - k)) - 1);
+  _mm256_mask_storeu_epi16(to + k, mask, as_bits(_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, from + k))));
+}
+
+void dot_rows(const uint16_t* w, int64_t w_stride, int64_t n_rows, int64_t cols, const uint16_t* const* x,
+              int64_t n, float* out, int64_t out_stride) {
+  constexpr int kR = kTileRows;
+  const int64_t tile = kR * w_stride;
+  const int64_t tile_bytes = tile * static_cast<int64_t>(sizeof(uint16_t));
+  const int64_t ahead = (kAheadBytes + tile_bytes - 1) / tile_bytes * tile;
+  // Inputs in groups of equal size, at most kTileInputs. The first groups share the fetching ahead, so that
+  // memory is asked all the time; what is beyond the last row is somebody's next.
+  const int64_t groups = (n + kTileInputs - 1) / kTileInputs;
+  int64_t r = 0;
+  for (; r + kR <= n_rows; r += kR) {
+    const uint16_t* const rows = w + r * w_stride;
+    for (int64_t g = 0; g < groups; ++g) {
+      const int64_t i = n * g / groups;
+      const int64_t count = n * (g + 1) / groups - i;
+      float* const to = out + i * out_stride + r;
+      const uint16_t* const next = rows + ahead;
+      if (groups == 1) {
+        dot_inputs<kR, 4>(rows, w_stride, cols, x + i, count, to, out_stride, {next});
+      } else if (groups == 2) {
+        dot_inputs<kR, 2>(rows, w_stride, cols, x + i, count, to, out_stride, {next + 2 * g * w_stride});
+      } else if (g < 4) {
+        dot_inputs<kR, 1>(rows, w_stride, cols, x + i, count, to, out_stride, {next + g * w_stride});
+      } else {
+        dot_inputs<kR, 0>(rows, w_stride, cols, x + i, count, to, out_stride, {next});
+      }
+    }
+  }
+  for (; r < n_rows; ++r) {
+    for (int64_t g = 0; g < groups; ++g) {
+      const int64_t i = n * g / groups;
+      dot_inputs<1, 0>(w + r * w_stride, w_stride, cols, x + i, n * (g + 1) / groups - i,
+                       out + i * out_stride + r, out_stride, {nullptr});
+    }
+  }
+}
+
+void weigh_rows(const uint16_t* b, int64_t b_stride, int64_t n_rows, int64_t width, const uint16_t* a,
+                int64_t a_stride, int64_t n, const float* keep, float* out, int64_t out_stride) {
+  const int64_t groups = (n + kWeighInputs - 1) / kWeighInputs;
+  for (int64_t g = 0; g < groups; ++g) {
+    const int64_t i = n * g / groups;
+    const uint16_t* const weights = a + i * a_stride;
+    const float* const kept = keep == nullptr ? nullptr : keep + i;
+    float* const to = out + i * out_stride;
+    const auto run = [&](auto tile) { tile(b, b_stride, n_rows, width, weights, a_stride, kept, to, out_stride); };
+    switch (n * (g + 1) / groups - i) {
+      case 1:
+        run(weigh_inputs<1>);
+        break;
+      case 2:
+        run(weigh_inputs<2>);
+        break;
+      case 3:
+        run(weigh_inputs<3>);
+        break;
+      case 4:
+        run(weigh_inputs<4>);
+        break;
+      case 5:
+        run(weigh_inputs<5>);
+        break;
+      default:
+        run(weigh_inputs<kWeighInputs>);
+        break;
+    }
+  }
 }
 
 }  // namespace jaju::bf16dot

@@ -1,15 +1,28 @@
-// Dot products of bf16 pairs (AVX-512 BF16: vdpbf16ps), compiled with its own flags; call only where the CPU
-// has it.
+// Products of bf16 pairs (AVX-512 BF16: vdpbf16ps), compiled with its own flags; call only where the CPU has
+// it.
+//
+// Every output is one accumulator (or one lane of one) that walks its terms upwards, whatever the tile around
+// it: its bits depend on its own row and input alone.
 #pragma once
 
 #include <cstdint>
 
-#include "tensor/view.h"
-
 namespace jaju::bf16dot {
 
-// out[i * out_stride + (r - r0)] = W[r] . x[i] for bf16 W and n inputs already rounded to bf16.
-void dot_block(const Matrix& w, int64_t r0, int64_t r1, const uint16_t* const* x, int64_t n, float* out,
-               int64_t out_stride);
+// Inputs of one call of dot_rows: at most this many.
+constexpr int64_t kMaxInputs = 96;
+
+// to[k] = from[k] rounded to bf16, nearest even; subnormals become zero, as they do in the products.
+void round_row(const float* from, int64_t n, uint16_t* to);
+
+// out[i * out_stride + r] = W[r] . x[i] for n_rows rows of `cols` values at w, w_stride values apart, and n
+// inputs. Terms are added 32 at a time, lanes last.
+void dot_rows(const uint16_t* w, int64_t w_stride, int64_t n_rows, int64_t cols, const uint16_t* const* x,
+              int64_t n, float* out, int64_t out_stride);
+
+// out[i][k] = keep[i] * out[i][k] + sum_j a[i][j] b[j][k] for n inputs, j < n_rows, k < width; pairs of j upwards.
+// keep null: starts from zero.
+void weigh_rows(const uint16_t* b, int64_t b_stride, int64_t n_rows, int64_t width, const uint16_t* a,
+                int64_t a_stride, int64_t n, const float* keep, float* out, int64_t out_stride);
 
 }  // namespace jaju::bf16dot

@@ -72,10 +72,10 @@ struct Inputs {
 };
 
 // A block of W visits its inputs kInputBlock at a time and, when there are several, kColBlock columns at a
-// time, so that inputs (24 KB) and weights of a tile stay in the first-level cache.
+// time, so that the inputs (48 KB) stay in the second-level cache and the weights of a tile in the first.
 constexpr int64_t kRowBlock = 32;
 constexpr int64_t kInputBlock = 24;
-constexpr int64_t kColBlock = 256;
+constexpr int64_t kColBlock = 512;
 // From this many inputs on, weights are widened to f32 once and the columns are blocked.
 constexpr int64_t kBlockedInputs = 4;
 
@@ -85,18 +85,18 @@ inline void dot_tile(const Row* rows, const float* const* x, int64_t k0, int64_t
   int64_t k = k0;
   for (; k + kLanes <= k1; k += kLanes) {
     V weights[R];
-    for (int a = 0; a < R; ++a) weights[a] = rows[a].at(k);
-    for (int c = 0; c < C; ++c) {
+    JAJU_UNROLL for (int a = 0; a < R; ++a) weights[a] = rows[a].at(k);
+    JAJU_UNROLL for (int c = 0; c < C; ++c) {
       const V input = load(x[c] + k);
-      for (int a = 0; a < R; ++a) acc[a][c] = fma(weights[a], input, acc[a][c]);
+      JAJU_UNROLL for (int a = 0; a < R; ++a) acc[a][c] = fma(weights[a], input, acc[a][c]);
     }
   }
   if (k == k1) return;
   V weights[R];
-  for (int a = 0; a < R; ++a) weights[a] = rows[a].at_n(k, k1 - k);
-  for (int c = 0; c < C; ++c) {
+  JAJU_UNROLL for (int a = 0; a < R; ++a) weights[a] = rows[a].at_n(k, k1 - k);
+  JAJU_UNROLL for (int c = 0; c < C; ++c) {
     const V input = load_n(x[c] + k, k1 - k);
-    for (int a = 0; a < R; ++a) acc[a][c] = fma(weights[a], input, acc[a][c]);
+    JAJU_UNROLL for (int a = 0; a < R; ++a) acc[a][c] = fma(weights[a], input, acc[a][c]);
   }
 }
 
@@ -106,8 +106,8 @@ inline void sum_all(const V (&acc)[R][C], float* out, int64_t out_stride) {
   if constexpr (R == 4) {
     sum_tile<C>(acc, out, out_stride);
   } else {
-    for (int c = 0; c < C; ++c) {
-      for (int a = 0; a < R; ++a) out[c * out_stride + a] = sum(acc[a][c]);
+    JAJU_UNROLL for (int c = 0; c < C; ++c) {
+      JAJU_UNROLL for (int a = 0; a < R; ++a) out[c * out_stride + a] = sum(acc[a][c]);
     }
   }
 }
@@ -118,8 +118,8 @@ inline void dot_rows(const Matrix& w, int64_t r, const float* const* x, float* o
   const auto row = [&](int k) { return Row(w, r + (k < R ? k : 0)); };
   const Row rows[4] = {row(0), row(1), row(2), row(3)};
   V acc[R][C];
-  for (int a = 0; a < R; ++a) {
-    for (int c = 0; c < C; ++c) acc[a][c] = zero();
+  JAJU_UNROLL for (int a = 0; a < R; ++a) {
+    JAJU_UNROLL for (int c = 0; c < C; ++c) acc[a][c] = zero();
   }
   dot_tile<Row, R, C>(rows, x, 0, w.cols, acc);
   sum_all<R, C>(acc, out, out_stride);
@@ -145,13 +145,13 @@ template <int R, int C>
 inline void dot_step(const RowWidened* rows, const float* const* x, int64_t k0, int64_t k1, int64_t cols,
                      float* state, float* out, int64_t out_stride) {
   V acc[R][C];
-  for (int a = 0; a < R; ++a) {
-    for (int c = 0; c < C; ++c) acc[a][c] = k0 == 0 ? zero() : load(state + (c * R + a) * kLanes);
+  JAJU_UNROLL for (int a = 0; a < R; ++a) {
+    JAJU_UNROLL for (int c = 0; c < C; ++c) acc[a][c] = k0 == 0 ? zero() : load(state + (c * R + a) * kLanes);
   }
   dot_tile<RowWidened, R, C>(rows, x, k0, k1, acc);
   if (k1 == cols) return sum_all<R, C>(acc, out, out_stride);
-  for (int c = 0; c < C; ++c) {
-    for (int a = 0; a < R; ++a) store(state + (c * R + a) * kLanes, acc[a][c]);
+  JAJU_UNROLL for (int c = 0; c < C; ++c) {
+    JAJU_UNROLL for (int a = 0; a < R; ++a) store(state + (c * R + a) * kLanes, acc[a][c]);
   }
 }
 
@@ -214,14 +214,34 @@ inline void dot_blocked(const Matrix& w, int64_t r0, int64_t r1, const float* co
   }
 }
 
-// out[i * out_stride + (r - r0)] = W[r] . x[i0 + i] for r in [r0, r1), at most kInputBlock inputs.
+// Inputs of one call of dot_block. Those of the BF16 dot product wait in the second-level cache while the rows
+// of W pass.
+inline int64_t input_block(const Matrix& w, const Inputs& in) {
+#ifdef JAJU_HAS_BF16_DOT
+  if (in.bf16 != nullptr && w.dtype == DType::bf16) {
+    constexpr int64_t kValues = 192 * 1024;
+    const int64_t fit = kValues / in.bf16_stride / kInputBlock * kInputBlock;
+    return fit < kInputBlock ? kInputBlock : fit > bf16dot::kMaxInputs ? bf16dot::kMaxInputs : fit;
+  }
+#else
+  (void)w, (void)in;
+#endif
+  return kInputBlock;
+}
+#ifdef JAJU_HAS_BF16_DOT
+constexpr int64_t kMostInputs = bf16dot::kMaxInputs;
+#else
+constexpr int64_t kMostInputs = kInputBlock;
+#endif
+
+// out[i * out_stride + (r - r0)] = W[r] . x[i0 + i] for r in [r0, r1), at most input_block() inputs.
 inline void dot_block(const Matrix& w, int64_t r0, int64_t r1, const Inputs& in, int64_t i0, int64_t n,
                       float* out, int64_t out_stride) {
 #ifdef JAJU_HAS_BF16_DOT
   if (in.bf16 != nullptr && w.dtype == DType::bf16) {
-    const uint16_t* x[kInputBlock];
+    const uint16_t* x[bf16dot::kMaxInputs];
     for (int64_t i = 0; i < n; ++i) x[i] = in.bf16 + in.row_of(i0 + i) * in.bf16_stride;
-    return bf16dot::dot_block(w, r0, r1, x, n, out, out_stride);
+    return bf16dot::dot_rows(static_cast<const uint16_t*>(w.row(r0)), w.cols, r1 - r0, w.cols, x, n, out, out_stride);
   }
 #endif
   const float* x[kInputBlock];
@@ -241,35 +261,68 @@ inline void dot_block(const Matrix& w, int64_t r0, int64_t r1, const Inputs& in,
   });
 }
 
-// out[k] = keep * out[k] + sum_j coefficients[j] * M[j][k], k < width <= M.cols, j ascending. For W_UK^T q
-// and P V.
-template <typename Row>
-inline void add_weighted_rows_of(const Matrix& m, const float* coefficients, int64_t n, int64_t width,
-                                 float keep, float* out) {
-  constexpr int kVectors = 4;
-  int64_t k = 0;
-  for (; k + kVectors * kLanes <= width; k += kVectors * kLanes) {
-    V acc[kVectors];
-    for (int a = 0; a < kVectors; ++a) acc[a] = mul(set1(keep), load(out + k + a * kLanes));
-    for (int64_t j = 0; j < n; ++j) {
-      const Row row(m, j);
-      const V c = set1(coefficients[j]);
-      for (int a = 0; a < kVectors; ++a) acc[a] = fma(c, row.at(k + a * kLanes), acc[a]);
+// out[i][k] = keep[i] * out[i][k] + sum_j a[i][j] M[j][k], k < width <= M.cols, j ascending, for R inputs. keep
+// null: from zero. For W_UK^T q and P V.
+template <typename Row, int R, int C>
+inline void weigh_tile(const Matrix& m, int64_t k, const float* a, int64_t a_stride, const float* keep,
+                       float* out, int64_t out_stride) {
+  V acc[R][C];
+  JAJU_UNROLL for (int i = 0; i < R; ++i) {
+    JAJU_UNROLL for (int c = 0; c < C; ++c) {
+      acc[i][c] =
+          keep == nullptr ? zero() : mul(set1(keep[i]), load(out + i * out_stride + k + c * kLanes));
     }
-    for (int a = 0; a < kVectors; ++a) store(out + k + a * kLanes, acc[a]);
   }
-  for (; k < width; k += kLanes) {
-    const int64_t lanes = width - k < kLanes ? width - k : kLanes;
-    V acc = mul(set1(keep), load_n(out + k, lanes));
-    for (int64_t j = 0; j < n; ++j) acc = fma(set1(coefficients[j]), Row(m, j).at_n(k, lanes), acc);
-    store_n(out + k, acc, lanes);
+  for (int64_t j = 0; j < m.rows; ++j) {
+    const Row row(m, j);
+    V values[C];
+    JAJU_UNROLL for (int c = 0; c < C; ++c) values[c] = row.at(k + c * kLanes);
+    JAJU_UNROLL for (int i = 0; i < R; ++i) {
+      const V weight = set1(a[i * a_stride + j]);
+      JAJU_UNROLL for (int c = 0; c < C; ++c) acc[i][c] = fma(weight, values[c], acc[i][c]);
+    }
+  }
+  JAJU_UNROLL for (int i = 0; i < R; ++i) {
+    JAJU_UNROLL for (int c = 0; c < C; ++c) store(out + i * out_stride + k + c * kLanes, acc[i][c]);
   }
 }
 
-inline void add_weighted_rows(const Matrix& m, const float* coefficients, int64_t n, int64_t width,
-                              float keep, float* out) {
+template <typename Row, int R>
+inline void weigh_inputs(const Matrix& m, int64_t width, const float* a, int64_t a_stride, const float* keep,
+                         float* out, int64_t out_stride) {
+  int64_t k = 0;
+  for (; k + kWeighVectors * kLanes <= width; k += kWeighVectors * kLanes) {
+    weigh_tile<Row, R, kWeighVectors>(m, k, a, a_stride, keep, out, out_stride);
+  }
+  for (; k + kLanes <= width; k += kLanes) weigh_tile<Row, R, 1>(m, k, a, a_stride, keep, out, out_stride);
+  if (k == width) return;
+  const int64_t lanes = width - k;
+  JAJU_UNROLL for (int i = 0; i < R; ++i) {
+    float* const to = out + i * out_stride + k;
+    V acc = keep == nullptr ? zero() : mul(set1(keep[i]), load_n(to, lanes));
+    for (int64_t j = 0; j < m.rows; ++j) {
+      acc = fma(set1(a[i * a_stride + j]), Row(m, j).at_n(k, lanes), acc);
+    }
+    store_n(to, acc, lanes);
+  }
+}
+
+inline void weigh_rows(const Matrix& m, int64_t width, const float* a, int64_t a_stride, int64_t n,
+                       const float* keep, float* out, int64_t out_stride) {
   with_row_type(m.dtype, [&](auto type) {
-    add_weighted_rows_of<typename decltype(type)::type>(m, coefficients, n, width, keep, out);
+    using Row = typename decltype(type)::type;
+    int64_t i = 0;
+    const auto kept = [&] { return keep == nullptr ? nullptr : keep + i; };
+    for (; i + kWeighInputs <= n; i += kWeighInputs) {
+      weigh_inputs<Row, kWeighInputs>(m, width, a + i * a_stride, a_stride, kept(), out + i * out_stride,
+                                      out_stride);
+    }
+    for (; i + 2 <= n; i += 2) {
+      weigh_inputs<Row, 2>(m, width, a + i * a_stride, a_stride, kept(), out + i * out_stride, out_stride);
+    }
+    if (i < n) {
+      weigh_inputs<Row, 1>(m, width, a + i * a_stride, a_stride, kept(), out + i * out_stride, out_stride);
+    }
   });
 }
 

@@ -1,4 +1,4 @@
-// Matrix products over the team: plain, and grouped by expert with SwiGLU fused. Included once per ISA.
+// Matrix products over the team: plain, and MLPs grouped by expert with SwiGLU fused. Included once per ISA.
 #pragma once
 
 namespace jaju::JAJU_ISA {
@@ -8,113 +8,180 @@ inline int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
 
-// Copies the inputs of a matmul to shared scratch when that pays: rounded to bf16 where this matmul will use
-// the BF16 dot product; else, for several rows, to rows that do not all start in the same sets of the
-// first-level cache (rows a multiple of 4 KiB apart do, and the widths of models are such).
-inline Inputs prepare(Context& context, Rows x, bool bf16_weights) {
+// body(i, thread) for every i below n: on the team where all tasks together take long enough on one thread, by a
+// guess in nanoseconds, else here.
+template <typename Body>
+inline void for_tasks(Context& context, int64_t n, int64_t nanoseconds, const Body& body) {
+  constexpr int64_t kWorthSharing = 3000;  // three times what it costs to start a region and wait for its end
+  if (nanoseconds >= kWorthSharing) return context.team.parallel_for(n, body);
+  for (int64_t i = 0; i < n; ++i) body(i, 0);
+}
+
+// Guesses: 64 multiplications a nanosecond, or 16 values read or written from beyond the nearest caches.
+inline int64_t product_cost(int64_t rows, int64_t cols, int64_t n) {
+  return rows * cols * (n + 4) / 64;
+}
+inline int64_t copy_cost(int64_t values) {
+  return values / 16;
+}
+
+// Whether a matrix is multiplied with inputs rounded to bf16.
+inline bool takes_bf16(const Context& context, DType type) {
+#ifdef JAJU_HAS_BF16_DOT
+  return context.precision == Precision::bf16 && type == DType::bf16 && has_bf16_dot();
+#else
+  (void)context, (void)type;
+  return false;
+#endif
+}
+
+// Copies the inputs of a matmul to shared scratch when that pays: rounded to bf16 where some matrix takes them
+// so; else, for several rows, to rows that do not all start in the same sets of the first-level cache (rows a
+// multiple of 4 KiB apart do, and the widths of models are such).
+inline Inputs prepare(Context& context, Rows x, bool any_bf16) {
   Inputs in;
   in.x = x;
 #ifdef JAJU_HAS_BF16_DOT
-  if (context.precision == Precision::bf16 && bf16_weights && has_bf16_dot()) {
+  if (any_bf16) {
     in.bf16_stride = staggered_stride(x.cols, sizeof(uint16_t));
     auto* const to = reinterpret_cast<uint16_t*>(context.shared_scratch.data());
     JAJU_CHECK(static_cast<int64_t>(context.shared_scratch.size()) * 2 >= x.n * in.bf16_stride);
-    context.team.parallel_for(x.n, [&](int64_t i, int) {
-      const float* from = x.row(i);
-      uint16_t* const row = to + i * in.bf16_stride;
-      for (int64_t k = 0; k < x.cols; ++k) row[k] = f32_to_bf16(from[k]);
-    });
+    for_tasks(context, x.n, copy_cost(x.n * x.cols),
+              [&](int64_t i, int) { bf16dot::round_row(x.row(i), x.cols, to + i * in.bf16_stride); });
     in.bf16 = to;
     return in;
   }
 #else
-  (void)bf16_weights;
+  (void)any_bf16;
 #endif
   if (x.n < kBlockedInputs) return in;
   const int64_t stride = staggered_stride(x.cols, sizeof(float));
   float* const to = context.shared_scratch.data();
   JAJU_CHECK(static_cast<int64_t>(context.shared_scratch.size()) >= x.n * stride);
-  context.team.parallel_for(x.n, [&](int64_t i, int) {
+  for_tasks(context, x.n, copy_cost(x.n * x.cols), [&](int64_t i, int) {
     __builtin_memcpy(to + i * stride, x.row(i), static_cast<size_t>(x.cols) * sizeof(float));
   });
   in.x = Rows(to, x.n, x.cols, stride);
   return in;
 }
 
-inline void matmul(Context& context, const Matrix& w, Rows x, MutRows y) {
-  JAJU_CHECK(x.cols == w.cols && y.cols == w.rows && x.n == y.n);
-  const Inputs in = prepare(context, x, w.dtype == DType::bf16);
-  context.team.parallel_for(ceil_div(w.rows, kRowBlock), [&](int64_t task, int) {
-    const int64_t r0 = task * kRowBlock;
-    const int64_t r1 = r0 + kRowBlock < w.rows ? r0 + kRowBlock : w.rows;
-    for (int64_t i = 0; i < x.n; i += kInputBlock) {
-      const int64_t n = x.n - i < kInputBlock ? x.n - i : kInputBlock;
-      dot_block(w, r0, r1, in, i, n, y.row(i) + r0, y.stride);
-    }
-  });
-}
-
-// Tasks are (group, block of output rows), experts outside, rows inside; body(group, r0, r1).
-template <typename Body>
-inline void for_each_row_block(Context& context, std::span<const ExpertGroup> groups, int64_t rows,
-                               const Body& body) {
-  const int64_t blocks = ceil_div(rows, kRowBlock);
-  context.team.parallel_for(static_cast<int64_t>(groups.size()) * blocks, [&](int64_t task, int) {
-    const ExpertGroup& g = groups[static_cast<size_t>(task / blocks)];
-    const int64_t r0 = task % blocks * kRowBlock;
-    body(g, r0, r0 + kRowBlock < rows ? r0 + kRowBlock : rows);
-  });
-}
-
-// Whether one of the groups multiplies bf16 weights: asked of all of them, so that which experts the rest of
-// the batch visits changes nothing where experts are of different types.
-template <typename Weights>
-inline bool any_bf16(std::span<const ExpertGroup> groups, const Weights& weights) {
-  for (const ExpertGroup& g : groups) {
-    if (weights(g)) return true;
+// y[i] = W x[i] for rows [r0, r1) of W and n inputs.
+inline void multiply(const Matrix& w, int64_t r0, int64_t r1, const Inputs& in, int64_t n, MutRows y) {
+  const int64_t block = input_block(w, in);
+  for (int64_t i = 0; i < n; i += block) {
+    dot_block(w, r0, r1, in, i, n - i < block ? n - i : block, y.row(i) + r0, y.stride);
   }
-  return false;
 }
 
-inline void grouped_swiglu(Context& context, std::span<const ExpertGroup> groups, Rows x, MutRows h) {
-  if (groups.empty()) return;
-  const Inputs shared = prepare(context, x, any_bf16(groups, [](const ExpertGroup& g) {
-                                  return g.gate.dtype == DType::bf16 || g.up.dtype == DType::bf16;
-                                }));
-  for_each_row_block(context, groups, h.cols, [&](const ExpertGroup& g, int64_t r0, int64_t r1) {
-    JAJU_CHECK(g.gate.rows == h.cols && g.up.rows == h.cols && g.gate.cols == x.cols && g.up.cols == x.cols);
-    Inputs in = shared;
-    in.index = g.rows;
-    float gate[kInputBlock * kRowBlock];
-    float up[kInputBlock * kRowBlock];
-    for (int64_t i = 0; i < g.n; i += kInputBlock) {
-      const int64_t n = g.n - i < kInputBlock ? g.n - i : kInputBlock;
-      dot_block(g.gate, r0, r1, in, i, n, gate, kRowBlock);
-      dot_block(g.up, r0, r1, in, i, n, up, kRowBlock);
-      for (int64_t j = 0; j < n; ++j) {
-        float* const out = h.row(g.first + i + j) + r0;
-        for (int64_t r = 0; r < r1 - r0; r += kLanes) {
-          const int64_t lanes = r1 - r0 - r < kLanes ? r1 - r0 - r : kLanes;
-          const V product =
-              mul(silu(load_n(gate + j * kRowBlock + r, lanes)), load_n(up + j * kRowBlock + r, lanes));
-          store_n(out + r, product, lanes);
-        }
+// Tasks are blocks of rows of several matrices, one matrix after the other; body(which, r0, r1).
+// rows_of(which) and cost_of(which): its rows, and a guess of the nanoseconds they all take.
+template <typename RowsOf, typename CostOf, typename Body>
+inline void for_row_blocks(Context& context, int64_t n, const RowsOf& rows_of, const CostOf& cost_of,
+                           const Body& body) {
+  std::vector<int64_t>& starts = context.task_starts;
+  if (static_cast<int64_t>(starts.size()) <= n) starts.resize(static_cast<size_t>(n) + 1);
+  int64_t tasks = 0;
+  int64_t cost = 0;
+  for (int64_t m = 0; m < n; ++m) {
+    starts[static_cast<size_t>(m)] = tasks;
+    tasks += ceil_div(rows_of(m), kRowBlock);
+    cost += cost_of(m);
+  }
+  for_tasks(context, tasks, cost, [&](int64_t task, int) {
+    // The last matrix that starts at or before the task.
+    int64_t low = 0;
+    for (int64_t high = n; high - low > 1;) {
+      const int64_t middle = (low + high) / 2;
+      (starts[static_cast<size_t>(middle)] <= task ? low : high) = middle;
+    }
+    const int64_t r0 = (task - starts[static_cast<size_t>(low)]) * kRowBlock;
+    const int64_t rows = rows_of(low);
+    body(low, r0, r0 + kRowBlock < rows ? r0 + kRowBlock : rows);
+  });
+}
+
+inline void products(Context& context, std::span<const Product> products, Rows x) {
+  bool any_bf16 = false;
+  for (const Product& p : products) {
+    JAJU_CHECK(x.cols == p.w.cols && p.y.cols == p.w.rows && x.n == p.y.n);
+    any_bf16 = any_bf16 || takes_bf16(context, p.w.dtype);
+  }
+  const Inputs in = prepare(context, x, any_bf16);
+  const auto at = [&](int64_t m) -> const Product& { return products[static_cast<size_t>(m)]; };
+  for_row_blocks(
+      context, static_cast<int64_t>(products.size()), [&](int64_t m) { return at(m).w.rows; },
+      [&](int64_t m) { return product_cost(at(m).w.rows, x.cols, x.n); },
+      [&](int64_t m, int64_t r0, int64_t r1) { multiply(at(m).w, r0, r1, in, x.n, at(m).y); });
+}
+
+// The inner layer of a group, as its down projection reads it: rounded to bf16 where that takes it so.
+inline Inputs inner_of(const Context& context, const ExpertGroup& g) {
+  Inputs in;
+  if (takes_bf16(context, g.down.dtype)) {
+    in.bf16_stride = staggered_stride(g.gate.rows, sizeof(uint16_t));
+    in.bf16 = reinterpret_cast<const uint16_t*>(g.inner);
+  }
+  in.x = Rows(g.inner, g.n, g.gate.rows, staggered_stride(g.gate.rows, sizeof(float)));
+  return in;
+}
+
+// Rows [r0, r1) of the inner layer: silu(gate x) * (up x).
+inline void swiglu_block(const Context& context, const ExpertGroup& g, const Inputs& x, int64_t r0,
+                         int64_t r1) {
+  float gate[kMostInputs * kRowBlock];
+  float up[kMostInputs * kRowBlock];
+  const int64_t block = input_block(g.gate, x) < input_block(g.up, x) ? input_block(g.gate, x) : input_block(g.up, x);
+  const int64_t rows = r1 - r0;
+  const Inputs inner = inner_of(context, g);
+  for (int64_t i = 0; i < g.n; i += block) {
+    const int64_t n = g.n - i < block ? g.n - i : block;
+    dot_block(g.gate, r0, r1, x, i, n, gate, kRowBlock);
+    dot_block(g.up, r0, r1, x, i, n, up, kRowBlock);
+    for (int64_t j = 0; j < n; ++j) {
+      float* const product = gate + j * kRowBlock;
+      float* const f32_out = g.inner + (i + j) * inner.x.stride + r0;
+      float* const to = inner.bf16 != nullptr ? product : f32_out;
+      for (int64_t r = 0; r < rows; r += kLanes) {
+        const int64_t lanes = rows - r < kLanes ? rows - r : kLanes;
+        store_n(to + r, mul(silu(load_n(product + r, lanes)), load_n(up + j * kRowBlock + r, lanes)), lanes);
       }
+#ifdef JAJU_HAS_BF16_DOT
+      if (inner.bf16 != nullptr) {
+        bf16dot::round_row(product, rows, const_cast<uint16_t*>(inner.bf16) + (i + j) * inner.bf16_stride + r0);
+      }
+#endif
     }
-  });
+  }
 }
 
-inline void grouped_down(Context& context, std::span<const ExpertGroup> groups, Rows h, MutRows y) {
+inline void mlps(Context& context, std::span<const ExpertGroup> groups, Rows x) {
   if (groups.empty()) return;
-  const Inputs in =
-      prepare(context, h, any_bf16(groups, [](const ExpertGroup& g) { return g.down.dtype == DType::bf16; }));
-  for_each_row_block(context, groups, y.cols, [&](const ExpertGroup& g, int64_t r0, int64_t r1) {
-    JAJU_CHECK(g.down.rows == y.cols && g.down.cols == h.cols);
-    for (int64_t i = 0; i < g.n; i += kInputBlock) {
-      const int64_t n = g.n - i < kInputBlock ? g.n - i : kInputBlock;
-      dot_block(g.down, r0, r1, in, g.first + i, n, y.row(g.first + i) + r0, y.stride);
-    }
-  });
+  // Asked of all of them, so that which experts the rest of the batch visits changes nothing where experts are
+  // of different types.
+  bool any_bf16 = false;
+  for (const ExpertGroup& g : groups) {
+    JAJU_CHECK(g.gate.cols == x.cols && g.up.cols == x.cols && g.up.rows == g.gate.rows &&
+               g.down.cols == g.gate.rows);
+    any_bf16 = any_bf16 || takes_bf16(context, g.gate.dtype) || takes_bf16(context, g.up.dtype);
+  }
+  const Inputs shared = prepare(context, x, any_bf16);
+  const auto n = static_cast<int64_t>(groups.size());
+  const auto at = [&](int64_t m) -> const ExpertGroup& { return groups[static_cast<size_t>(m)]; };
+  for_row_blocks(
+      context, n, [&](int64_t m) { return at(m).gate.rows; },
+      [&](int64_t m) { return product_cost(2 * at(m).gate.rows, x.cols, at(m).n); },
+      [&](int64_t m, int64_t r0, int64_t r1) {
+        Inputs in = shared;
+        in.index = at(m).rows;
+        swiglu_block(context, at(m), in, r0, r1);
+      });
+  for_row_blocks(
+      context, n, [&](int64_t m) { return at(m).down.rows; },
+      [&](int64_t m) { return product_cost(at(m).down.rows, at(m).down.cols, at(m).n); },
+      [&](int64_t m, int64_t r0, int64_t r1) {
+        const ExpertGroup& g = at(m);
+        multiply(g.down, r0, r1, inner_of(context, g), g.n, MutRows(g.out, g.n, g.down.rows));
+      });
 }
 
 }  // namespace

@@ -16,6 +16,9 @@ constexpr int kLanes = 8;
 // Register tile of a matmul: rows of W times inputs. 12 accumulators of 16 registers.
 constexpr int kTileRows = 4;
 constexpr int kTileInputs = 3;
+// And of a weighted sum of rows: inputs times vectors of the rows.
+constexpr int kWeighInputs = 6;
+constexpr int kWeighVectors = 2;
 
 inline __m256i first(int64_t n) {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
@@ -85,9 +88,9 @@ inline float sum(V a) {
 // + 1).
 template <int C>
 inline void sum_tile(const V (&acc)[4][C], float* out, int64_t stride) {
-  for (int c = 0; c < C; ++c) {
+  JAJU_UNROLL for (int c = 0; c < C; ++c) {
     __m128 s[4];
-    for (int a = 0; a < 4; ++a) {
+    JAJU_UNROLL for (int a = 0; a < 4; ++a) {
       s[a] = _mm_add_ps(_mm256_castps256_ps128(acc[a][c].v), _mm256_extractf128_ps(acc[a][c].v, 1));
     }
     const __m128 s01 = _mm_add_ps(_mm_shuffle_ps(s[0], s[1], 0x44), _mm_shuffle_ps(s[0], s[1], 0xee));

@@ -16,6 +16,9 @@ constexpr int kLanes = 16;
 // Register tile of a matmul: rows of W times inputs. 24 accumulators of 32 registers.
 constexpr int kTileRows = 4;
 constexpr int kTileInputs = 6;
+// And of a weighted sum of rows: inputs times vectors of the rows.
+constexpr int kWeighInputs = 6;
+constexpr int kWeighVectors = 4;
 
 inline __mmask16 first(int64_t n) {
   return static_cast<__mmask16>((1u << n) - 1u);
@@ -94,7 +97,7 @@ inline void sum_tile(const V (&acc)[4][C], float* out, int64_t stride) {
   if constexpr (C >= 4) {
     for (; c + 4 <= C; c += 4) {
       __m512 r[4];  // row a: 128 bits per input
-      for (int a = 0; a < 4; ++a)
+      JAJU_UNROLL for (int a = 0; a < 4; ++a)
         r[a] = fold4(acc[a][c].v, acc[a][c + 1].v, acc[a][c + 2].v, acc[a][c + 3].v);
       const __m512 r01 =
           _mm512_add_ps(_mm512_shuffle_ps(r[0], r[1], 0x44), _mm512_shuffle_ps(r[0], r[1], 0xee));

@@ -41,11 +41,13 @@ void add(Context& context, MutRows x, Rows y) {
   });
 }
 
-void matmul(Context& context, const Matrix& w, Rows x, MutRows y) {
-  JAJU_CHECK(x.cols == w.cols && y.cols == w.rows && x.n == y.n);
-  context.team.parallel_for(w.rows, [&](int64_t r, int) {
-    for (int64_t i = 0; i < x.n; ++i) y.row(i)[r] = dot_row(w, r, x.row(i));
-  });
+void products(Context& context, std::span<const Product> products, Rows x) {
+  for (const Product& p : products) {
+    JAJU_CHECK(x.cols == p.w.cols && p.y.cols == p.w.rows && x.n == p.y.n);
+    context.team.parallel_for(p.w.rows, [&](int64_t r, int) {
+      for (int64_t i = 0; i < x.n; ++i) p.y.row(i)[r] = dot_row(p.w, r, x.row(i));
+    });
+  }
 }
 
 void rope(Context& context, MutRows x, int64_t first, int64_t n_heads, int64_t head_stride, int64_t n_pairs,
@@ -170,21 +172,18 @@ void mla_absorbed(Context& context, const MlaArgs& a) {
   }
 }
 
-void grouped_swiglu(Context& context, std::span<const ExpertGroup> groups, Rows x, MutRows h) {
+void mlps(Context& context, std::span<const ExpertGroup> groups, Rows x) {
   for (const ExpertGroup& g : groups) {
-    context.team.parallel_for(g.gate.rows, [&](int64_t r, int) {
+    const MutRows h(g.inner, g.n, g.gate.rows, staggered_stride(g.gate.rows, sizeof(float)));
+    const MutRows y(g.out, g.n, g.down.rows);
+    context.team.parallel_for(h.cols, [&](int64_t r, int) {
       for (int64_t i = 0; i < g.n; ++i) {
         const float* row = x.row(g.rows != nullptr ? g.rows[i] : i);
-        h.row(g.first + i)[r] = silu(dot_row(g.gate, r, row)) * dot_row(g.up, r, row);
+        h.row(i)[r] = silu(dot_row(g.gate, r, row)) * dot_row(g.up, r, row);
       }
     });
-  }
-}
-
-void grouped_down(Context& context, std::span<const ExpertGroup> groups, Rows h, MutRows y) {
-  for (const ExpertGroup& g : groups) {
-    context.team.parallel_for(g.down.rows, [&](int64_t r, int) {
-      for (int64_t i = 0; i < g.n; ++i) y.row(g.first + i)[r] = dot_row(g.down, r, h.row(g.first + i));
+    context.team.parallel_for(y.cols, [&](int64_t r, int) {
+      for (int64_t i = 0; i < g.n; ++i) y.row(i)[r] = dot_row(g.down, r, h.row(i));
     });
   }
 }
@@ -203,9 +202,8 @@ void combine_experts(Context&, Rows y, const int32_t* slots, const float* weight
 }  // namespace
 
 const Ops& ops() {
-  static constexpr Ops kOps = {"ref",        embed,          rms_norm,      add,
-                               matmul,       rope,           append_latent, mla_absorbed,
-                               mla_expanded, grouped_swiglu, grouped_down,  combine_experts};
+  static constexpr Ops kOps = {"ref",        embed,         rms_norm,     add,          products, rope,
+                               append_latent, mla_absorbed, mla_expanded, mlps, combine_experts};
   return kOps;
 }
 

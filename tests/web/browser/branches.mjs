@@ -25,7 +25,10 @@ pageTest('an edited question begins a branch, and each branch keeps what followe
   await page.press('.editor textarea', 'Enter');
   await page.waitForFunction(() => document.querySelectorAll('.message').length === 2);
   await finished(page);
-  assert.deepEqual(mock.requests.at(-1).messages.map((message) => message.content), ['other']);
+  assert.deepEqual(
+    mock.requests.at(-1).messages.map((message) => message.content),
+    ['other'],
+  );
   assert.equal(await versions(page, 'question'), 'Version 2 of 2');
   await button(page, 'Previous version').click();
   assert.equal(await page.locator('.message').count(), 4);
@@ -51,7 +54,10 @@ pageTest('nothing branches while an answer comes', async (page) => {
   await ask(page, 'first');
   await begin(page, 'slow');
   await page.locator('.message.live').waitFor();
-  assert.equal(await page.locator('.message.question').first().getByRole('button', { name: 'Edit' }).isDisabled(), true);
+  assert.equal(
+    await page.locator('.message.question').first().getByRole('button', { name: 'Edit' }).isDisabled(),
+    true,
+  );
   await page.keyboard.press('Escape');
   await finished(page);
 });

@@ -81,7 +81,11 @@ pageTest('an export comes back as the same conversation', async (page) => {
   assert.equal(exported.conversations[0].messages.length, 3);
   await menu(page, 0, 'Delete');
   await button(page, 'Settings').first().click();
-  await page.setInputFiles('.import-picker', { name: 'export.json', mimeType: 'application/json', buffer: await readFile(path) });
+  await page.setInputFiles('.import-picker', {
+    name: 'export.json',
+    mimeType: 'application/json',
+    buffer: await readFile(path),
+  });
   await page.getByText('Imported 1 conversation.').waitFor();
   await page.keyboard.press('Escape');
   await page.locator('.entry .open').click();
@@ -91,7 +95,11 @@ pageTest('an export comes back as the same conversation', async (page) => {
 
 pageTest('an import that is none is refused in a sentence', async (page) => {
   await button(page, 'Settings').first().click();
-  await page.setInputFiles('.import-picker', { name: 'x.json', mimeType: 'application/json', buffer: Buffer.from('{"format":"jaju-chat","version":1,"conversations":[{}]}') });
+  await page.setInputFiles('.import-picker', {
+    name: 'x.json',
+    mimeType: 'application/json',
+    buffer: Buffer.from('{"format":"jaju-chat","version":1,"conversations":[{}]}'),
+  });
   await page.getByText('x.json is not an export of this page.').waitFor();
   assert.equal(await page.locator('.entry').count(), 0);
 });
@@ -102,7 +110,10 @@ pageTest('Markdown export holds the questions and answers', async (page) => {
   await menu(page, 0, 'Export as Markdown');
   const file = await download;
   assert.equal(file.suggestedFilename(), 'hello.md');
-  assert.match(await readFile(await file.path(), 'utf8'), /^# hello\n\n## You\n\nhello\n\n## Answer\n\nAnswer 1/);
+  assert.match(
+    await readFile(await file.path(), 'utf8'),
+    /^# hello\n\n## You\n\nhello\n\n## Answer\n\nAnswer 1/,
+  );
 });
 
 pageTest('everything can be deleted, after a question', { dialogs: true }, async (page) => {
@@ -118,13 +129,14 @@ pageTest('everything can be deleted, after a question', { dialogs: true }, async
 
 pageTest('a page that goes away in the middle keeps what came', async (page) => {
   await begin(page, 'slow');
-  const kept = () => page.evaluate(async () => {
-    const done = (request) => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
-    const db = await done(indexedDB.open('jaju'));
-    const rows = await done(db.transaction('messages').objectStore('messages').getAll());
-    db.close();
-    return rows.some((row) => row.role === 'assistant' && row.content.includes('word20 '));
-  });
+  const kept = () =>
+    page.evaluate(async () => {
+      const done = (request) => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+      const db = await done(indexedDB.open('jaju'));
+      const rows = await done(db.transaction('messages').objectStore('messages').getAll());
+      db.close();
+      return rows.some((row) => row.role === 'assistant' && row.content.includes('word20 '));
+    });
   while (!(await kept())) await page.waitForTimeout(100);
   await page.reload();
   await page.locator('.entry .open').click();

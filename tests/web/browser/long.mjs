@@ -20,11 +20,15 @@ pageTest('a long stream builds each block a few times, not once for every piece'
 
 pageTest('the page stays at the end while it grows, and lets go when the reader scrolls up', async (page) => {
   await begin(page, 'slow');
-  await page.waitForFunction(() => document.querySelector('.thread').scrollHeight > document.querySelector('.thread').clientHeight + 100);
-  const fromEnd = () => page.evaluate(() => {
-    const { scrollHeight, scrollTop, clientHeight } = document.querySelector('.thread');
-    return scrollHeight - scrollTop - clientHeight;
-  });
+  await page.waitForFunction(
+    () =>
+      document.querySelector('.thread').scrollHeight > document.querySelector('.thread').clientHeight + 100,
+  );
+  const fromEnd = () =>
+    page.evaluate(() => {
+      const { scrollHeight, scrollTop, clientHeight } = document.querySelector('.thread');
+      return scrollHeight - scrollTop - clientHeight;
+    });
   assert.ok((await fromEnd()) < 60);
   await page.mouse.move(700, 300);
   await page.mouse.wheel(0, -3000);
@@ -37,19 +41,58 @@ pageTest('the page stays at the end while it grows, and lets go when the reader 
   await finished(page);
 });
 
+pageTest('what the reader unfolds stays where it is', async (page, mock) => {
+  mock.replies.set('fill', 'a paragraph\n\n'.repeat(30));
+  await ask(page, 'fill');
+  await ask(page, 'a line\n'.repeat(60));
+  const place = () =>
+    page.locator('.unclip').evaluate((element) => element.previousElementSibling.getBoundingClientRect().top);
+  const before = await place();
+  await button(page, 'Show all').click();
+  await page.waitForTimeout(300);
+  assert.ok(Math.abs((await place()) - before) < 2);
+});
+
 function thousand() {
   const messages = [];
   for (let i = 0; i < 500; ++i) {
-    messages.push({ id: `q${i}`, parent: i === 0 ? null : `a${i - 1}`, role: 'user', content: `question ${i}`, created: 2 * i + 1 });
-    messages.push({ id: `a${i}`, parent: `q${i}`, role: 'assistant', content: `answer **${i}** with $x_{${i}}$ and \`code\`\n\n- a\n- b`, created: 2 * i + 2, state: 'done' });
+    messages.push({
+      id: `q${i}`,
+      parent: i === 0 ? null : `a${i - 1}`,
+      role: 'user',
+      content: `question ${i}`,
+      created: 2 * i + 1,
+    });
+    messages.push({
+      id: `a${i}`,
+      parent: `q${i}`,
+      role: 'assistant',
+      content: `answer **${i}** with $x_{${i}}$ and \`code\`\n\n- a\n- b`,
+      created: 2 * i + 2,
+      state: 'done',
+    });
   }
-  const conversation = { id: 'c', title: 'a thousand', created: 1, updated: 1, system: '', sampling: {}, think: false, chosen: {}, messages };
+  const conversation = {
+    id: 'c',
+    title: 'a thousand',
+    created: 1,
+    updated: 1,
+    system: '',
+    sampling: {},
+    think: false,
+    chosen: {},
+    messages,
+  };
   return JSON.stringify({ format: 'jaju-chat', version: 1, conversations: [conversation] });
 }
 
 pageTest('a conversation of a thousand messages opens at its end and grows upwards', async (page, mock) => {
   await button(page, 'Settings').first().click();
-  await page.setInputFiles('.import-picker', { name: 'thousand.json', mimeType: 'application/json', buffer: Buffer.from(thousand()) });
+  await page.setInputFiles('.import-picker', {
+    name: 'thousand.json',
+    mimeType: 'application/json',
+    buffer: Buffer.from(thousand()),
+  });
   await page.getByText('Imported 1 conversation.').waitFor();
   await page.keyboard.press('Escape');
   await page.locator('.entry .open').click();

@@ -38,16 +38,32 @@ const HOSTILE = [
   '<div\n\nonclick="window.hit=1">x</div>',
 ];
 
-const FORBIDDEN = 'script, iframe, object, embed, form, style, link, meta, base, img, svg [onload], [onerror], [onclick], [onload], [onmouseover], [srcdoc], video, audio';
+const FORBIDDEN =
+  'script, iframe, object, embed, form, style, link, meta, base, img, svg [onload], [onerror], [onclick], [onload], [onmouseover], [srcdoc], video, audio';
 
 /** What an attacker would have gained. */
 async function harm(page) {
   return page.evaluate((forbidden) => {
-    const inside = [...document.querySelectorAll('.message .markdown, .bubble, .entry, .toast, .failure, .file-chip, .tool-call')];
-    const found = inside.flatMap((each) => [...each.querySelectorAll(forbidden)].filter((element) => !element.closest('.katex, .key-form')).map((element) => element.outerHTML.slice(0, 120)));
-    const links = inside.flatMap((each) => [...each.querySelectorAll('a[href]')]).map((a) => a.href).filter((href) => !/^(https?|mailto):/.test(href));
-    const styled = [...document.querySelectorAll('.markdown [style]')].filter((element) => !element.closest('.katex')).map((element) => element.outerHTML.slice(0, 120));
-    const ids = [...document.querySelectorAll('.message .markdown [id], .message .markdown [name]')].map((element) => element.outerHTML.slice(0, 120));
+    const inside = [
+      ...document.querySelectorAll(
+        '.message .markdown, .bubble, .entry, .toast, .failure, .file-chip, .tool-call',
+      ),
+    ];
+    const found = inside.flatMap((each) =>
+      [...each.querySelectorAll(forbidden)]
+        .filter((element) => !element.closest('.katex, .key-form'))
+        .map((element) => element.outerHTML.slice(0, 120)),
+    );
+    const links = inside
+      .flatMap((each) => [...each.querySelectorAll('a[href]')])
+      .map((a) => a.href)
+      .filter((href) => !/^(https?|mailto):/.test(href));
+    const styled = [...document.querySelectorAll('.markdown [style]')]
+      .filter((element) => !element.closest('.katex'))
+      .map((element) => element.outerHTML.slice(0, 120));
+    const ids = [...document.querySelectorAll('.message .markdown [id], .message .markdown [name]')].map(
+      (element) => element.outerHTML.slice(0, 120),
+    );
     return { hit: window.hit, found, links, styled, ids };
   }, FORBIDDEN);
 }
@@ -63,16 +79,25 @@ pageTest('hostile Markdown stays text', async (page, mock) => {
     assert.deepEqual(await harm(page), NONE, HOSTILE[index]);
   }
   await ask(page, 'all');
-  for (const link of await page.locator('.answer .markdown a').all()) await link.hover({ force: true, timeout: 500 }).catch(() => {});
+  for (const link of await page.locator('.answer .markdown a').all())
+    await link.hover({ force: true, timeout: 500 }).catch(() => {});
   await page.waitForTimeout(200);
   assert.deepEqual(await harm(page), NONE);
 });
 
 pageTest('hostile text stays text elsewhere too', async (page, mock, faults) => {
   const text = '<img src=x onerror=window.hit=1><script>window.hit=1</script>';
-  await page.setInputFiles('.composer input[type=file]', { name: `${text}.txt`, mimeType: 'text/plain', buffer: Buffer.from(text) });
+  await page.setInputFiles('.composer input[type=file]', {
+    name: `${text}.txt`,
+    mimeType: 'text/plain',
+    buffer: Buffer.from(text),
+  });
   await ask(page, text); // title, bubble, file name
-  await page.setInputFiles('.composer input[type=file]', { name: `${text}.png`, mimeType: 'image/png', buffer: Buffer.from([0, 1, 2]) });
+  await page.setInputFiles('.composer input[type=file]', {
+    name: `${text}.png`,
+    mimeType: 'image/png',
+    buffer: Buffer.from([0, 1, 2]),
+  });
   await page.locator('.toast').waitFor();
   mock.key = '<b>other</b>';
   await begin(page, 'x');
@@ -83,35 +108,48 @@ pageTest('hostile text stays text elsewhere too', async (page, mock, faults) => 
   assert.deepEqual(faults, []);
 });
 
-pageTest('the policy holds: no markup from strings, no other host, no inline script', async (page, mock, faults) => {
-  const tried = await page.evaluate(async () => {
-    const results = {};
-    try {
-      document.createElement('div').innerHTML = '<b>x</b>';
-      results.markup = 'allowed';
-    } catch (error) {
-      results.markup = error.name;
-    }
-    results.fetch = await fetch('https://evil.example/').then(() => 'allowed', (error) => error.name);
-    // Later: while a tool evaluates, Chromium looks away.
-    results.code = await new Promise((resolve) => setTimeout(() => {
+pageTest(
+  'the policy holds: no markup from strings, no other host, no inline script',
+  async (page, mock, faults) => {
+    const tried = await page.evaluate(async () => {
+      const results = {};
       try {
-        resolve(new Function('return 1')());
+        document.createElement('div').innerHTML = '<b>x</b>';
+        results.markup = 'allowed';
       } catch (error) {
-        resolve(error.name);
+        results.markup = error.name;
       }
-    }, 50));
-    const script = document.createElement('script');
-    try {
-      script.textContent = 'window.inline = 1';
-    } catch {
-      // a trusted type is wanted
-    }
-    document.head.append(script);
-    results.inline = window.inline ?? 'blocked';
-    return results;
-  });
-  assert.deepEqual(tried, { markup: 'TypeError', fetch: 'TypeError', code: 'EvalError', inline: 'blocked' });
-  assert.ok(faults.some((fault) => fault.includes('POLICY')));
-  faults.length = 0;
-});
+      results.fetch = await fetch('https://evil.example/').then(
+        () => 'allowed',
+        (error) => error.name,
+      );
+      // Later: while a tool evaluates, Chromium looks away.
+      results.code = await new Promise((resolve) =>
+        setTimeout(() => {
+          try {
+            resolve(new Function('return 1')());
+          } catch (error) {
+            resolve(error.name);
+          }
+        }, 50),
+      );
+      const script = document.createElement('script');
+      try {
+        script.textContent = 'window.inline = 1';
+      } catch {
+        // a trusted type is wanted
+      }
+      document.head.append(script);
+      results.inline = window.inline ?? 'blocked';
+      return results;
+    });
+    assert.deepEqual(tried, {
+      markup: 'TypeError',
+      fetch: 'TypeError',
+      code: 'EvalError',
+      inline: 'blocked',
+    });
+    assert.ok(faults.some((fault) => fault.includes('POLICY')));
+    faults.length = 0;
+  },
+);

@@ -8,9 +8,15 @@ pageTest('system prompt and sampling go into the request', async (page, mock) =>
   await openSettings(page);
   await field(page, 'System prompt').fill('Answer in Korean.');
   const values = {
-    Temperature: ['temperature', '0.3', 0.3], 'Top p': ['top_p', '0.9', 0.9], 'Top k': ['top_k', '40', 40], 'Min p': ['min_p', '.05', 0.05],
-    'Longest answer': ['max_completion_tokens', '200', 200], 'Thinking budget': ['thinking_budget', '64', 64], Seed: ['seed', '7', 7],
-    'Presence penalty': ['presence_penalty', '0.5', 0.5], 'Frequency penalty': ['frequency_penalty', '-0.5', -0.5],
+    Temperature: ['temperature', '0.3', 0.3],
+    'Top p': ['top_p', '0.9', 0.9],
+    'Top k': ['top_k', '40', 40],
+    'Min p': ['min_p', '.05', 0.05],
+    'Longest answer': ['max_completion_tokens', '200', 200],
+    'Thinking budget': ['thinking_budget', '64', 64],
+    Seed: ['seed', '7', 7],
+    'Presence penalty': ['presence_penalty', '0.5', 0.5],
+    'Frequency penalty': ['frequency_penalty', '-0.5', -0.5],
     'Repetition penalty': ['repetition_penalty', '1.1', 1.1],
   };
   for (const [name, [, text]] of Object.entries(values)) await field(page, name).fill(text);
@@ -30,7 +36,8 @@ pageTest('empty fields are not sent, wrong ones explained and not sent', async (
   await page.getByText('A whole number from 0 to 4294967295.').waitFor();
   await page.keyboard.press('Escape');
   await ask(page, 'hello');
-  for (const key of ['temperature', 'seed', 'top_p', 'max_completion_tokens', 'thinking_budget']) assert.equal(key in mock.requests.at(-1), false, key);
+  for (const key of ['temperature', 'seed', 'top_p', 'max_completion_tokens', 'thinking_budget'])
+    assert.equal(key in mock.requests.at(-1), false, key);
 });
 
 pageTest('settings belong to their chat, until they are made the rule', async (page, mock) => {
@@ -58,7 +65,8 @@ pageTest('settings belong to their chat, until they are made the rule', async (p
 });
 
 pageTest('dark and light follow the system, and the switch', { colorScheme: 'dark' }, async (page) => {
-  const paper = (color) => page.waitForFunction((wanted) => getComputedStyle(document.body).backgroundColor === wanted, color);
+  const paper = (color) =>
+    page.waitForFunction((wanted) => getComputedStyle(document.body).backgroundColor === wanted, color);
   await paper('rgb(25, 22, 27)');
   await page.emulateMedia({ colorScheme: 'light' });
   await paper('rgb(255, 255, 255)');
@@ -80,14 +88,18 @@ pageTest('a Korean browser gets Korean, and the switch changes it', { locale: 'k
   await page.getByText('What would you like to know?').waitFor();
 });
 
-pageTest('without a choice of the reader the server decides about thinking', { mock: { thinks: false } }, async (page, mock) => {
-  await page.locator('.think-switch[aria-pressed=false]').waitFor();
-  await ask(page, 'hello');
-  assert.equal(mock.requests.at(-1).chat_template_kwargs.enable_thinking, false);
-  await button(page, 'Think').click();
-  await ask(page, 'again');
-  assert.equal(mock.requests.at(-1).chat_template_kwargs.enable_thinking, true);
-});
+pageTest(
+  'without a choice of the reader the server decides about thinking',
+  { mock: { thinks: false } },
+  async (page, mock) => {
+    await page.locator('.think-switch[aria-pressed=false]').waitFor();
+    await ask(page, 'hello');
+    assert.equal(mock.requests.at(-1).chat_template_kwargs.enable_thinking, false);
+    await button(page, 'Think').click();
+    await ask(page, 'again');
+    assert.equal(mock.requests.at(-1).chat_template_kwargs.enable_thinking, true);
+  },
+);
 
 pageTest('the model of the server is shown, with its length', async (page) => {
   await page.locator('.header .model').waitFor();
@@ -96,21 +108,25 @@ pageTest('the model of the server is shown, with its length', async (page) => {
   await page.getByText('Reads up to 4,096 tokens').waitFor();
 });
 
-pageTest('on a phone the conversations are a drawer', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }, async (page) => {
-  await page.fill('#composer-input', 'hello');
-  await page.press('#composer-input', 'Enter');
-  assert.equal(await page.inputValue('#composer-input'), 'hello\n'); // the keyboard on the glass has no Shift+Enter
-  await button(page, 'Send').click();
-  await page.locator('.message.answer').waitFor();
-  await finished(page);
-  assert.equal(await page.locator('.sidebar').isVisible(), false);
-  await page.locator('.header .icon-button').first().click();
-  await page.locator('.sidebar').waitFor({ state: 'visible' });
-  await page.locator('.entry .open').click();
-  await page.locator('.sidebar').waitFor({ state: 'hidden' });
-  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
-  for (const name of ['Send', 'Attach text files']) {
-    const box = await button(page, name).boundingBox();
-    assert.ok(box.width >= 36 && box.height >= 36, name);
-  }
-});
+pageTest(
+  'on a phone the conversations are a drawer',
+  { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+  async (page) => {
+    await page.fill('#composer-input', 'hello');
+    await page.press('#composer-input', 'Enter');
+    assert.equal(await page.inputValue('#composer-input'), 'hello\n'); // the keyboard on the glass has no Shift+Enter
+    await button(page, 'Send').click();
+    await page.locator('.message.answer').waitFor();
+    await finished(page);
+    assert.equal(await page.locator('.sidebar').isVisible(), false);
+    await page.locator('.header .icon-button').first().click();
+    await page.locator('.sidebar').waitFor({ state: 'visible' });
+    await page.locator('.entry .open').click();
+    await page.locator('.sidebar').waitFor({ state: 'hidden' });
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
+    for (const name of ['Send', 'Attach text files']) {
+      const box = await button(page, name).boundingBox();
+      assert.ok(box.width >= 36 && box.height >= 36, name);
+    }
+  },
+);

@@ -12,17 +12,28 @@ const delta = (fields, finish = null) => ({ choices: [{ index: 0, delta: fields,
 test('reads text, reasoning, tools and the end', () => {
   assert.deepEqual(readChunk(delta({ role: 'assistant', content: '' })), []);
   assert.deepEqual(readChunk(delta({ reasoning_content: '음' })), [{ type: 'reasoning', text: '음' }]);
-  assert.deepEqual(readChunk(delta({ content: 'a' }, 'stop')), [{ type: 'content', text: 'a' }, { type: 'finish', reason: 'stop' }]);
-  assert.deepEqual(readChunk(delta({ tool_calls: [{ index: 1, id: 'c', function: { name: 'f', arguments: '{' } }] })), [
-    { type: 'tool', index: 1, id: 'c', name: 'f', args: '{' },
+  assert.deepEqual(readChunk(delta({ content: 'a' }, 'stop')), [
+    { type: 'content', text: 'a' },
+    { type: 'finish', reason: 'stop' },
   ]);
-  assert.deepEqual(readChunk({ error: { message: 'no', code: 'x' } }), [{ type: 'error', message: 'no', code: 'x' }]);
+  assert.deepEqual(
+    readChunk(delta({ tool_calls: [{ index: 1, id: 'c', function: { name: 'f', arguments: '{' } }] })),
+    [{ type: 'tool', index: 1, id: 'c', name: 'f', args: '{' }],
+  );
+  assert.deepEqual(readChunk({ error: { message: 'no', code: 'x' } }), [
+    { type: 'error', message: 'no', code: 'x' },
+  ]);
 });
 
 test('reads usage and timings', () => {
   const [event] = readChunk({
     choices: [],
-    usage: { prompt_tokens: 10, completion_tokens: 4, prompt_tokens_details: { cached_tokens: 8 }, completion_tokens_details: { reasoning_tokens: 2 } },
+    usage: {
+      prompt_tokens: 10,
+      completion_tokens: 4,
+      prompt_tokens_details: { cached_tokens: 8 },
+      completion_tokens_details: { reasoning_tokens: 2 },
+    },
     timings: { predicted_per_second: 12.5 },
   });
   assert.equal(event.usage.cachedTokens, 8);
@@ -31,8 +42,20 @@ test('reads usage and timings', () => {
 });
 
 test('nothing a server sends throws', () => {
-  for (const odd of [null, 1, '', [], {}, { choices: null }, { choices: [null] }, { choices: [{ delta: 3 }] }, { usage: { prompt_tokens: 'x' } },
-    { choices: [{ delta: { tool_calls: [null, 4, {}] } }] }, { error: 'text' }, { error: 5 }]) {
+  for (const odd of [
+    null,
+    1,
+    '',
+    [],
+    {},
+    { choices: null },
+    { choices: [null] },
+    { choices: [{ delta: 3 }] },
+    { usage: { prompt_tokens: 'x' } },
+    { choices: [{ delta: { tool_calls: [null, 4, {}] } }] },
+    { error: 'text' },
+    { error: 5 },
+  ]) {
     assert.ok(Array.isArray(readChunk(odd)), JSON.stringify(odd));
   }
 });
@@ -74,5 +97,8 @@ test('pieces of tool calls are joined, whatever their numbering', () => {
   run.take({ type: 'tool', index: 0, id: 'a', name: 'f', args: '{"x":' });
   run.take({ type: 'tool', index: 0, args: '1}' });
   run.take({ type: 'tool', index: 5, id: 'b', name: 'g', args: '{}' });
-  assert.deepEqual(run.end().toolCalls, [{ id: 'a', name: 'f', args: '{"x":1}' }, { id: 'b', name: 'g', args: '{}' }]);
+  assert.deepEqual(run.end().toolCalls, [
+    { id: 'a', name: 'f', args: '{"x":1}' },
+    { id: 'b', name: 'g', args: '{}' },
+  ]);
 });

@@ -55,7 +55,8 @@ test('however the text grows, the end is the same', () => {
   const roll = dice(7);
   for (let round = 0; round < 60; ++round) {
     const markdown = new IncrementalMarkdown((html) => html);
-    for (let at = 0; at < TEXT.length; at += 1 + roll(round < 3 ? 1 : 40)) markdown.update(TEXT.slice(0, at), false);
+    for (let at = 0; at < TEXT.length; at += 1 + roll(round < 3 ? 1 : 40))
+      markdown.update(TEXT.slice(0, at), false);
     assert.equal(joined(markdown.update(TEXT, true)), whole(TEXT));
   }
 });
@@ -88,7 +89,9 @@ test('CR and CRLF end lines too', () => {
 });
 
 test('HTML of the author is text, save for harmless tags', () => {
-  const html = whole('a <b onclick="x">b</b> <br> H<sub>2</sub>O <img src=x onerror=y>\n\n<div style="x">block</div>\n\n<!-- c -->');
+  const html = whole(
+    'a <b onclick="x">b</b> <br> H<sub>2</sub>O <img src=x onerror=y>\n\n<div style="x">block</div>\n\n<!-- c -->',
+  );
   assert.ok(html.includes('<br>') && html.includes('<sub>2</sub>'));
   assert.doesNotMatch(html, /<(?!\/?(?:p|br|sub)\b)/);
 });

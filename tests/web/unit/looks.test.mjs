@@ -11,12 +11,17 @@ const { ko } = await load('i18n/ko.ts');
 
 const css = readFileSync(join(web, 'src/style/tokens.css'), 'utf8');
 const blocks = [...css.matchAll(/:root[^{]*\{([^}]*)\}/g)].map(([, body]) => body);
-const colors = (body) => Object.fromEntries([...body.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map(([, name, value]) => [name, value]));
+const colors = (body) =>
+  Object.fromEntries(
+    [...body.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map(([, name, value]) => [name, value]),
+  );
 const THEMES = { light: colors(blocks[0]), dark: colors(blocks[1]) };
 
 // Relative luminance and contrast as WCAG 2.2 defines them.
 function luminance(color) {
-  const [r, g, b] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16) / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+  const [r, g, b] = [1, 3, 5]
+    .map((at) => parseInt(color.slice(at, at + 2), 16) / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 function contrast(a, b) {
@@ -25,9 +30,17 @@ function contrast(a, b) {
 }
 
 const PAIRS = [
-  ...['ink', 'ink-2', 'accent', 'bad'].flatMap((text) => ['paper', 'paper-2', 'paper-3'].map((paper) => [text, paper])),
-  ['accent', 'accent-soft'], ['accent-ink', 'accent'], ['ink', 'accent-soft'], ['ink', 'bad-soft'], ['bad', 'bad-soft'], ['paper', 'ink'],
-  ...['keyword', 'string', 'number', 'name', 'type'].map((kind) => [`code-${kind}`, 'paper-2']), ['ink-3', 'paper'],
+  ...['ink', 'ink-2', 'accent', 'bad'].flatMap((text) =>
+    ['paper', 'paper-2', 'paper-3'].map((paper) => [text, paper]),
+  ),
+  ['accent', 'accent-soft'],
+  ['accent-ink', 'accent'],
+  ['ink', 'accent-soft'],
+  ['ink', 'bad-soft'],
+  ['bad', 'bad-soft'],
+  ['paper', 'ink'],
+  ...['keyword', 'string', 'number', 'name', 'type'].map((kind) => [`code-${kind}`, 'paper-2']),
+  ['ink-3', 'paper'],
 ];
 
 for (const [theme, palette] of Object.entries(THEMES)) {
@@ -39,11 +52,15 @@ for (const [theme, palette] of Object.entries(THEMES)) {
   });
 }
 
-test('a dark system and the dark switch look the same', () => assert.deepEqual(colors(blocks[2]), THEMES.dark));
+test('a dark system and the dark switch look the same', () =>
+  assert.deepEqual(colors(blocks[2]), THEMES.dark));
 
 function leaves(value, path = '') {
   if (typeof value === 'string') return [[path, value]];
-  if (typeof value === 'function') return [[path, String(value.length === 0 ? value() : value('x', value.length === 2 ? 'binary' : 1, true))]];
+  if (typeof value === 'function')
+    return [
+      [path, String(value.length === 0 ? value() : value('x', value.length === 2 ? 'binary' : 1, true))],
+    ];
   return Object.entries(value).flatMap(([key, each]) => leaves(each, `${path}/${key}`));
 }
 
@@ -61,7 +78,16 @@ test('English is English and Korean is Korean', () => {
 });
 
 test('every failure and every refusal has its sentence in both', () => {
-  for (const kind of ['network', 'unauthorized', 'rejected', 'too_large', 'busy', 'server', 'cut', 'not_understood']) {
+  for (const kind of [
+    'network',
+    'unauthorized',
+    'rejected',
+    'too_large',
+    'busy',
+    'server',
+    'cut',
+    'not_understood',
+  ]) {
     for (const { errors } of [en, ko]) {
       const text = errors.sentence({ kind, detail: 'DETAIL', status: 418, retryAfterSeconds: 3 });
       assert.match(text, /[.!]|\.$/);

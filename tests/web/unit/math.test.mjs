@@ -8,10 +8,12 @@ const { maskMath } = await load('markdown/math.ts');
 
 /** The formulas of a text, display ones in brackets. */
 function formulas(text) {
-  return [...toHtml(lex(text)).matchAll(/<(?:span|div) class="(math[^"]*)">([^<]*)</g)].map(([, kind, tex]) => {
-    const plain = tex.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
-    return kind === 'math' ? plain : kind === 'math-open' ? `open:${plain}` : `[${plain}]`;
-  });
+  return [...toHtml(lex(text)).matchAll(/<(?:span|div) class="(math[^"]*)">([^<]*)</g)].map(
+    ([, kind, tex]) => {
+      const plain = tex.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+      return kind === 'math' ? plain : kind === 'math-open' ? `open:${plain}` : `[${plain}]`;
+    },
+  );
 }
 
 const CASES = {
@@ -19,7 +21,7 @@ const CASES = {
   'Let $x$ be.': ['x'],
   '$x$는 수이고 $y$도 수이다.': ['x', 'y'],
   '변수$x$의 값': ['x'],
-  '$100$개': ['100'],
+  $100$개: ['100'],
   '($a$, $b$)': ['a', 'b'],
   'so \\(a+b\\) and \\[c\\] too': ['a+b', '[c]'],
   'inline $$x^2$$ here': ['[x^2]'],
@@ -34,7 +36,9 @@ const CASES = {
   '$a < b$ and $c > d$': ['a < b', 'c > d'],
   '$x\\$y$': ['x\\$y'],
   '| a | b |\n|---|---|\n| $x$ | $y^2$ |': ['x', 'y^2'],
-  '$\\left(\\begin{matrix} 1 & 2 \\\\ 3 & 4 \\end{matrix}\\right)$': ['\\left(\\begin{matrix} 1 & 2 \\\\ 3 & 4 \\end{matrix}\\right)'],
+  '$\\left(\\begin{matrix} 1 & 2 \\\\ 3 & 4 \\end{matrix}\\right)$': [
+    '\\left(\\begin{matrix} 1 & 2 \\\\ 3 & 4 \\end{matrix}\\right)',
+  ],
   // money and other dollars
   'It costs $5 and $10.': [],
   'It costs $5, or ($10).': [],

@@ -7,13 +7,24 @@ const { SseParser } = await load('api/sse.ts');
 const bytes = (text) => new TextEncoder().encode(text);
 
 const STREAM = [
-  '\ufeff: keep-alive\n\n', 'data: {"a":"안녕 👋🏽"}\n\n', 'data:no space\r\n\r\n', 'event: ping\rdata: one\rdata: two\r\r',
-  'data\n\n', 'id: 7\nretry: 10\ndata:  two spaces\n\n', ': comment\ndata: after a comment\n\n', 'event: nothing\n\n', 'data: [DONE]\n\n',
+  '\ufeff: keep-alive\n\n',
+  'data: {"a":"안녕 👋🏽"}\n\n',
+  'data:no space\r\n\r\n',
+  'event: ping\rdata: one\rdata: two\r\r',
+  'data\n\n',
+  'id: 7\nretry: 10\ndata:  two spaces\n\n',
+  ': comment\ndata: after a comment\n\n',
+  'event: nothing\n\n',
+  'data: [DONE]\n\n',
 ].join('');
 
 const EXPECTED = [
-  { event: 'message', data: '{"a":"안녕 👋🏽"}' }, { event: 'message', data: 'no space' }, { event: 'ping', data: 'one\ntwo' },
-  { event: 'message', data: '' }, { event: 'message', data: ' two spaces' }, { event: 'message', data: 'after a comment' },
+  { event: 'message', data: '{"a":"안녕 👋🏽"}' },
+  { event: 'message', data: 'no space' },
+  { event: 'ping', data: 'one\ntwo' },
+  { event: 'message', data: '' },
+  { event: 'message', data: ' two spaces' },
+  { event: 'message', data: 'after a comment' },
   { event: 'message', data: '[DONE]' },
 ];
 
@@ -28,7 +39,8 @@ test('reads what the standard says', () => assert.deepEqual(parse([bytes(STREAM)
 
 test('every cut in two gives the same events', () => {
   const all = bytes(STREAM);
-  for (let at = 0; at <= all.length; ++at) assert.deepEqual(parse([all.slice(0, at), all.slice(at)]), EXPECTED, `cut at byte ${at}`);
+  for (let at = 0; at <= all.length; ++at)
+    assert.deepEqual(parse([all.slice(0, at), all.slice(at)]), EXPECTED, `cut at byte ${at}`);
 });
 
 test('byte by byte, and in random pieces, gives the same events', () => {
@@ -37,7 +49,7 @@ test('byte by byte, and in random pieces, gives the same events', () => {
   const roll = dice(1);
   for (let round = 0; round < 300; ++round) {
     const parts = [];
-    for (let at = 0; at < all.length; ) {
+    for (let at = 0; at < all.length;) {
       const length = roll(9);
       parts.push(all.slice(at, at + length));
       at += length;

@@ -11,13 +11,21 @@ const node = (id, parent, role, more = {}) => ({ id, parent, role, content: id, 
 const ids = (path) => path.map((each) => each.id);
 
 // q1 - a1, a2;  a1 - q2 - a3;  a1 - q3 (an edit of q2) - a4
-const NODES = new Map([
-  node('q1', null, 'user'), node('a1', 'q1', 'assistant'), node('q2', 'a1', 'user'), node('a3', 'q2', 'assistant'),
-  node('q3', 'a1', 'user'), node('a4', 'q3', 'assistant'), node('a2', 'q1', 'assistant'),
-].map((each) => [each.id, each]));
+const NODES = new Map(
+  [
+    node('q1', null, 'user'),
+    node('a1', 'q1', 'assistant'),
+    node('q2', 'a1', 'user'),
+    node('a3', 'q2', 'assistant'),
+    node('q3', 'a1', 'user'),
+    node('a4', 'q3', 'assistant'),
+    node('a2', 'q1', 'assistant'),
+  ].map((each) => [each.id, each]),
+);
 const CHILDREN = childrenOf(NODES);
 
-test('without a choice the newest is on the path', () => assert.deepEqual(ids(activePath(CHILDREN, {})), ['q1', 'a2']));
+test('without a choice the newest is on the path', () =>
+  assert.deepEqual(ids(activePath(CHILDREN, {})), ['q1', 'a2']));
 
 test('a choice leads down its branch, and each branch remembers its own', () => {
   let chosen = choose({}, NODES.get('a1'));
@@ -48,7 +56,15 @@ test('nodes are not changed in place', () => {
 
 test('cycles and unknown parents are no tree', () => {
   assert.equal(isTree(NODES), true);
-  assert.equal(isTree(new Map([['a', node('a', 'b', 'user')], ['b', node('b', 'a', 'user')]])), false);
+  assert.equal(
+    isTree(
+      new Map([
+        ['a', node('a', 'b', 'user')],
+        ['b', node('b', 'a', 'user')],
+      ]),
+    ),
+    false,
+  );
   assert.equal(isTree(new Map([['a', node('a', 'a', 'user')]])), false);
   assert.equal(isTree(new Map([['a', node('a', 'gone', 'user')]])), false);
 });
@@ -63,9 +79,18 @@ test('a request holds the path, the files and the settings', () => {
     node('q', null, 'user', { content: 'what is it?', files: [{ name: 'a.txt', text: 'x\n```\ny' }] }),
     node('empty', 'q', 'assistant', { content: '', state: 'failed' }),
   ];
-  assert.deepEqual(apiMessages('  ', path), [{ role: 'user', content: 'a.txt\n````\nx\n```\ny\n````\n\nwhat is it?' }]);
+  assert.deepEqual(apiMessages('  ', path), [
+    { role: 'user', content: 'a.txt\n````\nx\n```\ny\n````\n\nwhat is it?' },
+  ]);
   const body = requestBody(
-    { system: 'Be brief.', sampling: { temperature: 0, max_tokens: 50, thinking_budget: 10 }, think: true, chosen: {} }, path, 'm',
+    {
+      system: 'Be brief.',
+      sampling: { temperature: 0, max_tokens: 50, thinking_budget: 10 },
+      think: true,
+      chosen: {},
+    },
+    path,
+    'm',
   );
   assert.deepEqual(body.messages[0], { role: 'system', content: 'Be brief.' });
   assert.equal(body.temperature, 0);
@@ -73,6 +98,10 @@ test('a request holds the path, the files and the settings', () => {
   assert.equal(body.max_tokens, undefined);
   assert.equal(body.thinking_budget, 10);
   assert.deepEqual(body.chat_template_kwargs, { enable_thinking: true });
-  const quick = requestBody({ system: '', sampling: { thinking_budget: 10 }, think: false, chosen: {} }, path, '');
+  const quick = requestBody(
+    { system: '', sampling: { thinking_budget: 10 }, think: false, chosen: {} },
+    path,
+    '',
+  );
   assert.equal('thinking_budget' in quick || 'model' in quick, false);
 });

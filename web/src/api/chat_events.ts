@@ -14,6 +14,7 @@ export interface Timings {
   promptPerSecond?: number;
   tokensPerSecond?: number;
   firstTokenMs?: number;
+  queueMs?: number;
 }
 
 export type ChatEvent =
@@ -27,7 +28,8 @@ export type ChatEvent =
 
 type Fields = Record<string, unknown>;
 
-const fields = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {});
+const fields = (value: unknown): Fields =>
+  typeof value === 'object' && value !== null ? (value as Fields) : {};
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 const count = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
@@ -53,6 +55,7 @@ function readTimings(value: unknown): Timings | undefined {
     promptPerSecond: count(timings.prompt_per_second),
     tokensPerSecond: count(timings.predicted_per_second),
     firstTokenMs: count(timings.time_to_first_token_ms) ?? count(timings.ttft_ms),
+    queueMs: count(timings.queue_ms),
   };
   return Object.values(read).some((number) => number !== undefined) ? read : undefined;
 }

@@ -18,7 +18,12 @@ function headers(apiKey: string): Record<string, string> {
 async function call(path: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(path, { ...init, cache: 'no-store', credentials: 'same-origin', redirect: 'error' });
+    response = await fetch(path, {
+      ...init,
+      cache: 'no-store',
+      credentials: 'same-origin',
+      redirect: 'error',
+    });
   } catch (error) {
     if (init.signal?.aborted) throw error;
     throw new ChatError({ kind: 'network', detail: '' });
@@ -32,8 +37,15 @@ export async function fetchModels(apiKey: string, signal?: AbortSignal): Promise
   try {
     const body = (await response.json()) as { data: { id: string; [field: string]: unknown }[] };
     return body.data.map((model) => {
-      const length = model.max_model_len ?? model.context_length ?? (model.meta as Record<string, unknown> | undefined)?.n_ctx;
-      return { id: String(model.id), ...(typeof length === 'number' ? { contextLength: length } : {}), ...(typeof model.thinking_by_default === 'boolean' ? { thinks: model.thinking_by_default } : {}) };
+      const length =
+        model.max_model_len ??
+        model.context_length ??
+        (model.meta as Record<string, unknown> | undefined)?.n_ctx;
+      return {
+        id: String(model.id),
+        ...(typeof length === 'number' ? { contextLength: length } : {}),
+        ...(typeof model.thinking_by_default === 'boolean' ? { thinks: model.thinking_by_default } : {}),
+      };
     });
   } catch {
     throw new ChatError({ kind: 'not_understood', detail: '' });
@@ -41,7 +53,11 @@ export async function fetchModels(apiKey: string, signal?: AbortSignal): Promise
 }
 
 /** Sends a chat request with stream: true and yields its events until the end; throws ChatError, or what the signal throws. */
-export async function* streamChat(body: ChatBody, apiKey: string, signal: AbortSignal): AsyncGenerator<ChatEvent> {
+export async function* streamChat(
+  body: ChatBody,
+  apiKey: string,
+  signal: AbortSignal,
+): AsyncGenerator<ChatEvent> {
   const response = await call('v1/chat/completions', {
     method: 'POST',
     headers: { ...headers(apiKey), 'Content-Type': 'application/json' },

@@ -56,6 +56,8 @@ export async function failureOfResponse(response: Response): Promise<ChatFailure
     kind: kindOfStatus(response.status, code),
     detail: message,
     status: response.status,
-    ...(Number.isFinite(seconds) && seconds >= 0 ? { retryAfterSeconds: Math.min(Math.ceil(seconds), 3600) } : {}),
+    ...(Number.isFinite(seconds) && seconds >= 0
+      ? { retryAfterSeconds: Math.min(Math.ceil(seconds), 3600) }
+      : {}),
   };
 }

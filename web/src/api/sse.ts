@@ -48,7 +48,8 @@ export class SseParser {
       start = i + 1;
     }
     this.line += text.slice(start);
-    if (this.line.length + this.held > MAX_EVENT_CHARS) throw new Error('the server sent an event that is too long');
+    if (this.line.length + this.held > MAX_EVENT_CHARS)
+      throw new Error('the server sent an event that is too long');
     return events;
   }
 

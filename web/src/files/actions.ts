@@ -1,5 +1,5 @@
 // Export, import and attaching, as the page's buttons use them.
-import { loadConversations } from '../state/actions';
+import { loadConversations } from '../state/keep';
 import { toast } from '../state/notices';
 import { conversations, newId, storage } from '../state/store';
 import type { AttachedFile } from '../state/tree';
@@ -26,12 +26,17 @@ export async function exportAll(): Promise<void> {
   for (const conversation of conversations.value) {
     all.push({ conversation, messages: await storage.value.messages(conversation.id) });
   }
-  download(fileName(`jaju ${new Date().toISOString().slice(0, 10)}`, 'json'), 'application/json', toJson(all));
+  download(
+    fileName(`jaju ${new Date().toISOString().slice(0, 10)}`, 'json'),
+    'application/json',
+    toJson(all),
+  );
 }
 
 export async function importFiles(files: Iterable<File>): Promise<void> {
   for (const file of files) {
-    const read = file.size > MAX_IMPORT_BYTES ? undefined : fromJson(await file.text().catch(() => ''), newId);
+    const read =
+      file.size > MAX_IMPORT_BYTES ? undefined : fromJson(await file.text().catch(() => ''), newId);
     if (!read) {
       toast(strings.value.errors.importFailed(file.name));
       continue;
@@ -47,7 +52,10 @@ export async function importFiles(files: Iterable<File>): Promise<void> {
 }
 
 /** Adds the files that are text to `attached`; says of each other file why not. */
-export async function attachFiles(files: Iterable<File>, attached: readonly AttachedFile[]): Promise<AttachedFile[]> {
+export async function attachFiles(
+  files: Iterable<File>,
+  attached: readonly AttachedFile[],
+): Promise<AttachedFile[]> {
   const result = [...attached];
   for (const file of files) {
     const read = await readFile(file);

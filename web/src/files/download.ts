@@ -10,7 +10,10 @@ export function download(name: string, type: string, text: string): void {
 
 /** A file name of a title: letters of every script stay, the rest becomes '-'. */
 export function fileName(title: string, extension: string): string {
-  const stem = title.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-+|-+$/g, '').slice(0, 60);
+  const stem = title
+    .replace(/[^\p{L}\p{N}]+/gu, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 60);
   return `${stem || 'chat'}.${extension}`;
 }
 

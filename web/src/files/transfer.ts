@@ -2,7 +2,15 @@
 // field is checked, every id is made anew, and a file that is not a tree of messages is refused.
 import { cleanSampling } from '../state/sampling';
 import {
-  activePath, childrenOf, isTree, titleOf, type AnswerState, type AttachedFile, type Conversation, type MessageNode, type ToolCall,
+  activePath,
+  childrenOf,
+  isTree,
+  titleOf,
+  type AnswerState,
+  type AttachedFile,
+  type Conversation,
+  type MessageNode,
+  type ToolCall,
 } from '../state/tree';
 import { filesAsText } from './attach';
 
@@ -17,24 +25,34 @@ export interface WholeConversation {
 
 export function toJson(all: readonly WholeConversation[]): string {
   const conversations = all.map(({ conversation, messages }) => ({ ...conversation, messages }));
-  return JSON.stringify({ format: FORMAT, version: VERSION, exported: new Date().toISOString(), conversations }, null, 1);
+  return JSON.stringify(
+    { format: FORMAT, version: VERSION, exported: new Date().toISOString(), conversations },
+    null,
+    1,
+  );
 }
 
 type Fields = Record<string, unknown>;
 const fields = (value: unknown): Fields | undefined =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-const time = (value: unknown): number => (typeof value === 'number' && value > 0 && value < 8.64e15 ? value : 0);
+const time = (value: unknown): number =>
+  typeof value === 'number' && value > 0 && value < 8.64e15 ? value : 0;
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 
 const STATES: readonly AnswerState[] = ['done', 'length', 'stopped', 'failed'];
 
 function readMessage(value: unknown): MessageNode | undefined {
   const given = fields(value);
-  if (!given || (given.role !== 'user' && given.role !== 'assistant') || text(given.id) === '') return undefined;
-  const files = list(given.files).map((file) => fields(file)).filter((file) => file !== undefined)
+  if (!given || (given.role !== 'user' && given.role !== 'assistant') || text(given.id) === '')
+    return undefined;
+  const files = list(given.files)
+    .map((file) => fields(file))
+    .filter((file) => file !== undefined)
     .map((file): AttachedFile => ({ name: text(file.name), text: text(file.text) }));
-  const toolCalls = list(given.toolCalls).map((call) => fields(call)).filter((call) => call !== undefined)
+  const toolCalls = list(given.toolCalls)
+    .map((call) => fields(call))
+    .filter((call) => call !== undefined)
     .map((call): ToolCall => ({ id: text(call.id), name: text(call.name), args: text(call.args) }));
   return {
     id: text(given.id),
@@ -44,10 +62,17 @@ function readMessage(value: unknown): MessageNode | undefined {
     created: time(given.created),
     ...(files.length > 0 ? { files } : {}),
     ...(toolCalls.length > 0 ? { toolCalls } : {}),
-    ...(text(given.reasoning) ? { reasoning: text(given.reasoning), reasoningMs: time(given.reasoningMs) } : {}),
+    ...(text(given.reasoning)
+      ? { reasoning: text(given.reasoning), reasoningMs: time(given.reasoningMs) }
+      : {}),
     ...(text(given.model) ? { model: text(given.model) } : {}),
     ...(given.role === 'assistant'
-      ? { state: STATES.includes(given.state as AnswerState) && given.state !== 'failed' ? (given.state as AnswerState) : 'done' }
+      ? {
+          state:
+            STATES.includes(given.state as AnswerState) && given.state !== 'failed'
+              ? (given.state as AnswerState)
+              : 'done',
+        }
       : {}),
   };
 }
@@ -66,13 +91,21 @@ function readConversation(value: unknown, newId: () => string): WholeConversatio
     if (from !== undefined && to !== undefined) chosen[from] = to;
   }
   const renamed = [...nodes.values()].map((node) => ({
-    ...node, id: ids.get(node.id)!, parent: node.parent === null ? null : ids.get(node.parent)!,
+    ...node,
+    id: ids.get(node.id)!,
+    parent: node.parent === null ? null : ids.get(node.parent)!,
   }));
   const created = time(given.created) || Date.now();
   return {
     conversation: {
-      id: newId(), title: titleOf(text(given.title)), created, updated: time(given.updated) || created, system: text(given.system),
-      sampling: cleanSampling(given.sampling), think: given.think !== false, chosen,
+      id: newId(),
+      title: titleOf(text(given.title)),
+      created,
+      updated: time(given.updated) || created,
+      system: text(given.system),
+      sampling: cleanSampling(given.sampling),
+      think: given.think !== false,
+      chosen,
     },
     messages: renamed,
   };
@@ -86,13 +119,17 @@ export function fromJson(json: string, newId: () => string): WholeConversation[]
   } catch {
     return undefined;
   }
-  if (top?.format !== FORMAT || top.version !== VERSION || !Array.isArray(top.conversations)) return undefined;
+  if (top?.format !== FORMAT || top.version !== VERSION || !Array.isArray(top.conversations))
+    return undefined;
   const read = top.conversations.map((each) => readConversation(each, newId));
   return read.includes(undefined) ? undefined : (read as WholeConversation[]);
 }
 
 /** The path the reader sees, as a document. */
-export function toMarkdown({ conversation, messages }: WholeConversation, names: { you: string; assistant: string }): string {
+export function toMarkdown(
+  { conversation, messages }: WholeConversation,
+  names: { you: string; assistant: string },
+): string {
   const nodes = new Map(messages.map((node) => [node.id, node]));
   const parts = [`# ${conversation.title}`];
   if (conversation.system.trim() !== '') parts.push(conversation.system.trim().replace(/^/gm, '> '));

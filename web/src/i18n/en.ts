@@ -115,18 +115,25 @@ export const en = {
   toolCall: (name: string) => `Wants to call ${name || 'a tool'}`,
   toolNote: 'This page runs no tools.',
   limit: 'Stopped at the token limit. Raise “Longest answer” in the settings to let it go on.',
+  noAnswer: 'The model ended without an answer.',
   stoppedNote: 'Stopped.',
   answering: 'The answer is coming.',
   answered: 'The answer is complete.',
   stopped: 'Stopped.',
 
-  seconds: (n: number) => (n < 60 ? `${n < 10 ? n.toFixed(1) : Math.round(n)} s` : `${Math.floor(n / 60)} min ${Math.round(n % 60)} s`),
+  seconds: (n: number) =>
+    n < 60
+      ? `${n < 10 ? n.toFixed(n < 0.1 ? 2 : 1) : Math.round(n)} s`
+      : `${Math.floor(n / 60)} min ${Math.round(n % 60)} s`,
   rate: (n: number) => `${n < 100 ? n.toFixed(1) : Math.round(n)} tok/s`,
   tokens: (n: number) => many(n, 'token', 'tokens'),
   firstToken: (time: string) => `first word after ${time}`,
   prompt: (n: number) => `prompt ${n.toLocaleString('en')}`,
   cached: (n: number) => `${n.toLocaleString('en')} cached`,
   reasoningTokens: (n: number) => `${n.toLocaleString('en')} of them thinking`,
+  promptRate: (rate: string) => `prompt read at ${rate}`,
+  queued: (time: string) => `waited ${time} in the queue`,
+  cacheNote: (note: string) => `cache: ${note}`,
   statsLabel: 'Figures of this answer',
 
   server: 'Server',
@@ -169,7 +176,8 @@ export const en = {
     frequency_penalty: 'above 0: less repetition of words',
     repetition_penalty: '1 is neutral',
   } satisfies Record<SamplingField, string>,
-  badNumber: (min: number, max: number, integer: boolean) => `${integer ? 'A whole number' : 'A number'} from ${min} to ${max}.`,
+  badNumber: (min: number, max: number, integer: boolean) =>
+    `${integer ? 'A whole number' : 'A number'} from ${min} to ${max}.`,
   asDefault: 'Use for new chats',
   asDefaultDone: 'New chats start with these settings.',
   reset: 'Reset',
@@ -181,7 +189,8 @@ export const en = {
   singleKeys: 'Shortcuts of one letter',
   data: 'Your data',
   dataNote: 'Conversations are kept in this browser only.',
-  dataLost: 'This browser window keeps nothing: conversations are gone when it closes. Export what you want to keep.',
+  dataLost:
+    'This browser window keeps nothing: conversations are gone when it closes. Export what you want to keep.',
   licenses: 'Licences of the libraries of this page',
   deleteAll: 'Delete all conversations',
   deleteAllSure: 'Delete every conversation in this browser?',
@@ -208,13 +217,14 @@ export const en = {
   errors: {
     sentence,
     notSaved: 'The browser did not save the conversation; its storage may be full. Export it to keep it.',
-    file: (name: string, refusal: FileRefusal) => ({
-      too_large: `${name} is larger than 512 KiB. Cut out the part you want to ask about.`,
-      total_too_large: `${name} was not added: all files together may have 2 MiB.`,
-      binary: `${name} is not a text file. Only text can be added.`,
-      empty: `${name} is empty.`,
-      unreadable: `${name} could not be read.`,
-    })[refusal],
+    file: (name: string, refusal: FileRefusal) =>
+      ({
+        too_large: `${name} is larger than 512 KiB. Cut out the part you want to ask about.`,
+        total_too_large: `${name} was not added: all files together may have 2 MiB.`,
+        binary: `${name} is not a text file. Only text can be added.`,
+        empty: `${name} is empty.`,
+        unreadable: `${name} could not be read.`,
+      })[refusal],
     importFailed: (name: string) => `${name} is not an export of this page.`,
   },
 };

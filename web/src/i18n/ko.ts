@@ -114,18 +114,25 @@ export const ko: Strings = {
   toolCall: (name) => `${name || '도구'} 호출을 요청함`,
   toolNote: '이 화면은 도구를 실행하지 않습니다.',
   limit: '토큰 한도에서 멈췄습니다. 설정에서 ‘답변 최대 길이’를 늘리면 더 길게 답합니다.',
+  noAnswer: '모델이 답하지 않고 끝냈습니다.',
   stoppedNote: '멈췄습니다.',
   answering: '답변이 오고 있습니다.',
   answered: '답변이 끝났습니다.',
   stopped: '멈췄습니다.',
 
-  seconds: (n) => (n < 60 ? `${n < 10 ? n.toFixed(1) : Math.round(n)}초` : `${Math.floor(n / 60)}분 ${Math.round(n % 60)}초`),
+  seconds: (n) =>
+    n < 60
+      ? `${n < 10 ? n.toFixed(n < 0.1 ? 2 : 1) : Math.round(n)}초`
+      : `${Math.floor(n / 60)}분 ${Math.round(n % 60)}초`,
   rate: (n) => `${n < 100 ? n.toFixed(1) : Math.round(n)} 토큰/초`,
   tokens: (n) => `${number(n)} 토큰`,
   firstToken: (time) => `첫 단어까지 ${time}`,
   prompt: (n) => `입력 ${number(n)}`,
   cached: (n) => `캐시 ${number(n)}`,
   reasoningTokens: (n) => `생각 ${number(n)} 포함`,
+  promptRate: (rate) => `입력 읽기 ${rate}`,
+  queued: (time) => `대기열에서 ${time} 기다림`,
+  cacheNote: (note) => `캐시: ${note}`,
   statsLabel: '이 답변의 수치',
 
   server: '서버',
@@ -207,13 +214,14 @@ export const ko: Strings = {
   errors: {
     sentence,
     notSaved: '브라우저가 대화를 저장하지 못했습니다. 저장 공간이 가득 찼을 수 있으니 내보내 두세요.',
-    file: (name, refusal) => ({
-      too_large: `${name} 파일이 512 KiB보다 큽니다. 물어볼 부분만 잘라서 올려 주세요.`,
-      total_too_large: `${name} 파일을 첨부하지 못했습니다. 모두 합해 2 MiB까지 됩니다.`,
-      binary: `${name} 파일은 텍스트가 아닙니다. 텍스트만 첨부할 수 있습니다.`,
-      empty: `${name} 파일이 비어 있습니다.`,
-      unreadable: `${name} 파일을 읽지 못했습니다.`,
-    })[refusal],
+    file: (name, refusal) =>
+      ({
+        too_large: `${name} 파일이 512 KiB보다 큽니다. 물어볼 부분만 잘라서 올려 주세요.`,
+        total_too_large: `${name} 파일을 첨부하지 못했습니다. 모두 합해 2 MiB까지 됩니다.`,
+        binary: `${name} 파일은 텍스트가 아닙니다. 텍스트만 첨부할 수 있습니다.`,
+        empty: `${name} 파일이 비어 있습니다.`,
+        unreadable: `${name} 파일을 읽지 못했습니다.`,
+      })[refusal],
     importFailed: (name) => `${name} 파일은 이 화면에서 내보낸 것이 아닙니다.`,
   },
 };

@@ -4,7 +4,10 @@ import { Marked, type Token, type TokensList } from 'marked';
 import { blockMath, inlineMath, maskMath } from './math';
 
 const escapeHtml = (text: string) =>
-  text.replace(/[&<>"']/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' })[c]!);
+  text.replace(
+    /[&<>"']/g,
+    (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' })[c]!,
+  );
 
 const PLAIN_TAG = /^<\/?(?:br|sub|sup|kbd|mark|u)\s*\/?>/i;
 
@@ -31,9 +34,13 @@ const marked = new Marked({
       return `<pre><code${tag}>${escapeHtml(text)}\n</code></pre>`;
     },
     table(token) {
-      const cells = (row: typeof token.header, tag: string) => row
-        .map((cell) => `<${tag}${cell.align ? ` align="${cell.align}"` : ''}>${this.parser.parseInline(cell.tokens)}</${tag}>`)
-        .join('');
+      const cells = (row: typeof token.header, tag: string) =>
+        row
+          .map(
+            (cell) =>
+              `<${tag}${cell.align ? ` align="${cell.align}"` : ''}>${this.parser.parseInline(cell.tokens)}</${tag}>`,
+          )
+          .join('');
       const rows = token.rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('');
       return `<div class="table"><table><thead><tr>${cells(token.header, 'th')}</tr></thead><tbody>${rows}</tbody></table></div>`;
     },

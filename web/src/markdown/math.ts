@@ -112,7 +112,13 @@ function blockAt(source: string): MathToken | undefined {
   const behind = /^[^\S\n]*(?:[.,。]?[^\S\n]*)(?:\n+|$)/.exec(source.slice(end + 2));
   const tex = source.slice(start, end).trim();
   if (!behind || tex === '') return undefined; // text follows on the line: an inline formula
-  return { type: 'mathBlock', raw: source.slice(0, end + 2 + behind[0].length), tex, display: true, open: false };
+  return {
+    type: 'mathBlock',
+    raw: source.slice(0, end + 2 + behind[0].length),
+    tex,
+    display: true,
+    open: false,
+  };
 }
 
 const escapeHtml = (text: string) =>
@@ -151,7 +157,13 @@ export const inlineMath: TokenizerAndRendererExtension = {
     const before = tokens.length > 0 ? (tokens[tokens.length - 1]!.raw.at(-1) ?? '') : '';
     const found = mathAt(source, before);
     if (!found) return undefined;
-    return { type: 'math', raw: source.slice(0, found.length), tex: found.tex, display: found.display, open: false };
+    return {
+      type: 'math',
+      raw: source.slice(0, found.length),
+      tex: found.tex,
+      display: found.display,
+      open: false,
+    };
   },
   renderer: (token) => placeholder(token as MathToken),
 };

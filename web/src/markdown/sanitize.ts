@@ -3,10 +3,52 @@
 import createPurifier from 'dompurify';
 
 const TAGS = [
-  'a', 'blockquote', 'br', 'code', 'del', 'div', 'em', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'hr', 'input', 'kbd', 'li', 'mark',
-  'ol', 'p', 'pre', 'span', 'strong', 'sub', 'sup', 'table', 'tbody', 'td', 'th', 'thead', 'tr', 'u', 'ul',
+  'a',
+  'blockquote',
+  'br',
+  'code',
+  'del',
+  'div',
+  'em',
+  'h1',
+  'h2',
+  'h3',
+  'h4',
+  'h5',
+  'h6',
+  'hr',
+  'input',
+  'kbd',
+  'li',
+  'mark',
+  'ol',
+  'p',
+  'pre',
+  'span',
+  'strong',
+  'sub',
+  'sup',
+  'table',
+  'tbody',
+  'td',
+  'th',
+  'thead',
+  'tr',
+  'u',
+  'ul',
 ];
-const ATTRIBUTES = ['align', 'checked', 'class', 'disabled', 'href', 'rel', 'start', 'target', 'title', 'type'];
+const ATTRIBUTES = [
+  'align',
+  'checked',
+  'class',
+  'disabled',
+  'href',
+  'rel',
+  'start',
+  'target',
+  'title',
+  'type',
+];
 
 const purifier = createPurifier(window);
 

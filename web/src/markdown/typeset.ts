@@ -11,7 +11,12 @@ function build(tex: string, display: boolean): DocumentFragment | null {
   const holder = document.createElement('span');
   try {
     katex.render(tex, holder, {
-      displayMode: display, throwOnError: true, strict: 'ignore', trust: false, maxSize: 30, maxExpand: 300,
+      displayMode: display,
+      throwOnError: true,
+      strict: 'ignore',
+      trust: false,
+      maxSize: 30,
+      maxExpand: 300,
     });
   } catch {
     return null;

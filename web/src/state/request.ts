@@ -10,17 +10,25 @@ function samplingFields(sampling: Sampling): ChatBody {
 }
 
 /** Messages as the API takes them. Answers that never began are left out, together with nothing else. */
-export function apiMessages(system: string, path: readonly MessageNode[]): { role: string; content: string }[] {
+export function apiMessages(
+  system: string,
+  path: readonly MessageNode[],
+): { role: string; content: string }[] {
   const messages: { role: string; content: string }[] = [];
   if (system.trim() !== '') messages.push({ role: 'system', content: system });
   for (const node of path) {
-    if (node.role === 'user') messages.push({ role: 'user', content: filesAsText(node.files ?? [], node.content) });
+    if (node.role === 'user')
+      messages.push({ role: 'user', content: filesAsText(node.files ?? [], node.content) });
     else if (node.content !== '') messages.push({ role: 'assistant', content: node.content });
   }
   return messages;
 }
 
-export function requestBody(conversation: Conversation, path: readonly MessageNode[], model: string): ChatBody {
+export function requestBody(
+  conversation: Conversation,
+  path: readonly MessageNode[],
+  model: string,
+): ChatBody {
   const { thinking_budget, ...sampling } = conversation.sampling;
   return {
     ...(model ? { model } : {}),

@@ -48,7 +48,11 @@ export class Run {
   private renderMs = 0;
 
   /** `now` gives milliseconds; tests pass their own clock. */
-  constructor(readonly conversation: string, readonly node: string, private now: () => number = () => performance.now()) {
+  constructor(
+    readonly conversation: string,
+    readonly node: string,
+    private now: () => number = () => performance.now(),
+  ) {
     this.started = now();
   }
 
@@ -76,7 +80,9 @@ export class Run {
         const call = calls[event.index] ?? { id: '', name: '', args: '' };
         // A hole in the numbering would leave undefined behind; the next free place takes the call instead.
         calls[Math.min(event.index, calls.length)] = {
-          id: event.id ?? call.id, name: call.name + (event.name ?? ''), args: call.args + (event.args ?? ''),
+          id: event.id ?? call.id,
+          name: call.name + (event.name ?? ''),
+          args: call.args + (event.args ?? ''),
         };
         state.toolCalls = calls;
         this.count(state, now);

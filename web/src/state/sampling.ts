@@ -25,7 +25,11 @@ export interface FieldRule {
 }
 
 const rule = (field: SamplingField, min: number, max: number, step: number): FieldRule => ({
-  field, min, max, step, integer: Number.isInteger(step),
+  field,
+  min,
+  max,
+  step,
+  integer: Number.isInteger(step),
 });
 
 export const SAMPLING_RULES: readonly FieldRule[] = [

@@ -21,8 +21,15 @@ const KEY = 'jaju.settings';
 const SESSION_KEY = 'jaju.key';
 
 const DEFAULTS: Settings = {
-  theme: 'system', language: 'browser', model: '', apiKey: '', rememberKey: true, singleKeys: true, sidebar: true,
-  system: '', sampling: {},
+  theme: 'system',
+  language: 'browser',
+  model: '',
+  apiKey: '',
+  rememberKey: true,
+  singleKeys: true,
+  sidebar: true,
+  system: '',
+  sampling: {},
 };
 
 function oneOf<T extends string>(value: unknown, allowed: readonly T[], otherwise: T): T {
@@ -32,7 +39,8 @@ function oneOf<T extends string>(value: unknown, allowed: readonly T[], otherwis
 export function cleanSettings(value: unknown): Settings {
   const given = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
   const text = (key: keyof Settings) => (typeof given[key] === 'string' ? (given[key] as string) : '');
-  const flag = (key: keyof Settings) => (typeof given[key] === 'boolean' ? (given[key] as boolean) : (DEFAULTS[key] as boolean));
+  const flag = (key: keyof Settings) =>
+    typeof given[key] === 'boolean' ? (given[key] as boolean) : (DEFAULTS[key] as boolean);
   return {
     theme: oneOf(given.theme, ['system', 'light', 'dark'], 'system'),
     language: oneOf(given.language, ['browser', 'en', 'ko'], 'browser'),

@@ -9,7 +9,8 @@ import { activePath, childrenOf, type Conversation, type Nodes } from './tree';
 
 export const storage = signal<Storage>(new MemoryStorage());
 
-export type ServerState = { state: 'unknown' } | { state: 'ready' } | { state: 'failed'; failure: ChatFailure };
+export type ServerState =
+  { state: 'unknown' } | { state: 'ready' } | { state: 'failed'; failure: ChatFailure };
 export const server = signal<ServerState>({ state: 'unknown' });
 export const models = signal<readonly ModelInfo[]>([]);
 export const model = computed(() => {
@@ -32,14 +33,23 @@ export const run = computed(() => runs.value.get(conversation.value.id));
 
 export function newId(): string {
   // crypto.randomUUID needs a secure context, which a server on the local network is not.
-  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return [...crypto.getRandomValues(new Uint8Array(12))]
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('');
 }
 
 export function draft(): Conversation {
   const now = Date.now();
   const { system, sampling, think } = settings.value;
   return {
-    id: newId(), title: '', created: now, updated: now, system, sampling, think: think ?? model.value?.thinks ?? true, chosen: {},
+    id: newId(),
+    title: '',
+    created: now,
+    updated: now,
+    system,
+    sampling,
+    think: think ?? model.value?.thinks ?? true,
+    chosen: {},
   };
 }
 

@@ -127,7 +127,11 @@ export function isTree(nodes: Nodes): boolean {
 
 /** The first line of the first question, short enough for a list. */
 export function titleOf(text: string): string {
-  const line = text.split('\n').find((each) => each.trim() !== '')?.trim() ?? '';
+  const line =
+    text
+      .split('\n')
+      .find((each) => each.trim() !== '')
+      ?.trim() ?? '';
   const characters = [...line];
   return characters.length <= 60 ? line : `${characters.slice(0, 59).join('')}…`;
 }

@@ -16,7 +16,11 @@ function Waiting({ prefill }: Pick<Live, 'prefill'>) {
   const t = strings.value;
   return (
     <p class="waiting">
-      <span class="dots" aria-hidden="true"><i /><i /><i /></span>
+      <span class="dots" aria-hidden="true">
+        <i />
+        <i />
+        <i />
+      </span>
       {prefill ? t.reading(Math.floor((100 * prefill.done) / prefill.total)) : t.waiting}
     </p>
   );
@@ -27,8 +31,13 @@ function Actions({ node, busy }: { node: MessageNode; busy: boolean }) {
     <>
       <VersionPicker node={node} disabled={busy} />
       <CopyButton text={() => node.content} />
-      <IconButton icon="again" label={strings.value.regenerate} disabled={busy} onClick={() => regenerate(node.id)} />
-      {node.stats && <StatsLine stats={node.stats} />}
+      <IconButton
+        icon="again"
+        label={strings.value.regenerate}
+        disabled={busy}
+        onClick={() => regenerate(node.id)}
+      />
+      <StatsLine node={node} />
     </>
   );
 }
@@ -48,15 +57,31 @@ export const Answer = memo(({ node, busy, run }: Props) => {
   const live = run?.live.value;
   const { content, reasoning, reasoningMs, toolCalls } = live ?? node;
   return (
-    <article class={`message answer ${live ? 'live' : ''}`} aria-label={t.assistant} aria-busy={live !== undefined} data-id={node.id}>
+    <article
+      class={`message answer ${live ? 'live' : ''}`}
+      aria-label={t.assistant}
+      aria-busy={live !== undefined}
+      data-id={node.id}
+    >
       {live?.pieces === 0 && <Waiting prefill={live.prefill} />}
-      {reasoning && <Thinking key="thinking" id={node.id} text={reasoning} ms={reasoningMs ?? 0} active={live?.thinking ?? false} />}
+      {reasoning && (
+        <Thinking
+          key="thinking"
+          id={node.id}
+          text={reasoning}
+          ms={reasoningMs ?? 0}
+          active={live?.thinking ?? false}
+        />
+      )}
       {content && <MarkdownView key="content" text={content} growing={live !== undefined} />}
       {toolCalls && toolCalls.length > 0 && <ToolCalls key="tools" calls={toolCalls} />}
+      {!live && node.state === 'done' && !content && !toolCalls?.length && <p class="note">{t.noAnswer}</p>}
       {!live && node.state === 'length' && <p class="note">{t.limit}</p>}
       {!live && node.state === 'stopped' && <p class="note">{t.stoppedNote}</p>}
       {!live && node.failure && <FailureBox failure={node.failure} retry={() => regenerate(node.id)} />}
-      <footer key="actions" class="actions">{live ? <LiveStats live={live} /> : <Actions node={node} busy={busy} />}</footer>
+      <footer key="actions" class="actions">
+        {live ? <LiveStats live={live} /> : <Actions node={node} busy={busy} />}
+      </footer>
     </article>
   );
 });

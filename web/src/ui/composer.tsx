@@ -2,7 +2,8 @@ import { signal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { attachFiles } from '../files/actions';
 import { strings } from '../i18n';
-import { changeConversation, lastOf, send, stop } from '../state/actions';
+import { changeConversation, lastOf, send } from '../state/actions';
+import { stop } from '../state/answer';
 import { conversation, run } from '../state/store';
 import type { AttachedFile } from '../state/tree';
 import { FileChip } from './file_chip';
@@ -91,7 +92,11 @@ export function Composer() {
         {files.length > 0 && (
           <div class="files">
             {files.map((file, index) => (
-              <FileChip key={index} file={file} onRemove={() => (composerFiles.value = files.filter((_, at) => at !== index))} />
+              <FileChip
+                key={index}
+                file={file}
+                onRemove={() => (composerFiles.value = files.filter((_, at) => at !== index))}
+              />
             ))}
           </div>
         )}
@@ -113,7 +118,10 @@ export function Composer() {
         />
         <div class="composer-row">
           <input
-            ref={picker} type="file" multiple hidden
+            ref={picker}
+            type="file"
+            multiple
+            hidden
             onChange={(event) => {
               void addFiles([...(event.currentTarget.files ?? [])]);
               event.currentTarget.value = '';
@@ -122,9 +130,17 @@ export function Composer() {
           <IconButton icon="attach" label={t.attach} onClick={() => picker.current?.click()} />
           <ThinkSwitch />
           <span class="spring" />
-          {running
-            ? <IconButton class="send stop" icon="stop" label={t.stop} onClick={() => stop()} />
-            : <IconButton class="send" icon="send" label={t.send} type="submit" disabled={text.trim() === '' && files.length === 0} />}
+          {running ? (
+            <IconButton class="send stop" icon="stop" label={t.stop} onClick={() => stop()} />
+          ) : (
+            <IconButton
+              class="send"
+              icon="send"
+              label={t.send}
+              type="submit"
+              disabled={text.trim() === '' && files.length === 0}
+            />
+          )}
         </div>
       </div>
       <p class="small-print">{t.local}</p>

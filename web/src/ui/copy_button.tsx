@@ -12,5 +12,11 @@ export function CopyButton({ text }: { text: () => string }) {
     setCopied(true);
     setTimeout(() => setCopied(false), 1600);
   };
-  return <IconButton icon={copied ? 'check' : 'copy'} label={copied ? t.copied : t.copy} onClick={() => void copy()} />;
+  return (
+    <IconButton
+      icon={copied ? 'check' : 'copy'}
+      label={copied ? t.copied : t.copy}
+      onClick={() => void copy()}
+    />
+  );
 }

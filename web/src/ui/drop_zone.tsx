@@ -24,10 +24,19 @@ export function DropZone() {
       void addFiles([...(event.dataTransfer?.files ?? [])]);
     };
     const listeners = { dragenter: enter, dragleave: leave, dragover: dragOver, drop } as const;
-    for (const [name, listener] of Object.entries(listeners)) addEventListener(name, listener as EventListener);
+    for (const [name, listener] of Object.entries(listeners))
+      addEventListener(name, listener as EventListener);
     return () => {
-      for (const [name, listener] of Object.entries(listeners)) removeEventListener(name, listener as EventListener);
+      for (const [name, listener] of Object.entries(listeners))
+        removeEventListener(name, listener as EventListener);
     };
   }, []);
-  return over ? <div class="drop-zone"><p><Icon name="file" />{strings.value.dropHere}</p></div> : null;
+  return over ? (
+    <div class="drop-zone">
+      <p>
+        <Icon name="file" />
+        {strings.value.dropHere}
+      </p>
+    </div>
+  ) : null;
 }

@@ -20,7 +20,11 @@ export function Empty() {
           </button>
         ))}
       </div>
-      <ul class="hints">{t.emptyHints.map((hint) => <li key={hint}>{hint}</li>)}</ul>
+      <ul class="hints">
+        {t.emptyHints.map((hint) => (
+          <li key={hint}>{hint}</li>
+        ))}
+      </ul>
     </section>
   );
 }

@@ -19,13 +19,20 @@ export function KeyForm({ then }: { then?: () => void }) {
       <label>
         <span>{t.apiKey}</span>
         <input
-          type="password" autocomplete="off" spellcheck={false} value={key} onInput={(event) => setKey(event.currentTarget.value)}
+          type="password"
+          autocomplete="off"
+          spellcheck={false}
+          value={key}
+          onInput={(event) => setKey(event.currentTarget.value)}
         />
       </label>
-      <button type="submit" class="button primary">{t.useKey}</button>
+      <button type="submit" class="button primary">
+        {t.useKey}
+      </button>
       <label class="check">
         <input
-          type="checkbox" checked={settings.value.rememberKey}
+          type="checkbox"
+          checked={settings.value.rememberKey}
           onChange={(event) => change({ rememberKey: event.currentTarget.checked })}
         />
         {t.rememberKey}
@@ -42,10 +49,17 @@ export function FailureBox({ failure, retry }: { failure: ChatFailure; retry: ()
   const asks = failure.kind === 'unauthorized' && settings.value.apiKey === '';
   return (
     <div class={`failure ${asks ? 'asks' : ''}`} role="group">
-      <p><Icon name={asks ? 'key' : 'warning'} />{asks ? t.wantsKey : t.errors.sentence(failure)}</p>
-      {failure.kind === 'unauthorized'
-        ? <KeyForm then={retry} />
-        : <button type="button" class="button" onClick={retry}>{t.retry}</button>}
+      <p>
+        <Icon name={asks ? 'key' : 'warning'} />
+        {asks ? t.wantsKey : t.errors.sentence(failure)}
+      </p>
+      {failure.kind === 'unauthorized' ? (
+        <KeyForm then={retry} />
+      ) : (
+        <button type="button" class="button" onClick={retry}>
+          {t.retry}
+        </button>
+      )}
     </div>
   );
 }

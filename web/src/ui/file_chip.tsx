@@ -4,7 +4,9 @@ import { IconButton } from './icon_button';
 import { Icon } from './icons';
 
 function size(characters: number): string {
-  return characters < 1024 ? `${characters} B` : `${(characters / 1024).toFixed(characters < 10240 ? 1 : 0)} KiB`;
+  return characters < 1024
+    ? `${characters} B`
+    : `${(characters / 1024).toFixed(characters < 10240 ? 1 : 0)} KiB`;
 }
 
 export function FileChip({ file, onRemove }: { file: AttachedFile; onRemove?: () => void }) {

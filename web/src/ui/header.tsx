@@ -16,7 +16,11 @@ export function Header() {
   const says = state === 'ready' ? (model.value?.id ?? t.connected) : state === 'unknown' ? t.connecting : '';
   return (
     <header class="header">
-      <IconButton icon="menu" label={settings.value.sidebar ? t.hideSidebar : t.showSidebar} onClick={toggleSidebar} />
+      <IconButton
+        icon="menu"
+        label={settings.value.sidebar ? t.hideSidebar : t.showSidebar}
+        onClick={toggleSidebar}
+      />
       <h1 class="title">{conversation.value.title || t.untitled}</h1>
       {says && (
         <button type="button" class="model" title={t.settings} onClick={() => (settingsOpen.value = true)}>

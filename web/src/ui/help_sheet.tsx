@@ -8,7 +8,9 @@ const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
 
 function shown(key: string): string[] {
   const parts = key === ',' ? [','] : key.split('+').map((part) => (part === '' ? '+' : part));
-  return parts.map((part) => (isMac ? ({ Ctrl: '⌘', Alt: '⌥', Shift: '⇧' }[part] ?? part) : part === 'Escape' ? 'Esc' : part));
+  return parts.map((part) =>
+    isMac ? ({ Ctrl: '⌘', Alt: '⌥', Shift: '⇧' }[part] ?? part) : part === 'Escape' ? 'Esc' : part,
+  );
 }
 
 export function HelpSheet() {
@@ -20,9 +22,15 @@ export function HelpSheet() {
           <div key={name}>
             <dt>{t.keys[name]}</dt>
             <dd>
-              {keys.filter((key) => settings.value.singleKeys || key.length > 1).map((key) => (
-                <span key={key} class="combination">{shown(key).map((part) => <kbd key={part}>{part}</kbd>)}</span>
-              ))}
+              {keys
+                .filter((key) => settings.value.singleKeys || key.length > 1)
+                .map((key) => (
+                  <span key={key} class="combination">
+                    {shown(key).map((part) => (
+                      <kbd key={part}>{part}</kbd>
+                    ))}
+                  </span>
+                ))}
             </dd>
           </div>
         ))}

@@ -8,7 +8,8 @@ const PATHS = {
   help: 'M10 17.5a7.5 7.5 0 1 0 0-15 7.5 7.5 0 0 0 0 15ZM7.8 7.8a2.2 2.2 0 1 1 3.3 1.9c-.7.4-1.1.8-1.1 1.6M10 13.8h.01',
   close: 'M5 5l10 10M15 5 5 15',
   send: 'M10 16V4M4.5 9.5 10 4l5.5 5.5',
-  attach: 'm16 9.5-5.9 5.9a3.6 3.6 0 0 1-5.1-5.1l6.2-6.2a2.4 2.4 0 0 1 3.4 3.4l-6.2 6.2a1.2 1.2 0 0 1-1.7-1.7l5.6-5.6',
+  attach:
+    'm16 9.5-5.9 5.9a3.6 3.6 0 0 1-5.1-5.1l6.2-6.2a2.4 2.4 0 0 1 3.4 3.4l-6.2 6.2a1.2 1.2 0 0 1-1.7-1.7l5.6-5.6',
   copy: 'M7.5 7.5v-3a1 1 0 0 1 1-1h7a1 1 0 0 1 1 1v7a1 1 0 0 1-1 1h-3M4.5 7.500h7a1 1 0 0 1 1 1v7a1 1 0 0 1-1 1h-7a1 1 0 0 1-1-1v-7a1 1 0 0 1 1-1Z',
   check: 'm4 10.5 4 4 8-9',
   edit: 'm4 16 .8-3.4L13.3 4.100a1.4 1.4 0 0 1 2 0l.6.6a1.4 1.4 0 0 1 0 2L7.4 15.2 4 16Z',
@@ -28,8 +29,17 @@ export type IconName = keyof typeof PATHS | 'stop';
 
 export function Icon({ name }: { name: IconName }) {
   return (
-    <svg class={`icon ${name === 'more' ? 'dots-icon' : ''}`} viewBox="0 0 20 20" aria-hidden="true" focusable="false">
-      {name === 'stop' ? <rect class="filled" x="5" y="5" width="10" height="10" rx="2" /> : <path d={PATHS[name]} />}
+    <svg
+      class={`icon ${name === 'more' ? 'dots-icon' : ''}`}
+      viewBox="0 0 20 20"
+      aria-hidden="true"
+      focusable="false"
+    >
+      {name === 'stop' ? (
+        <rect class="filled" x="5" y="5" width="10" height="10" rx="2" />
+      ) : (
+        <path d={PATHS[name]} />
+      )}
     </svg>
   );
 }

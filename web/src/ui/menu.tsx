@@ -42,7 +42,13 @@ export function Menu({ label, items }: { label: string; items: MenuItem[] }) {
 
   return (
     <div class={`menu ${open ? 'unfolded' : ''}`} ref={root} onKeyDown={onKeyDown}>
-      <IconButton icon="more" label={label} aria-haspopup="menu" aria-expanded={open} onClick={() => setOpen(!open)} />
+      <IconButton
+        icon="more"
+        label={label}
+        aria-haspopup="menu"
+        aria-expanded={open}
+        onClick={() => setOpen(!open)}
+      />
       {open && (
         <div class="menu-items" role="menu">
           {items.map((item) => (

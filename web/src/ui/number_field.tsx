@@ -32,8 +32,13 @@ export function NumberField({ rule, value, onChange }: Props) {
     <div class="number-field">
       <label for={id}>{t.fieldNames[rule.field]}</label>
       <input
-        id={id} inputMode={rule.integer ? 'numeric' : 'decimal'} autocomplete="off" placeholder={t.serverDefault} value={text}
-        aria-invalid={wrong} aria-describedby={`${id}-hint`}
+        id={id}
+        inputMode={rule.integer ? 'numeric' : 'decimal'}
+        autocomplete="off"
+        placeholder={t.serverDefault}
+        value={text}
+        aria-invalid={wrong}
+        aria-describedby={`${id}-hint`}
         onInput={(event) => take(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === 'ArrowUp') step(event, 1);

@@ -51,8 +51,12 @@ function Editor({ node }: { node: MessageNode }) {
       />
       <div class="row">
         <span class="hint">{t.editNote}</span>
-        <button type="button" class="button" onClick={close}>{t.cancel}</button>
-        <button type="submit" class="button primary">{t.send}</button>
+        <button type="button" class="button" onClick={close}>
+          {t.cancel}
+        </button>
+        <button type="submit" class="button primary">
+          {t.send}
+        </button>
       </div>
     </form>
   );
@@ -70,7 +74,9 @@ function Bubble({ text }: { text: string }) {
     <>
       <div class={`bubble ${long && !whole ? 'clipped' : ''}`}>{text}</div>
       {long && (
-        <button type="button" class="unclip" aria-expanded={whole} onClick={() => setWhole(!whole)}>{whole ? t.showLess : t.showAll}</button>
+        <button type="button" class="unclip" aria-expanded={whole} onClick={() => setWhole(!whole)}>
+          {whole ? t.showLess : t.showAll}
+        </button>
       )}
     </>
   );
@@ -80,14 +86,27 @@ export const Question = memo(({ node, busy }: { node: MessageNode; busy: boolean
   const t = strings.value;
   return (
     <article class="message question" aria-label={t.you} data-id={node.id}>
-      {editing.value === node.id ? <Editor node={node} /> : (
+      {editing.value === node.id ? (
+        <Editor node={node} />
+      ) : (
         <>
-          {node.files && <div class="files">{node.files.map((file) => <FileChip key={file.name} file={file} />)}</div>}
+          {node.files && (
+            <div class="files">
+              {node.files.map((file) => (
+                <FileChip key={file.name} file={file} />
+              ))}
+            </div>
+          )}
           {node.content !== '' && <Bubble text={node.content} />}
           <footer class="actions">
             <VersionPicker node={node} disabled={busy} />
             <CopyButton text={() => node.content} />
-            <IconButton icon="edit" label={t.edit} disabled={busy} onClick={() => (editing.value = node.id)} />
+            <IconButton
+              icon="edit"
+              label={t.edit}
+              disabled={busy}
+              onClick={() => (editing.value = node.id)}
+            />
           </footer>
         </>
       )}

@@ -24,7 +24,9 @@ function ThisChat() {
       <label class="field">
         <span>{t.system}</span>
         <textarea
-          rows={4} placeholder={t.systemPlaceholder} value={system}
+          rows={4}
+          placeholder={t.systemPlaceholder}
+          value={system}
           onInput={(event) => changeConversation({ system: event.currentTarget.value })}
         />
       </label>
@@ -33,17 +35,25 @@ function ThisChat() {
       <div class="numbers">
         {SAMPLING_RULES.map((rule) => (
           <NumberField
-            key={rule.field} rule={rule} value={sampling[rule.field]}
+            key={rule.field}
+            rule={rule}
+            value={sampling[rule.field]}
             onChange={(value) => {
               const { [rule.field]: _, ...others } = conversation.value.sampling;
-              changeConversation({ sampling: value === undefined ? others : { ...others, [rule.field]: value } });
+              changeConversation({
+                sampling: value === undefined ? others : { ...others, [rule.field]: value },
+              });
             }}
           />
         ))}
       </div>
       <div class="row">
-        <button type="button" class="button" onClick={() => changeConversation({ system: '', sampling: {} })}>{t.reset}</button>
-        <button type="button" class="button" onClick={asDefault}>{t.asDefault}</button>
+        <button type="button" class="button" onClick={() => changeConversation({ system: '', sampling: {} })}>
+          {t.reset}
+        </button>
+        <button type="button" class="button" onClick={asDefault}>
+          {t.asDefault}
+        </button>
       </div>
     </section>
   );
@@ -60,7 +70,11 @@ function Server() {
         <label class="field">
           <span>{t.model}</span>
           <select value={model.value?.id} onChange={(event) => change({ model: event.currentTarget.value })}>
-            {models.value.map(({ id }) => <option key={id} value={id}>{id}</option>)}
+            {models.value.map(({ id }) => (
+              <option key={id} value={id}>
+                {id}
+              </option>
+            ))}
           </select>
         </label>
       )}
@@ -71,13 +85,26 @@ function Server() {
   );
 }
 
-function Choice<K extends 'theme' | 'language'>({ name, label, options }: { name: K; label: string; options: [Settings[K], string][] }) {
+function Choice<K extends 'theme' | 'language'>({
+  name,
+  label,
+  options,
+}: {
+  name: K;
+  label: string;
+  options: [Settings[K], string][];
+}) {
   return (
     <fieldset class="choice">
       <legend>{label}</legend>
       {options.map(([value, text]) => (
         <label key={value}>
-          <input type="radio" name={name} checked={settings.value[name] === value} onChange={() => change({ [name]: value })} />
+          <input
+            type="radio"
+            name={name}
+            checked={settings.value[name] === value}
+            onChange={() => change({ [name]: value })}
+          />
           <span>{text}</span>
         </label>
       ))}
@@ -90,12 +117,30 @@ function Page() {
   return (
     <section>
       <h3>{t.page}</h3>
-      <Choice name="theme" label={t.theme} options={[['system', t.themes.system], ['light', t.themes.light], ['dark', t.themes.dark]]} />
       <Choice
-        name="language" label={t.language} options={[['browser', t.languageBrowser], ['en', LANGUAGES.en.name], ['ko', LANGUAGES.ko.name]]}
+        name="theme"
+        label={t.theme}
+        options={[
+          ['system', t.themes.system],
+          ['light', t.themes.light],
+          ['dark', t.themes.dark],
+        ]}
+      />
+      <Choice
+        name="language"
+        label={t.language}
+        options={[
+          ['browser', t.languageBrowser],
+          ['en', LANGUAGES.en.name],
+          ['ko', LANGUAGES.ko.name],
+        ]}
       />
       <label class="check">
-        <input type="checkbox" checked={settings.value.singleKeys} onChange={(event) => change({ singleKeys: event.currentTarget.checked })} />
+        <input
+          type="checkbox"
+          checked={settings.value.singleKeys}
+          onChange={(event) => change({ singleKeys: event.currentTarget.checked })}
+        />
         {t.singleKeys}
       </label>
     </section>
@@ -111,15 +156,38 @@ function Data() {
   return (
     <section>
       <h3>{t.data}</h3>
-      <p class={storage.value.lasting ? 'hint' : 'wrong'}>{storage.value.lasting ? t.dataNote : t.dataLost}</p>
+      <p class={storage.value.lasting ? 'hint' : 'wrong'}>
+        {storage.value.lasting ? t.dataNote : t.dataLost}
+      </p>
       <div class="row">
         <input
-          ref={picker} class="import-picker" type="file" accept=".json,application/json" multiple hidden
+          ref={picker}
+          class="import-picker"
+          type="file"
+          accept=".json,application/json"
+          multiple
+          hidden
           onChange={(event) => void importFiles([...(event.currentTarget.files ?? [])])}
         />
-        <button type="button" class="button" onClick={() => picker.current?.click()}>{t.importFile}</button>
-        <button type="button" class="button" disabled={conversations.value.length === 0} onClick={() => void exportAll()}>{t.exportAll}</button>
-        <button type="button" class="button danger" disabled={conversations.value.length === 0} onClick={removeAll}>{t.deleteAll}</button>
+        <button type="button" class="button" onClick={() => picker.current?.click()}>
+          {t.importFile}
+        </button>
+        <button
+          type="button"
+          class="button"
+          disabled={conversations.value.length === 0}
+          onClick={() => void exportAll()}
+        >
+          {t.exportAll}
+        </button>
+        <button
+          type="button"
+          class="button danger"
+          disabled={conversations.value.length === 0}
+          onClick={removeAll}
+        >
+          {t.deleteAll}
+        </button>
       </div>
     </section>
   );
@@ -132,7 +200,11 @@ export function SettingsPanel() {
       <Server />
       <Page />
       <Data />
-      <p class="hint"><a href="licenses.md" target="_blank" rel="noopener">{strings.value.licenses}</a></p>
+      <p class="hint">
+        <a href="licenses.md" target="_blank" rel="noopener">
+          {strings.value.licenses}
+        </a>
+      </p>
     </Dialog>
   );
 }

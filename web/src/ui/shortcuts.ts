@@ -2,7 +2,8 @@
 // switched off; combinations work everywhere.
 import { strings } from '../i18n';
 import type { Strings } from '../i18n/en';
-import { changeConversation, chooseVersion, lastOf, regenerate, stop } from '../state/actions';
+import { changeConversation, chooseVersion, lastOf, regenerate } from '../state/actions';
+import { stop } from '../state/answer';
 import { announce, toast } from '../state/notices';
 import { settings } from '../state/settings';
 import { children, conversation, run } from '../state/store';
@@ -54,16 +55,22 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { name: 'focus', keys: ['/'], run: focusComposer },
   { name: 'sidebar', keys: ['Ctrl+B', 'B'], run: toggleSidebar },
   { name: 'settings', keys: ['Ctrl+,', ','], run: () => (settingsOpen.value = true) },
-  { name: 'think', keys: ['Alt+T', 'T'], run: () => changeConversation({ think: !conversation.value.think }) },
   {
-    name: 'regenerate', keys: ['Ctrl+Shift+Enter', 'R'],
+    name: 'think',
+    keys: ['Alt+T', 'T'],
+    run: () => changeConversation({ think: !conversation.value.think }),
+  },
+  {
+    name: 'regenerate',
+    keys: ['Ctrl+Shift+Enter', 'R'],
     run: () => {
       const last = lastOf('assistant');
       if (last && !run.value) regenerate(last.id);
     },
   },
   {
-    name: 'edit', keys: ['E'],
+    name: 'edit',
+    keys: ['E'],
     run: () => {
       if (!run.value) editing.value = lastOf('user')?.id ?? null;
     },
@@ -77,7 +84,8 @@ export const SHORTCUTS: readonly Shortcut[] = [
 /** The name of what was pressed, as the table writes it. Letters go by their place, so that they work with a Hangul layout. */
 export function pressed(event: KeyboardEvent): string {
   const letter = /^Key([A-Z])$/.exec(event.code)?.[1];
-  const key = letter ?? (event.key === '?' ? '?' : ({ BracketLeft: '[', BracketRight: ']' }[event.code] ?? event.key));
+  const key =
+    letter ?? (event.key === '?' ? '?' : ({ BracketLeft: '[', BracketRight: ']' }[event.code] ?? event.key));
   const control = event.ctrlKey || event.metaKey;
   const shift = event.shiftKey && (letter !== undefined || key.length > 1);
   return `${control ? 'Ctrl+' : ''}${event.altKey ? 'Alt+' : ''}${shift ? 'Shift+' : ''}${key}`;
@@ -85,7 +93,9 @@ export function pressed(event: KeyboardEvent): string {
 
 function typing(target: EventTarget | null): boolean {
   const element = target as HTMLElement | null;
-  return Boolean(element?.closest?.('input:not([type=checkbox],[type=radio]), textarea, select, [contenteditable]'));
+  return Boolean(
+    element?.closest?.('input:not([type=checkbox],[type=radio]), textarea, select, [contenteditable]'),
+  );
 }
 
 export function onKeyDown(event: KeyboardEvent): void {

@@ -16,7 +16,12 @@ const DAY = 24 * 60 * 60 * 1000;
 function groups(list: readonly Conversation[]): [string, Conversation[]][] {
   const t = strings.value;
   const midnight = new Date().setHours(0, 0, 0, 0);
-  const limits: [string, number][] = [[t.today, midnight], [t.yesterday, midnight - DAY], [t.week, midnight - 7 * DAY], [t.older, -Infinity]];
+  const limits: [string, number][] = [
+    [t.today, midnight],
+    [t.yesterday, midnight - DAY],
+    [t.week, midnight - 7 * DAY],
+    [t.older, -Infinity],
+  ];
   return limits
     .map(([name, from], index): [string, Conversation[]] => {
       const to = index === 0 ? Infinity : limits[index - 1]![1];
@@ -33,7 +38,9 @@ function useSearch(query: string): readonly Conversation[] {
     if (query.trim().length < 2) return;
     const controller = new AbortController();
     const timer = setTimeout(async () => {
-      const found = await storage.value.search(query.trim(), controller.signal).catch(() => new Set<string>());
+      const found = await storage.value
+        .search(query.trim(), controller.signal)
+        .catch(() => new Set<string>());
       if (!controller.signal.aborted) inMessages.value = found;
     }, 200);
     return () => {
@@ -65,7 +72,10 @@ function Entry({ item }: { item: Conversation }) {
     return (
       <li class="entry">
         <input
-          class="rename" aria-label={t.renameLabel} defaultValue={item.title} ref={(input) => input?.select()}
+          class="rename"
+          aria-label={t.renameLabel}
+          defaultValue={item.title}
+          ref={(input) => input?.select()}
           onBlur={(event) => end(event.currentTarget.value)}
           onKeyDown={(event) => {
             if (event.key === 'Enter' && !event.isComposing) end(event.currentTarget.value);
@@ -83,7 +93,13 @@ function Entry({ item }: { item: Conversation }) {
   };
   return (
     <li class={`entry ${current ? 'current' : ''}`}>
-      <button type="button" class="open" aria-current={current ? 'page' : undefined} title={title} onClick={open}>
+      <button
+        type="button"
+        class="open"
+        aria-current={current ? 'page' : undefined}
+        title={title}
+        onClick={open}
+      >
         {runs.value.has(item.id) && <span class="running" aria-hidden="true" />}
         <span>{title}</span>
       </button>
@@ -124,13 +140,19 @@ export function Sidebar() {
   return (
     <nav class="sidebar" ref={list} aria-label={t.conversations} onKeyDown={moveFocus}>
       <div class="sidebar-head">
-        <span class="wordmark" lang="en">jaju</span>
+        <span class="wordmark" lang="en">
+          jaju
+        </span>
         <IconButton icon="plus" label={t.newChat} onClick={startNewChat} />
       </div>
       <label class="search">
         <Icon name="search" />
         <input
-          id="search" type="search" placeholder={t.search} aria-label={t.searchLabel} value={query}
+          id="search"
+          type="search"
+          placeholder={t.search}
+          aria-label={t.searchLabel}
+          value={query}
           onInput={(event) => setQuery(event.currentTarget.value)}
         />
       </label>
@@ -139,12 +161,19 @@ export function Sidebar() {
         {groups(found).map(([name, members]) => (
           <section key={name}>
             <h2>{name}</h2>
-            <ul>{members.map((item) => <Entry key={item.id} item={item} />)}</ul>
+            <ul>
+              {members.map((item) => (
+                <Entry key={item.id} item={item} />
+              ))}
+            </ul>
           </section>
         ))}
       </div>
       <div class="sidebar-foot">
-        <button type="button" onClick={() => (settingsOpen.value = true)}><Icon name="settings" />{t.settings}</button>
+        <button type="button" onClick={() => (settingsOpen.value = true)}>
+          <Icon name="settings" />
+          {t.settings}
+        </button>
         <IconButton icon="help" label={t.help} onClick={() => (helpOpen.value = true)} />
       </div>
     </nav>

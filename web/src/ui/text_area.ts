@@ -12,5 +12,11 @@ export const byTouch = () => matchMedia('(pointer: coarse)').matches;
 /** Enter alone; not while an input method composes a syllable, where Enter only ends the syllable. */
 export function isSendKey(event: KeyboardEvent): boolean {
   const composing = event.isComposing || event.keyCode === 229;
-  return event.key === 'Enter' && !event.shiftKey && !event.altKey && !composing && (!byTouch() || event.ctrlKey || event.metaKey);
+  return (
+    event.key === 'Enter' &&
+    !event.shiftKey &&
+    !event.altKey &&
+    !composing &&
+    (!byTouch() || event.ctrlKey || event.metaKey)
+  );
 }

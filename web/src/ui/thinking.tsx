@@ -31,10 +31,16 @@ export function Thinking({ id: answer, text, ms, active }: Props) {
       <button type="button" class="fold" aria-expanded={open} aria-controls={id} onClick={toggle}>
         <Icon name="bulb" />
         <span>{active ? t.thinking : seconds < 0.05 ? t.thoughtBriefly : t.thought(time)}</span>
-        {active && <span class="clock" aria-hidden="true">{time}</span>}
+        {active && (
+          <span class="clock" aria-hidden="true">
+            {time}
+          </span>
+        )}
         <Icon name="chevron" />
       </button>
-      <div id={id} hidden={!open}>{open && <MarkdownView text={text} growing={active} />}</div>
+      <div id={id} hidden={!open}>
+        {open && <MarkdownView text={text} growing={active} />}
+      </div>
     </section>
   );
 }

@@ -12,7 +12,12 @@ const FIRST = 40; // messages shown of a long conversation; more as the reader s
 const NEAR_END_PX = 60;
 
 /** How many of the last messages are on the page; grows when its top comes near. */
-function useWindow(root: { current: HTMLElement | null }, top: { current: HTMLElement | null }, id: string, count: number) {
+function useWindow(
+  root: { current: HTMLElement | null },
+  top: { current: HTMLElement | null },
+  id: string,
+  count: number,
+) {
   const [shown, setShown] = useState({ id, count: FIRST });
   const current = shown.id === id ? shown.count : FIRST;
   const before = useRef<number | undefined>(undefined);
@@ -39,7 +44,12 @@ function useWindow(root: { current: HTMLElement | null }, top: { current: HTMLEl
 }
 
 /** Follows the end while the reader is there; returns whether he is, and how to go there. */
-function useFollow(root: { current: HTMLElement | null }, content: { current: HTMLElement | null }, id: string, count: number) {
+function useFollow(
+  root: { current: HTMLElement | null },
+  content: { current: HTMLElement | null },
+  id: string,
+  count: number,
+) {
   const [atEnd, setAtEnd] = useState(true);
   const follows = useRef(true);
   const toEnd = () => {
@@ -61,6 +71,10 @@ function useFollow(root: { current: HTMLElement | null }, content: { current: HT
       last = element.scrollTop;
       setAtEnd(end);
     };
+    // What the reader unfolds shall stay where it is.
+    const letGo = () => {
+      if (!run.value) follows.current = false;
+    };
     const observer = new ResizeObserver(() => {
       if (follows.current) element.scrollTop = element.scrollHeight;
       onScroll();
@@ -68,9 +82,11 @@ function useFollow(root: { current: HTMLElement | null }, content: { current: HT
     observer.observe(content.current);
     observer.observe(element);
     element.addEventListener('scroll', onScroll, { passive: true });
+    element.addEventListener('click', letGo, { capture: true });
     return () => {
       observer.disconnect();
       element.removeEventListener('scroll', onScroll);
+      element.removeEventListener('click', letGo, { capture: true });
     };
   }, []);
   return { atEnd, toEnd };
@@ -95,19 +111,34 @@ export function Thread() {
       <div class="thread" ref={root} role="log" aria-live="off" aria-label={t.messages} tabIndex={0}>
         <div class="thread-content" ref={content}>
           {banner && <FailureBox failure={banner} retry={() => void loadModels()} />}
-          {messages.length === 0 ? !banner && <Empty /> : (
+          {messages.length === 0 ? (
+            !banner && <Empty />
+          ) : (
             <>
-              <div ref={top} class="earlier" hidden={first === 0}>{t.earlier}</div>
-              {messages.slice(first).map((node) =>
-                node.role === 'user'
-                  ? <Question key={node.id} node={node} busy={running !== undefined} />
-                  : <Answer key={node.id} node={node} busy={running !== undefined} run={running?.node === node.id ? running : undefined} />,
-              )}
+              <div ref={top} class="earlier" hidden={first === 0}>
+                {t.earlier}
+              </div>
+              {messages
+                .slice(first)
+                .map((node) =>
+                  node.role === 'user' ? (
+                    <Question key={node.id} node={node} busy={running !== undefined} />
+                  ) : (
+                    <Answer
+                      key={node.id}
+                      node={node}
+                      busy={running !== undefined}
+                      run={running?.node === node.id ? running : undefined}
+                    />
+                  ),
+                )}
             </>
           )}
         </div>
       </div>
-      {!atEnd && messages.length > 0 && <IconButton class="to-end" icon="down" label={t.jumpToEnd} onClick={toEnd} />}
+      {!atEnd && messages.length > 0 && (
+        <IconButton class="to-end" icon="down" label={t.jumpToEnd} onClick={toEnd} />
+      )}
     </div>
   );
 }

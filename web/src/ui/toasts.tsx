@@ -24,7 +24,9 @@ export function Toasts() {
           </div>
         ))}
       </div>
-      <div class="visually-hidden" role="status" aria-live="polite">{announcement.value}</div>
+      <div class="visually-hidden" role="status" aria-live="polite">
+        {announcement.value}
+      </div>
     </>
   );
 }

@@ -16,7 +16,11 @@ export function ToolCalls({ calls }: { calls: readonly ToolCall[] }) {
     <div class="tool-calls">
       {calls.map((call, index) => (
         <details key={index} class="tool-call">
-          <summary><Icon name="tool" /><span>{strings.value.toolCall(call.name)}</span><Icon name="chevron" /></summary>
+          <summary>
+            <Icon name="tool" />
+            <span>{strings.value.toolCall(call.name)}</span>
+            <Icon name="chevron" />
+          </summary>
           <pre tabIndex={0}>{pretty(call.args)}</pre>
           <p class="hint">{strings.value.toolNote}</p>
         </details>

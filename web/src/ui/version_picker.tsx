@@ -12,9 +12,19 @@ export function VersionPicker({ node, disabled }: { node: MessageNode; disabled:
   const go = (to: number) => chooseVersion(ids[to]!);
   return (
     <span class="versions" role="group" aria-label={t.versionLabel(index + 1, ids.length)}>
-      <IconButton icon="left" label={t.previousVersion} disabled={disabled || index === 0} onClick={() => go(index - 1)} />
+      <IconButton
+        icon="left"
+        label={t.previousVersion}
+        disabled={disabled || index === 0}
+        onClick={() => go(index - 1)}
+      />
       <span aria-hidden="true">{t.version(index + 1, ids.length)}</span>
-      <IconButton icon="right" label={t.nextVersion} disabled={disabled || index === ids.length - 1} onClick={() => go(index + 1)} />
+      <IconButton
+        icon="right"
+        label={t.nextVersion}
+        disabled={disabled || index === ids.length - 1}
+        onClick={() => go(index + 1)}
+      />
     </span>
   );
 }

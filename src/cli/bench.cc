@@ -1,0 +1,246 @@
+// jaju bench: tokens a second, and which share of this machine's limits that is.
+#include <CLI/CLI.hpp>
+
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/cli.h"
+#include "cli/interrupt.h"
+#include "cli/model_path.h"
+#include "base/file.h"
+#include "base/progress.h"
+#include "runtime/benchmark.h"
+
+namespace jaju::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct BenchWords {
+  std::string model;
+  std::string synthetic;
+  BenchmarkPlan plan;
+  std::string precision = "auto";
+  std::string kv = "auto";
+  int threads = 0;
+  int64_t chunk = 512;
+  bool json = false;
+};
+
+constexpr double kGiga = 1e9;
+
+std::string cpu_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("model name")) return line.substr(line.find(": ") + 2);
+  }
+  return "unknown CPU";
+}
+
+// The longest context a test of the plan needs.
+int64_t context_for(const BenchmarkPlan& plan) {
+  int64_t most = 64;
+  for (const int64_t n : plan.prompts) most = std::max(most, n);
+  for (const int64_t depth : plan.depths) most = std::max(most, depth + plan.generated);
+  return most;
+}
+
+Result<std::unique_ptr<Engine>> open_engine(const BenchWords& words) {
+  EngineOptions o;
+  o.threads = words.threads;
+  o.prefill_chunk = words.chunk;
+  o.context = context_for(words.plan);
+  for (const int64_t batch : words.plan.batches) o.prefill_chunk = std::max(o.prefill_chunk, batch);
+  if (words.precision != "auto") o.precision = words.precision == "bf16" ? Precision::bf16 : Precision::f32;
+  if (words.kv != "auto") o.kv_type = words.kv == "bf16" ? KvType::bf16 : KvType::f32;
+  // A step has no more rows than the context; a batch may.
+  o.context = std::max(o.context, o.prefill_chunk);
+  if (!words.synthetic.empty()) {
+    JAJU_ASSIGN(SyntheticShape shape, parse_shape(words.synthetic));
+    o.context = std::min(o.context, shape.config.max_context);
+    return Engine::open_random(shape.config, shape.dtype, o);
+  }
+  JAJU_ASSIGN(const fs::path dir, find_model(words.model));
+  JAJU_ASSIGN(const ModelConfig config, load_config(dir));
+  o.context = std::min(o.context, config.max_context);
+  return Engine::open(dir, o);
+}
+
+// Tokens a second of a repeat: least, median, most.
+struct Speeds {
+  double least, median, most;
+  explicit Speeds(const BenchmarkRow& row)
+      : least(static_cast<double>(row.tokens) / row.seconds.back()),
+        median(static_cast<double>(row.tokens) / row.median_seconds()),
+        most(static_cast<double>(row.tokens) / row.seconds.front()) {}
+};
+
+// What products run at in this engine: bf16 pairs or f32.
+double arithmetic_peak(const Engine& engine, const MachinePeaks& peaks) {
+  const bool pairs = engine.kernels().find("bf16 dot") != std::string::npos;
+  return pairs ? peaks.bf16 : peaks.f32;
+}
+
+std::string peak_text(const MachinePeaks& peaks) {
+  const auto giga = [](double value) {
+    return value > 0 ? fmt::format("{:.0f}", value / kGiga) : std::string("none");
+  };
+  return fmt::format("memory {:.1f} GB/s; GFLOP/s: f32 {}, bf16 dot {}; int8 dot {} GOP/s", peaks.stream / kGiga,
+                     giga(peaks.f32), giga(peaks.bf16), giga(peaks.int8));
+}
+
+void print_table(const BenchWords& words, const Engine& engine, const BenchmarkReport& report) {
+  const Weights& weights = engine.weights();
+  const EngineOptions& o = engine.options();
+  print(fmt::format("model     {}: {} parameters, {} active; {} kernels, {} cache, {} rows a step\n",
+                    words.synthetic.empty() ? words.model : "random weights, " + words.synthetic,
+                    short_count(weights.parameters.total()), short_count(weights.parameters.active),
+                    engine.kernels(), o.kv_type == KvType::bf16 ? "bf16" : "f32", o.prefill_chunk));
+  print(fmt::format("machine   {}, {} thread{}\n", cpu_name(), o.threads, o.threads == 1 ? "" : "s"));
+  print(fmt::format("before    {}\nafter     {}\n", peak_text(report.before), peak_text(report.after)));
+  print(fmt::format("checked   logits of {} positions against f32: {:.2g} away as a prompt, {:.2g} token by token\n\n",
+                    report.checked_positions, report.prompt_difference, report.decode_difference));
+  const MachinePeaks peaks = report.peaks();
+  print(fmt::format("{:<16}{:>31}{:>9}{:>7}{:>11}{:>7}\n", "", "tokens/s: least median most", "GB/s", "share", "GFLOP/s",
+                    "share"));
+  for (const BenchmarkRow& row : report.rows) {
+    const Speeds speeds(row);
+    const double seconds = row.median_seconds();
+    const double peak = arithmetic_peak(engine, peaks);
+    std::string line = fmt::format("{:<16}{:>11.1f}{:>10.1f}{:>10.1f}", row.name(), speeds.least, speeds.median, speeds.most);
+    line += row.bytes > 0 ? fmt::format("{:>9.1f}{:>6.0f}%", row.bytes / seconds / kGiga,
+                                        100 * row.bytes / seconds / peaks.stream)
+                          : fmt::format("{:>9}{:>7}", "", "");
+    line += fmt::format("{:>11.0f}", row.flop / seconds / kGiga);
+    if (peak > 0) line += fmt::format("{:>6.0f}%", 100 * row.flop / seconds / peak);
+    print(line + "\n");
+  }
+}
+
+nlohmann::ordered_json to_json(const MachinePeaks& peaks) {
+  return {{"bytes_per_second", peaks.stream},
+          {"f32_flops", peaks.f32},
+          {"bf16_dot_flops", peaks.bf16},
+          {"int8_dot_ops", peaks.int8}};
+}
+
+void print_json(const BenchWords& words, const Engine& engine, const BenchmarkReport& report) {
+  const MachinePeaks peaks = report.peaks();
+  nlohmann::ordered_json out;
+  out["model"] = words.synthetic.empty() ? words.model : "synthetic: " + words.synthetic;
+  out["parameters"] = engine.weights().parameters.total();
+  out["active_parameters"] = engine.weights().parameters.active;
+  out["kernels"] = engine.kernels();
+  out["cache"] = engine.options().kv_type == KvType::bf16 ? "bf16" : "f32";
+  out["rows_per_step"] = engine.options().prefill_chunk;
+  out["machine"] = {{"cpu", cpu_name()},
+                    {"threads", engine.options().threads},
+                    {"before", to_json(report.before)},
+                    {"after", to_json(report.after)}};
+  out["check"] = {{"positions", report.checked_positions},
+                  {"prompt_difference", report.prompt_difference},
+                  {"decode_difference", report.decode_difference}};
+  out["tests"] = nlohmann::ordered_json::array();
+  for (const BenchmarkRow& row : report.rows) {
+    const Speeds speeds(row);
+    nlohmann::ordered_json test = {{"name", row.name()},
+                                   {"kind", row.prompt ? "prompt" : "decode"},
+                                   {"tokens", row.tokens},
+                                   {"depth", row.depth},
+                                   {"batch", row.batch},
+                                   {"seconds", row.seconds},
+                                   {"tokens_per_second", {{"min", speeds.least}, {"median", speeds.median}, {"max", speeds.most}}},
+                                   {"flop", row.flop}};
+    const double peak = arithmetic_peak(engine, peaks);
+    if (peak > 0) test["arithmetic_share"] = row.flop / row.median_seconds() / peak;
+    if (row.bytes > 0) {
+      test["bytes"] = row.bytes;
+      test["bandwidth_share"] = row.bytes / row.median_seconds() / peaks.stream;
+    }
+    out["tests"].push_back(std::move(test));
+  }
+  print(out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+int run_bench(BenchWords words) {
+  if (words.model.empty() == words.synthetic.empty()) {
+    return fail_usage(error("give a MODEL, or --synthetic with a shape, and not both"));
+  }
+  if (!words.synthetic.empty()) {
+    if (const Result<SyntheticShape> shape = parse_shape(words.synthetic); !shape.ok()) return fail_usage(shape.status());
+  }
+  const Result<std::unique_ptr<Engine>> engine = open_engine(words);
+  if (!engine.ok()) return fail(engine.status());
+  Result<BenchmarkReport> report = [&] {
+    const InterruptScope interrupt(/*second_ends=*/true);
+    std::unique_ptr<Progress> bar;
+    words.plan.cancel = interrupt.flag();
+    words.plan.on_progress = [&](const std::string& test, int done, int total) {
+      if (done == 0) bar = std::make_unique<Progress>(test, "runs", total);
+      bar->update(done);
+    };
+    return run_benchmark(**engine, words.plan);
+  }();
+  if (!report.ok()) return fail(report.status());
+  if (words.json) {
+    print_json(words, **engine, *report);
+  } else {
+    print_table(words, **engine, *report);
+  }
+  const Status written = flush_stdout();
+  return written.ok() ? kOk : fail(written);
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Action& action) {
+  CLI::App* verb = app.add_subcommand("bench", "Measures speed, as a share of what this machine can do");
+  auto words = std::make_shared<BenchWords>();
+  verb->add_option("MODEL", words->model, "A directory or a name");
+  verb->add_option("--synthetic", words->synthetic, "Random weights of a shape instead: name=value,...");
+  verb->add_option("-p,--prompt", words->plan.prompts, "Lengths of prompts to read (default 512)")
+      ->delimiter(',')
+      ->check(CLI::Range(0, 1 << 20));
+  verb->add_option("-n,--tokens", words->plan.generated, "Tokens each sequence generates (default 64; 0: none)")
+      ->check(CLI::Range(0, 1 << 20));
+  verb->add_option("--depth", words->plan.depths, "Tokens a sequence holds before it generates (default 0)")
+      ->delimiter(',')
+      ->check(CLI::Range(0, 1 << 20));
+  verb->add_option("--batch", words->plan.batches, "Sequences that generate together (default 1)")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 65536));
+  verb->add_option("-t,--threads", words->threads, "CPU threads (default: every CPU)")->check(CLI::Range(1, 4096));
+  verb->add_option("--repeat", words->plan.repeats, "Runs of every test (default 5)")->check(CLI::Range(1, 1000));
+  verb->add_option("--chunk", words->chunk, "Rows of a step that reads a prompt (default 512)")
+      ->check(CLI::Range(1, 65536));
+  verb->add_option("--precision", words->precision, "auto, f32 or bf16: how activations enter products")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}));
+  verb->add_option("--kv", words->kv, "auto, f32 or bf16: type of the cache")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}));
+  verb->add_flag("--json", words->json, "One JSON object with every run's seconds");
+  verb->footer(R"(What the columns mean
+  ppN            reads a prompt of N tokens, every token through every layer
+  tgN @D xB      B sequences of D tokens each generate N more, together; tokens/s is their sum
+  GB/s, share    weights and cache read, an expert only when somebody visits it, and the share of what a
+                 loop that only reads memory gets from this machine with the same threads
+  GFLOP/s, share multiplications and additions, and the share of what a loop of nothing else gets
+Decoding one sequence is bound by memory, prompts by arithmetic; look at the share that binds.
+Tokens are random and differ between sequences. Logits are compared with f32 ones before anything is measured.
+Machines drift: compare two runs only when their `before` and `after` agree.
+
+Names of --synthetic (what is left out is A.X K1's)
+)" + shape_help() + R"(
+Examples
+  jaju bench models/nano
+  jaju bench ~/models/A.X-K1 -p 512,2048 -n 64 --depth 0,4096 --batch 1,8,32 --json > bench.json
+  jaju bench --synthetic hidden=2048,layers=8,experts=64,width=768,ff=6144,heads=16,q_lora=768,vocab=32768)");
+  verb->callback([&action, words] {
+    action = [words] {
+      std::erase(words->plan.prompts, 0);  // -p 0: no prompts
+      return run_bench(*words);
+    };
+  });
+}
+
+}  // namespace jaju::cli

@@ -1,0 +1,194 @@
+// Weights for benchmarks: every matrix a config asks for, random, in anonymous memory.
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/file.h"
+#include "base/split_mix.h"
+#include "formats/safetensors.h"
+#include "model/weights.h"
+
+namespace jaju {
+
+// One mapping, handed out piece by piece.
+class RandomMemory {
+ public:
+  static Result<std::unique_ptr<RandomMemory>> map(int64_t bytes) {
+    void* const p = ::mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) {
+      return error("random weights need {}, which the system does not give: ask for a smaller shape",
+                   human_bytes(static_cast<double>(bytes)));
+    }
+    std::unique_ptr<RandomMemory> memory(new RandomMemory);
+    memory->data_ = static_cast<std::byte*>(p);
+    memory->bytes_ = bytes;
+    return memory;
+  }
+  ~RandomMemory() {
+    if (data_ != nullptr) ::munmap(data_, static_cast<size_t>(bytes_));
+  }
+  RandomMemory(const RandomMemory&) = delete;
+  RandomMemory& operator=(const RandomMemory&) = delete;
+
+  std::byte* data() const { return data_; }
+
+  std::vector<Vector> scales;  // of f8 matrices
+
+ private:
+  RandomMemory() = default;
+  std::byte* data_ = nullptr;
+  int64_t bytes_ = 0;
+};
+
+namespace {
+
+constexpr float kDeviation = 0.02f;
+
+// The sum of four uniform variables: near enough to normal, and finite.
+float random_value(uint64_t& state) {
+  const uint64_t bits = split_mix64(state);
+  float sum = -2.0f;
+  for (int i = 0; i < 4; ++i) sum += static_cast<float>(bits >> (16 * i) & 0xffff) / 65536.0f;
+  return sum * std::sqrt(3.0f) * kDeviation;
+}
+
+// A pool of random elements from which matrices are copied at random places: drawing billions one by one would take
+// minutes.
+class Pool {
+ public:
+  explicit Pool(DType dtype) : bytes_(size_t{16} << 20) {
+    const auto width = static_cast<size_t>(size_of(dtype));
+    for (size_t i = 0; i < bytes_.size(); i += width) {
+      const float value = random_value(state_);
+      uint32_t bits = 0;
+      if (dtype == DType::f32) std::memcpy(&bits, &value, sizeof bits);
+      if (dtype == DType::bf16) bits = f32_to_bf16(value);
+      // Sign and mantissa random, magnitude around the deviation: 2^-7 to 2^-5.
+      if (dtype == DType::f16) bits = (split_mix64(state_) & 0x83ffu) | 0x2000u;
+      // The same around 1; the scale brings it down.
+      if (dtype == DType::f8_e4m3) bits = (split_mix64(state_) & 0x8fu) | 0x30u;
+      std::memcpy(bytes_.data() + i, &bits, width);
+    }
+  }
+
+  void fill(std::byte* to, int64_t bytes) {
+    constexpr size_t kPiece = size_t{64} << 10;
+    for (size_t done = 0; done < static_cast<size_t>(bytes);) {
+      const size_t n = std::min(kPiece, static_cast<size_t>(bytes) - done);
+      const size_t from = split_mix64(state_) % (bytes_.size() - n) / 64 * 64;
+      std::memcpy(to + done, bytes_.data() + from, n);
+      done += n;
+    }
+  }
+
+ private:
+  uint64_t state_ = 1;
+  std::vector<std::byte> bytes_;
+};
+
+// Walks the shape twice: once to learn the size, once to hand the memory out.
+class Builder {
+ public:
+  Builder(const ModelConfig& config, DType dtype, RandomMemory* memory, Pool* pool)
+      : c_(config), dtype_(dtype), memory_(memory), pool_(pool) {}
+
+  int64_t bytes() const { return offset_; }
+
+  Matrix matrix(int64_t rows, int64_t cols) {
+    Matrix m;
+    m.dtype = dtype_;
+    m.rows = rows;
+    m.cols = cols;
+    if (memory_ != nullptr) {
+      std::byte* const data = memory_->data() + offset_;
+      m.data = data;
+      pool_->fill(data, m.bytes());
+      if (dtype_ == DType::f8_e4m3) {
+        const auto blocks = static_cast<size_t>((rows + 127) / 128 * ((cols + 127) / 128));
+        m.block_scales = memory_->scales.emplace_back(blocks, kDeviation).data();
+      }
+    }
+    offset_ += (m.bytes() + 63) / 64 * 64;
+    return m;
+  }
+
+  MlpWeights mlp(int64_t inner) {
+    const int64_t h = c_.hidden_size;
+    return {matrix(inner, h), matrix(inner, h), matrix(h, inner)};
+  }
+
+  LayerWeights layer(int64_t index) {
+    LayerWeights w;
+    const int64_t h = c_.hidden_size;
+    w.is_moe = c_.is_moe(index);
+    w.input_norm = w.post_attention_norm = ones(h);
+    AttentionWeights& a = w.attention;
+    if (c_.q_lora_rank == 0) {
+      a.q = matrix(c_.n_heads * c_.qk_dim(), h);
+    } else {
+      a.q_a = matrix(c_.q_lora_rank, h);
+      a.q_a_norm = ones(c_.q_lora_rank);
+      a.q_b = matrix(c_.n_heads * c_.qk_dim(), c_.q_lora_rank);
+    }
+    a.kv_a = matrix(c_.kv_width(), h);
+    a.kv_a_norm = ones(c_.kv_lora_rank);
+    a.kv_b = matrix(c_.n_heads * (c_.qk_nope_dim + c_.v_dim), c_.kv_lora_rank);
+    a.o = matrix(h, c_.n_heads * c_.v_dim);
+    if (!w.is_moe) {
+      w.dense = mlp(c_.intermediate_size);
+      return w;
+    }
+    if (c_.has_post_mlp_norm) w.post_mlp_norm = ones(h);
+    if (memory_ != nullptr) {
+      w.moe.router.resize(static_cast<size_t>(c_.n_routed_experts * h));
+      for (float& value : w.moe.router) value = random_value(state_);
+      w.moe.router_bias.assign(static_cast<size_t>(c_.n_routed_experts), 0.0f);
+    }
+    for (int64_t e = 0; e < c_.n_routed_experts; ++e) w.moe.experts.push_back(mlp(c_.moe_intermediate_size));
+    if (c_.n_shared_experts > 0) w.moe.shared = mlp(c_.moe_intermediate_size * c_.n_shared_experts);
+    return w;
+  }
+
+  void model(Weights& w) {
+    w.embed = matrix(c_.vocab_size, c_.hidden_size);
+    for (int64_t i = 0; i < c_.n_layers; ++i) w.layers.push_back(layer(i));
+    w.final_norm = ones(c_.hidden_size);
+    w.head = c_.tie_word_embeddings ? w.embed : matrix(c_.vocab_size, c_.hidden_size);
+  }
+
+  static Vector ones(int64_t n) { return Vector(static_cast<size_t>(n), 1.0f); }
+
+ private:
+  const ModelConfig& c_;
+  DType dtype_;
+  RandomMemory* memory_;
+  Pool* pool_;
+  int64_t offset_ = 0;
+  uint64_t state_ = 2;
+};
+
+}  // namespace
+
+Weights::Weights() = default;
+Weights::~Weights() = default;
+
+Result<std::unique_ptr<Weights>> Weights::random(const ModelConfig& config, DType dtype) {
+  std::unique_ptr<Weights> w(new Weights);
+  Builder sizes(config, dtype, nullptr, nullptr);
+  sizes.model(*w);
+  w->layers.clear();
+  JAJU_ASSIGN(w->random_, RandomMemory::map(sizes.bytes()));
+  Pool pool(dtype);
+  Builder(config, dtype, w->random_.get(), &pool).model(*w);
+  w->parameters = count_parameters(config, false, false);
+  return w;
+}
+
+Status Weights::intact() const {
+  return checkpoint_ != nullptr ? checkpoint_->intact() : Status();
+}
+
+}  // namespace jaju

@@ -1,0 +1,107 @@
+// A shape in words becomes the config.json it would have, and goes through the same checks.
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "runtime/benchmark.h"
+
+namespace jaju {
+namespace {
+
+struct Word {
+  const char* name;
+  const char* field;
+  const char* meaning;
+};
+
+constexpr Word kWords[] = {
+    {"hidden", "hidden_size", "width of the residual stream"},
+    {"layers", "num_hidden_layers", "layers"},
+    {"dense", "first_k_dense_replace", "of them dense, at the front"},
+    {"ff", "intermediate_size", "inner width of a dense layer"},
+    {"experts", "n_routed_experts", "experts of a layer"},
+    {"used", "num_experts_per_tok", "experts a token visits"},
+    {"shared", "n_shared_experts", "experts every token visits"},
+    {"width", "moe_intermediate_size", "inner width of an expert"},
+    {"groups", "n_group", "groups of experts"},
+    {"topk_groups", "topk_group", "groups a token may visit"},
+    {"heads", "num_attention_heads", "attention heads"},
+    {"q_lora", "q_lora_rank", "width between the two query projections"},
+    {"kv_lora", "kv_lora_rank", "latent of the cache"},
+    {"nope", "qk_nope_head_dim", "head's width without positions"},
+    {"rope", "qk_rope_head_dim", "head's width with positions"},
+    {"v", "v_head_dim", "head's value width"},
+    {"vocab", "vocab_size", "vocabulary"},
+    {"context", "max_position_embeddings", "most positions"},
+};
+
+// The words that are not whole numbers of config.json.
+constexpr const char* kDtype = "dtype";
+constexpr const char* kPostNorm = "post_norm";
+
+}  // namespace
+
+std::string shape_help() {
+  std::string text;
+  for (const Word& word : kWords) text += fmt::format("  {:<12} {}\n", word.name, word.meaning);
+  text += fmt::format("  {:<12} {}\n", kPostNorm, "1: the norm behind the experts (A.X K1), 0: none (DeepSeek)");
+  text += fmt::format("  {:<12} {}\n", kDtype, "of the weights: bf16, f16, f32 or f8");
+  return text;
+}
+
+Result<SyntheticShape> parse_shape(std::string_view text) {
+  nlohmann::json config = {{"model_type", "AXK1"}};
+  SyntheticShape shape;
+  std::string dtype = "bf16";
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view item = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rest.size(), item.size() + 1));
+    const size_t equals = item.find('=');
+    if (equals == std::string_view::npos) {
+      return error("--synthetic: '{}' is not of the form name=value, like hidden=2048", item);
+    }
+    const std::string_view name = item.substr(0, equals);
+    const std::string_view value = item.substr(equals + 1);
+    if (name == kDtype) {
+      dtype = value;
+      continue;
+    }
+    int64_t number = -1;
+    const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (failure != std::errc() || end != value.data() + value.size() || number < 0) {
+      return error("--synthetic: {} is '{}', it must be a whole number", name, value);
+    }
+    if (name == kPostNorm) {
+      if (number == 0) config["model_type"] = "deepseek_v3";
+      continue;
+    }
+    const auto* const known = std::find_if(std::begin(kWords), std::end(kWords), [&](const Word& w) { return w.name == name; });
+    if (known == std::end(kWords)) {
+      return error("--synthetic: there is no '{}'; `jaju bench --help` lists the names", name);
+    }
+    config[known->field] = number;
+  }
+  if (config.value("q_lora_rank", 1) == 0) config["q_lora_rank"] = nullptr;
+  // A.X K1 has 8 groups of which 4 may be visited; other numbers of experts need not divide so.
+  const int64_t experts = config.value("n_routed_experts", int64_t{192});
+  if (!config.contains("n_group") && (experts % 8 != 0 || experts < 16 || config.value("num_experts_per_tok", int64_t{8}) > experts / 2)) {
+    config["n_group"] = 1;
+  }
+  if (dtype == "bf16") {
+    shape.dtype = DType::bf16;
+  } else if (dtype == "f16") {
+    shape.dtype = DType::f16;
+  } else if (dtype == "f32") {
+    shape.dtype = DType::f32;
+  } else if (dtype == "f8") {
+    shape.dtype = DType::f8_e4m3;
+  } else {
+    return error("--synthetic: dtype is '{}', it must be bf16, f16, f32 or f8", dtype);
+  }
+  config["dtype"] = dtype == "f32" ? "float32" : dtype == "f16" ? "float16" : "bfloat16";
+  JAJU_ASSIGN(shape.config, parse_config(config.dump(), "--synthetic"));
+  return shape;
+}
+
+}  // namespace jaju
