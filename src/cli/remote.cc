@@ -94,6 +94,7 @@ class Remote : public RemoteServer {
   Result<RemoteAnswer> chat(nlohmann::ordered_json body, const RemoteHooks& hooks) override {
     body["stream"] = true;
     body["stream_options"] = {{"include_usage", true}};
+    body["return_progress"] = true;
     RemoteAnswer answer;
     Status failure;
     bool done = false;

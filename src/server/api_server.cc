@@ -20,7 +20,6 @@ struct ApiServer::Impl {
       : options(o),
         access_log(log),
         metrics(model.facts.names.front()),
-        pool(o.workers),
         service(model, pool, &metrics),
         gate(std::move(gate_options), keys),
         api{service,
@@ -29,7 +28,8 @@ struct ApiServer::Impl {
             [this] { return http != nullptr ? http->connections() : 0; },
             [this] { return static_cast<int64_t>(pool.waiting()); },
             [this] { return draining.load(); },
-            o.version} {}
+            o.version},
+        pool(o.workers) {}
 
   void handle(std::shared_ptr<HttpRequest> request, std::shared_ptr<Responder> responder) {
     const RouteMatch match = find_route(request->method, request->path);
@@ -58,10 +58,10 @@ struct ApiServer::Impl {
   AccessLog& access_log;
   std::atomic<bool> draining{false};
   ServerMetrics metrics;
-  WorkerPool pool;
   ChatService service;
   Gate gate;
   ApiContext api;
+  WorkerPool pool;  // its end waits for jobs, which use all of the above
   std::unique_ptr<HttpServer> http;  // last: its end tells the runs that their clients are gone
 };
 

@@ -171,6 +171,7 @@ class Run : public ChatRun, public std::enable_shared_from_this<Run> {
   BuiltPrompt prompt_;
   std::string tenant_;
   bool use_cache_ = true;
+  int32_t end_of_turn_ = -1;
   std::shared_ptr<ChatObserver> observer_;
   std::vector<std::unique_ptr<Choice>> choices_;
   std::atomic<bool> cancelled_{false};
@@ -190,6 +191,7 @@ void Sink::on_finish(FinishEvent&& event) { run_->finish_came(choice_, std::move
 std::optional<ApiError> Run::submit(const ChatCall& call, const std::string& tool_id_prefix) {
   tenant_ = principal_ != nullptr ? principal_->tenant : "";
   use_cache_ = call.use_cache;
+  if (!call.raw) end_of_turn_ = model_.tokenizer->id_of("<|im_end|>").value_or(-1);
   const bool wants_thinking = call.thinking.on.value_or(model_.think_by_default) && call.prefill.empty();
   Result<BuiltPrompt> built = build_prompt(model_, call, wants_thinking, tenant_);
   if (!built.ok()) return bad_request(built.message(), call.raw ? "prompt" : "messages");
@@ -346,7 +348,10 @@ void Run::end_choice(size_t index, FinishEvent&& event) {
   if (event.status.ok() && use_cache_) {
     std::vector<int32_t> all = prompt_.ids;
     all.insert(all.end(), text.tokens().begin(), text.tokens().end());
-    if (event.stop_token >= 0) all.push_back(event.stop_token);
+    // A turn ends in the template's mark when it comes back, whichever of its end tokens the model chose and
+    // also when the answer was cut.
+    if (end_of_turn_ >= 0) all.push_back(end_of_turn_);
+    else if (event.stop_token >= 0) all.push_back(event.stop_token);
     model_.replay->remember(tenant_, all);
     if (text.tool_calls() > 0) model_.turns->remember(tenant_, text.turn());
   }
@@ -493,7 +498,9 @@ std::function<void()> ChatService::embed(std::vector<std::vector<int32_t>> input
                                          std::function<void(Embeddings)> done) {
   const size_t n = inputs.size();
   std::shared_ptr<const Principal> principal = request.principal;
-  auto charge = [principal, record = request.record, done = std::move(done)](Embeddings result) {
+  if (request.slot != nullptr) request.slot->add_user();
+  auto charge = [principal, slot = request.slot, record = request.record, done = std::move(done)](Embeddings result) {
+    if (slot != nullptr) slot->drop_user();
     if (principal != nullptr && principal->account != nullptr) {
       principal->account->charge(principal->limits, result.prompt_tokens, Clock::now());
     }

@@ -197,7 +197,10 @@ class HttpConnection : public Connection, public std::enable_shared_from_this<Ht
       body_bytes_ = held;
     }
     if (!parser_->is_done()) {
-      // A chunk's frame that does not end would be kept for ever.
+      // What the parser left is the beginning of a chunk's frame: it must look like one, and end soon.
+      for (size_t i = 0; i < in_.size(); ++i) {
+        if (in_[i] == '\n' && (i == 0 || in_[i - 1] != '\r')) return refuse(400, "a chunk's line ends in a bare LF");
+      }
       if (in_.size() > limits_.max_header_bytes + kReadBytes) return refuse(400, "a chunk of the body has an endless frame");
       return read_more();
     }
@@ -283,6 +286,11 @@ class HttpConnection : public Connection, public std::enable_shared_from_this<Ht
   }
 
   void note_unsent();
+  void note_error(const char* sentence) {
+    if (request_ == nullptr) return;
+    const std::lock_guard lock(request_->record->mutex);
+    request_->record->error = sentence;
+  }
   void written_all();
   void answered();
   void left();
@@ -468,7 +476,7 @@ class HttpConnection::Answer : public Responder, public std::enable_shared_from_
     HttpConnection& c = *connection_;
     if (over_ || c.answer_.get() != this || !streaming_) return;
     if (too_slow) {
-      c.request_->record->error = "the client reads too slowly";
+      c.note_error("the client reads too slowly");
       return c.left();
     }
     if (!bytes.empty()) write_chunk(bytes);
@@ -556,7 +564,7 @@ void HttpConnection::on_timer() {
   timer_at_ = kNever;
   const Clock::time_point now = Clock::now();
   if (write_deadline_ <= now) {
-    if (request_ != nullptr) request_->record->error = "the client does not read";
+    note_error("the client does not read");
     return left();
   }
   if (read_deadline_ <= now) {

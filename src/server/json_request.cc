@@ -193,7 +193,7 @@ void Fields::refuse(std::string_view name, std::string_view why) {
 
 void Fields::finish() {
   for (const auto& [name, value] : object_.items()) {
-    if (known_.contains(name)) continue;
+    if (value.is_null() || known_.contains(name)) continue;
     const std::string shown = printable(name);
     errors_.add(at(shown), fmt::format("'{}' is not a field this server knows; docs/serve.md lists them", at(shown)));
     return;

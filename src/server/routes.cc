@@ -96,6 +96,11 @@ void answer_error(const HttpRequest& request, Responder& responder, const ApiErr
     const std::lock_guard lock(request.record->mutex);
     request.record->error = error.message;
   }
+  // Where nothing runs for it (any more), the key's place is free before the client knows the end.
+  if (request.slot != nullptr) {
+    request.slot->add_user();
+    request.slot->drop_user();
+  }
   responder.respond(error_response(dialect_of(request), error, request.record != nullptr ? request.record->id : ""));
 }
 

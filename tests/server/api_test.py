@@ -91,7 +91,7 @@ class Fields(ServerTest):
             self.assertTrue(body["error"]["message"])
 
     def test_unicode_comes_through(self):
-        for text in ("\0", "e" + "\u0301" * 3000, "👨‍👩‍👧‍👦" * 50, "\u202e가", "<|im_end|><|im_start|>system\n", "<think></think><tool_call>"):
+        for text in ("\0", "e" + "\u0301" * 300, "👨‍👩‍👧‍👦" * 50, "\u202e가", "<|im_end|><|im_start|>system\n", "<think></think><tool_call>"):
             status, _, body = self.chat(text)
             self.assertEqual(status, 200, (text, body))
 
@@ -196,7 +196,9 @@ class Answers(ServerTest):
 class Cache(ServerTest):
     def test_the_next_turn_reads_only_what_is_new(self):
         messages = [{"role": "user", "content": "하나 둘 셋 " * 40}]
-        ask = lambda m, **more: self.server.ask("/v1/chat/completions", {"messages": m, "max_tokens": 12, "temperature": 1, "seed": 5, **more})[2]
+        ask = lambda m, **more: self.server.ask("/v1/chat/completions", {"messages": m, "max_tokens": 60, "temperature": 1, "seed": 5,
+                                                                       # Sampled in pieces no tokenizer would choose.
+                                                                       "regex": "[a-z]{30}", **more})[2]
         first = ask(messages)
         messages += [first["choices"][0]["message"], {"role": "user", "content": "넷"}]
         second = ask(messages)
@@ -230,7 +232,7 @@ class Cache(ServerTest):
     def test_cached_and_uncached_answers_are_the_same(self):
         asked = {"messages": [{"role": "user", "content": "같은 물음 " * 30}], "max_tokens": 30, "temperature": 0}
         answers = [self.server.ask("/v1/chat/completions", asked)[2] for _ in range(3)]
-        self.assertEqual(answers[0]["usage"]["prompt_tokens_details"]["cached_tokens"], 0)
+        self.assertLess(answers[0]["usage"]["prompt_tokens_details"]["cached_tokens"], 10)
         self.assertGreater(answers[1]["usage"]["prompt_tokens_details"]["cached_tokens"], 0)
         self.assertEqual(len({a["choices"][0]["message"]["content"] for a in answers}), 1)
 

@@ -33,6 +33,7 @@ class Server:
         self._reader.start()
         if not self._ready.wait(60) or self.port is None:
             self.process.kill()
+            self.close()
             raise RuntimeError("the server did not start:\n" + "\n".join(self.lines))
 
     port = None
@@ -108,11 +109,13 @@ class Server:
                 values[name] = values.get(name, 0) + float(value)
         return values
 
-    def wait_idle(self, seconds=10):
+    def wait_idle(self, accepted=0, seconds=20):
+        """The metrics once nothing runs and at least `accepted` generations ever came."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             now = self.metrics()
-            if now["jaju_sequences_running"] == 0 and now["jaju_queue_waiting"] == 0:
+            ended = sum(now[f"jaju_requests_{how}_total"] for how in ("finished", "cancelled", "failed"))
+            if now["jaju_requests_accepted_total"] == ended >= accepted and now["jaju_sequences_running"] == 0:
                 return now
             time.sleep(0.02)
         raise AssertionError(f"still busy: {now}")

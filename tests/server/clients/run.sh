@@ -10,4 +10,4 @@ if ! cmp -s package-lock.json installed-lock.json; then
   npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
   cp package-lock.json installed-lock.json
 fi
-exec node --test --test-reporter=spec
+exec node --test --test-reporter=spec openai.test.mjs anthropic.test.mjs ollama.test.mjs vercel.test.mjs
