@@ -13,8 +13,8 @@
 namespace jaju {
 namespace {
 
-// Two numbers side by side, in the compiler's own words: any CPU of 64 bits has registers for them, and gcc 12
-// makes no such pairs of a loop with a choice in it.
+// Two numbers side by side, in the compiler's own words: any CPU of 64 bits has registers for them, and gcc
+// 12 makes no such pairs of a loop with a choice in it.
 using Pair = double __attribute__((vector_size(16)));
 using PairBits = uint64_t __attribute__((vector_size(16)));
 
@@ -50,7 +50,9 @@ inline double weight_of(float logit, float best, double inverse) {
 
 // Of every token of the vocabulary.
 void weigh(std::span<const float> logits, float best, double inverse, double* weights) {
-  const auto at = [&](size_t id) { return (static_cast<double>(logits[id]) - static_cast<double>(best)) * inverse; };
+  const auto at = [&](size_t id) {
+    return (static_cast<double>(logits[id]) - static_cast<double>(best)) * inverse;
+  };
   size_t id = 0;
   for (; id + 4 <= logits.size(); id += 4) {
     const Pair a = exp_portable(Pair{at(id), at(id + 1)});
@@ -215,12 +217,13 @@ void Sampler::narrow(std::span<const float> logits, float best) {
     weights_.resize(logits.size());
     weigh(logits, best, inverse, weights_.data());
     if (params_.top_p < 1.0f) {
-      // What lies above some logit is the beginning of the sorted list. So only the tokens near the best one are
-      // looked at, those that together are enough; farther ones where rounding left these a little short.
+      // What lies above some logit is the beginning of the sorted list. So only the tokens near the best one
+      // are looked at, those that together are enough; farther ones where rounding left these a little short.
       const double total = sum_of(weights_);
-      for (double distance = 1; ; distance *= 2) {
+      for (double distance = 1;; distance *= 2) {
         const bool all = distance > 44;  // farther off, weights are 0
-        if (!all && sum_of(weights_, exp_portable(-distance)) < static_cast<double>(params_.top_p) * total) continue;
+        if (!all && sum_of(weights_, exp_portable(-distance)) < static_cast<double>(params_.top_p) * total)
+          continue;
         gather(logits, all ? -std::numeric_limits<float>::infinity()
                            : static_cast<float>(static_cast<double>(best) -
                                                 distance * static_cast<double>(params_.temperature)));
@@ -258,8 +261,8 @@ void Sampler::gather(std::span<const float> logits, float least) {
   candidates_.resize(kept);
 }
 
-// Sorts candidates_ and cuts them where their weights reach the share of `total` that top-p asks for. False: they
-// do not; all are kept, and weights_ has room for more.
+// Sorts candidates_ and cuts them where their weights reach the share of `total` that top-p asks for. False:
+// they do not; all are kept, and weights_ has room for more.
 bool Sampler::keep_top_p(float best, double total) {
   const double inverse = 1.0 / static_cast<double>(params_.temperature);
   const double wanted = static_cast<double>(params_.top_p) * total;
