@@ -79,8 +79,7 @@ class Prepare : public testing::Test {
 
 TEST_F(Prepare, TakesOnlyTheChosenProblems) {
   const fs::path path = dir_ / "problems.jsonl";
-  std::ofstream(path)
-      << R"({"task":"add","language":"en","difficulty":1,"question":"1+2?","thinking":"1+2=3","answer":"3","expected":"3"}
+  std::ofstream(path) << R"({"task":"add","language":"en","difficulty":1,"question":"1+2?","thinking":"1+2=3","answer":"3","expected":"3"}
 {"task":"sub","language":"en","difficulty":1,"question":"5-3?","thinking":"5-3=2","answer":"2","expected":"2"}
 {"task":"sub","language":"en","difficulty":1,"question":"3-5?","thinking":"3-5=-2","answer":"-2","expected":"-2"}
 {"task":"mul","language":"en","difficulty":1,"question":"2*3?","thinking":"2*3=6","answer":"6","expected":"6"}
