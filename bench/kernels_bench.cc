@@ -121,7 +121,7 @@ const int kRegistered = [] {
   for (const Case& c : kCases) {
     const std::string name = std::string(c.isa) + "/" + std::string(name_of(c.type)) +
                              (c.precision == Precision::bf16 ? "/bf16-dot" : "");
-    for (const int64_t n : {1, 256}) {
+    for (const int64_t n : {1, 8, 64, 256}) {
       if (std::string(c.isa) == "ref" && n > 1) continue;
       benchmark::RegisterBenchmark(name.c_str(), [&c](benchmark::State& state) { matmul(state, c); })
           ->ArgNames({"rows", "threads"})

@@ -5,11 +5,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
+#include "base/progress.h"
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 #include "cli/model_path.h"
-#include "base/file.h"
-#include "base/progress.h"
 #include "runtime/benchmark.h"
 
 namespace jaju::cli {
@@ -86,8 +86,8 @@ std::string peak_text(const MachinePeaks& peaks) {
   const auto giga = [](double value) {
     return value > 0 ? fmt::format("{:.0f}", value / kGiga) : std::string("none");
   };
-  return fmt::format("memory {:.1f} GB/s; GFLOP/s: f32 {}, bf16 dot {}; int8 dot {} GOP/s", peaks.stream / kGiga,
-                     giga(peaks.f32), giga(peaks.bf16), giga(peaks.int8));
+  return fmt::format("memory {:.1f} GB/s; GFLOP/s: f32 {}, bf16 dot {}; int8 dot {} GOP/s",
+                     peaks.stream / kGiga, giga(peaks.f32), giga(peaks.bf16), giga(peaks.int8));
 }
 
 void print_table(const BenchWords& words, const Engine& engine, const BenchmarkReport& report) {
@@ -99,16 +99,18 @@ void print_table(const BenchWords& words, const Engine& engine, const BenchmarkR
                     engine.kernels(), o.kv_type == KvType::bf16 ? "bf16" : "f32", o.prefill_chunk));
   print(fmt::format("machine   {}, {} thread{}\n", cpu_name(), o.threads, o.threads == 1 ? "" : "s"));
   print(fmt::format("before    {}\nafter     {}\n", peak_text(report.before), peak_text(report.after)));
-  print(fmt::format("checked   logits of {} positions against f32: {:.2g} away as a prompt, {:.2g} token by token\n\n",
-                    report.checked_positions, report.prompt_difference, report.decode_difference));
+  print(fmt::format(
+      "checked   logits of {} positions against f32: {:.2g} away as a prompt, {:.2g} token by token\n\n",
+      report.checked_positions, report.prompt_difference, report.decode_difference));
   const MachinePeaks peaks = report.peaks();
-  print(fmt::format("{:<16}{:>31}{:>9}{:>7}{:>11}{:>7}\n", "", "tokens/s: least median most", "GB/s", "share", "GFLOP/s",
-                    "share"));
+  print(fmt::format("{:<16}{:>31}{:>9}{:>7}{:>11}{:>7}\n", "", "tokens/s: least median most", "GB/s", "share",
+                    "GFLOP/s", "share"));
   for (const BenchmarkRow& row : report.rows) {
     const Speeds speeds(row);
     const double seconds = row.median_seconds();
     const double peak = arithmetic_peak(engine, peaks);
-    std::string line = fmt::format("{:<16}{:>11.1f}{:>10.1f}{:>10.1f}", row.name(), speeds.least, speeds.median, speeds.most);
+    std::string line = fmt::format("{:<16}{:>11.1f}{:>10.1f}{:>10.1f}", row.name(), speeds.least,
+                                   speeds.median, speeds.most);
     line += row.bytes > 0 ? fmt::format("{:>9.1f}{:>6.0f}%", row.bytes / seconds / kGiga,
                                         100 * row.bytes / seconds / peaks.stream)
                           : fmt::format("{:>9}{:>7}", "", "");
@@ -134,6 +136,7 @@ void print_json(const BenchWords& words, const Engine& engine, const BenchmarkRe
   out["kernels"] = engine.kernels();
   out["cache"] = engine.options().kv_type == KvType::bf16 ? "bf16" : "f32";
   out["rows_per_step"] = engine.options().prefill_chunk;
+  out["all_rows"] = words.plan.all_rows;
   out["machine"] = {{"cpu", cpu_name()},
                     {"threads", engine.options().threads},
                     {"before", to_json(report.before)},
@@ -144,14 +147,15 @@ void print_json(const BenchWords& words, const Engine& engine, const BenchmarkRe
   out["tests"] = nlohmann::ordered_json::array();
   for (const BenchmarkRow& row : report.rows) {
     const Speeds speeds(row);
-    nlohmann::ordered_json test = {{"name", row.name()},
-                                   {"kind", row.prompt ? "prompt" : "decode"},
-                                   {"tokens", row.tokens},
-                                   {"depth", row.depth},
-                                   {"batch", row.batch},
-                                   {"seconds", row.seconds},
-                                   {"tokens_per_second", {{"min", speeds.least}, {"median", speeds.median}, {"max", speeds.most}}},
-                                   {"flop", row.flop}};
+    nlohmann::ordered_json test = {
+        {"name", row.name()},
+        {"kind", row.prompt ? "prompt" : "decode"},
+        {"tokens", row.tokens},
+        {"depth", row.depth},
+        {"batch", row.batch},
+        {"seconds", row.seconds},
+        {"tokens_per_second", {{"min", speeds.least}, {"median", speeds.median}, {"max", speeds.most}}},
+        {"flop", row.flop}};
     const double peak = arithmetic_peak(engine, peaks);
     if (peak > 0) test["arithmetic_share"] = row.flop / row.median_seconds() / peak;
     if (row.bytes > 0) {
@@ -168,7 +172,8 @@ int run_bench(BenchWords words) {
     return fail_usage(error("give a MODEL, or --synthetic with a shape, and not both"));
   }
   if (!words.synthetic.empty()) {
-    if (const Result<SyntheticShape> shape = parse_shape(words.synthetic); !shape.ok()) return fail_usage(shape.status());
+    if (const Result<SyntheticShape> shape = parse_shape(words.synthetic); !shape.ok())
+      return fail_usage(shape.status());
   }
   const Result<std::unique_ptr<Engine>> engine = open_engine(words);
   if (!engine.ok()) return fail(engine.status());
@@ -202,7 +207,8 @@ void add_bench(CLI::App& app, Action& action) {
   verb->add_option("-p,--prompt", words->plan.prompts, "Lengths of prompts to read (default 512)")
       ->delimiter(',')
       ->check(CLI::Range(0, 1 << 20));
-  verb->add_option("-n,--tokens", words->plan.generated, "Tokens each sequence generates (default 64; 0: none)")
+  verb->add_option("-n,--tokens", words->plan.generated,
+                   "Tokens each sequence generates (default 64; 0: none)")
       ->check(CLI::Range(0, 1 << 20));
   verb->add_option("--depth", words->plan.depths, "Tokens a sequence holds before it generates (default 0)")
       ->delimiter(',')
@@ -210,8 +216,12 @@ void add_bench(CLI::App& app, Action& action) {
   verb->add_option("--batch", words->plan.batches, "Sequences that generate together (default 1)")
       ->delimiter(',')
       ->check(CLI::Range(1, 65536));
-  verb->add_option("-t,--threads", words->threads, "CPU threads (default: every CPU)")->check(CLI::Range(1, 4096));
-  verb->add_option("--repeat", words->plan.repeats, "Runs of every test (default 5)")->check(CLI::Range(1, 1000));
+  verb->add_option("-t,--threads", words->threads, "CPU threads (default: every CPU)")
+      ->check(CLI::Range(1, 4096));
+  verb->add_option("--repeat", words->plan.repeats, "Runs of every test (default 5)")
+      ->check(CLI::Range(1, 1000));
+  verb->add_flag("--all", words->plan.all_rows,
+                 "Prompts: send every token through the last layer's experts, not only the one that counts");
   verb->add_option("--chunk", words->chunk, "Rows of a step that reads a prompt (default 512)")
       ->check(CLI::Range(1, 65536));
   verb->add_option("--precision", words->precision, "auto, f32 or bf16: how activations enter products")
@@ -220,7 +230,7 @@ void add_bench(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"auto", "f32", "bf16"}));
   verb->add_flag("--json", words->json, "One JSON object with every run's seconds");
   verb->footer(R"(What the columns mean
-  ppN            reads a prompt of N tokens, every token through every layer
+  ppN            reads a prompt of N tokens; of the last layer only what the next token needs (--all: all)
   tgN @D xB      B sequences of D tokens each generate N more, together; tokens/s is their sum
   GB/s, share    weights and cache read, an expert only when somebody visits it, and the share of what a
                  loop that only reads memory gets from this machine with the same threads
@@ -230,7 +240,8 @@ Tokens are random and differ between sequences. Logits are compared with f32 one
 Machines drift: compare two runs only when their `before` and `after` agree.
 
 Names of --synthetic (what is left out is A.X K1's)
-)" + shape_help() + R"(
+)" + shape_help() +
+               R"(
 Examples
   jaju bench models/nano
   jaju bench ~/models/A.X-K1 -p 512,2048 -n 64 --depth 0,4096 --batch 1,8,32 --json > bench.json

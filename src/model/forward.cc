@@ -131,16 +131,26 @@ Forward::Step Forward::begin(const Batch& batch, int64_t rope_offset) {
 }
 
 void Forward::decoder_layer(const Step& step, const LayerWeights& layer, int64_t cache_layer) {
+  attention_block(step, layer, cache_layer);
+  mlp_block(step, layer);
+}
+
+// x += attention(rms(x)).
+void Forward::attention_block(const Step& step, const LayerWeights& layer, int64_t cache_layer) {
+  const MutRows x(act_.x.data(), step.n_rows, config_.hidden_size);
+  const MutRows y(act_.y.data(), step.n_rows, config_.hidden_size);
+  context_.ops.rms_norm(context_, x, layer.input_norm.data(), static_cast<float>(config_.rms_norm_eps), y);
+  attention(step, layer.attention, cache_layer);
+  context_.ops.add(context_, x, Rows(act_.block_out.data(), step.n_rows, config_.hidden_size));
+}
+
+// x += mlp(rms(x)).
+void Forward::mlp_block(const Step& step, const LayerWeights& layer) {
   const Ops& ops = context_.ops;
   const auto eps = static_cast<float>(config_.rms_norm_eps);
   const MutRows x(act_.x.data(), step.n_rows, config_.hidden_size);
   const MutRows y(act_.y.data(), step.n_rows, config_.hidden_size);
   const MutRows out(act_.block_out.data(), step.n_rows, config_.hidden_size);
-
-  ops.rms_norm(context_, x, layer.input_norm.data(), eps, y);
-  attention(step, layer.attention, cache_layer);
-  ops.add(context_, x, out);
-
   ops.rms_norm(context_, x, layer.post_attention_norm.data(), eps, y);
   if (layer.is_moe) {
     moe(step, layer.moe);
@@ -152,16 +162,36 @@ void Forward::decoder_layer(const Step& step, const LayerWeights& layer, int64_t
   ops.add(context_, x, out);
 }
 
-// logits = matrix * rms(x) for the wanted rows; the rows move to the front of y first.
+// After the last attention nothing looks back any more: only rows whose logits are wanted need the last MLP.
+// Moves them to the front where they come in order; they keep their bits, each row's being its own. Returns
+// how many rows are left.
+int64_t Forward::keep_logit_rows(const Step& step, std::span<const int32_t> rows) {
+  int32_t next = 0;
+  for (const int32_t row : rows) {
+    JAJU_CHECK(row < step.n_rows);
+    if (row < next) return step.n_rows;
+    next = row + 1;
+  }
+  const int64_t hidden = config_.hidden_size;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    std::memmove(act_.x.data() + static_cast<int64_t>(i) * hidden, act_.x.data() + rows[i] * hidden,
+                 static_cast<size_t>(hidden) * sizeof(float));
+  }
+  return static_cast<int64_t>(rows.size());
+}
+
+// logits = matrix * rms(x) for the wanted rows; the rows move to the front of y first. first_rows: they are
+// the first ones of x, whatever their numbers say.
 void Forward::head(const Step& step, const Vector& norm, const Matrix& matrix, std::span<const int32_t> rows,
-                   MutRows logits) {
+                   bool first_rows, MutRows logits) {
   if (rows.empty()) return;
   const int64_t hidden = config_.hidden_size;
   const auto n = static_cast<int64_t>(rows.size());
   JAJU_CHECK(n <= act_.max_rows && logits.n == n && logits.cols == matrix.rows);
   for (int64_t i = 0; i < n; ++i) {
-    JAJU_CHECK(rows[static_cast<size_t>(i)] < step.n_rows);
-    std::memcpy(act_.y.data() + i * hidden, act_.x.data() + rows[static_cast<size_t>(i)] * hidden,
+    const int64_t row = first_rows ? i : rows[static_cast<size_t>(i)];
+    JAJU_CHECK(row < step.n_rows);
+    std::memcpy(act_.y.data() + i * hidden, act_.x.data() + row * hidden,
                 static_cast<size_t>(hidden) * sizeof(float));
   }
   const MutRows y(act_.y.data(), n, hidden);
@@ -174,17 +204,21 @@ void Forward::run(const Batch& batch, MutRows logits, const ForwardExtras& extra
   step.extras = &extras;
   const MutRows x(act_.x.data(), step.n_rows, config_.hidden_size);
   context_.ops.embed(context_, weights_.embed, batch.tokens, x);
+  const bool all_rows = extras.hidden.data != nullptr || extras.on_experts != nullptr;
+  const int64_t n_rows = step.n_rows;
   int64_t moe_layer = 0;
   for (int64_t i = 0; i < config_.n_layers; ++i) {
     const LayerWeights& layer = weights_.layers[static_cast<size_t>(i)];
     step.moe_layer = layer.is_moe ? moe_layer++ : -1;
-    decoder_layer(step, layer, i);
+    attention_block(step, layer, i);
+    if (i + 1 == config_.n_layers && !all_rows) step.n_rows = keep_logit_rows(step, batch.logit_rows);
+    if (step.n_rows > 0) mlp_block(step, layer);
   }
   if (extras.hidden.data != nullptr) {
     context_.ops.rms_norm(context_, x, weights_.final_norm.data(), static_cast<float>(config_.rms_norm_eps),
                           extras.hidden);
   }
-  head(step, weights_.final_norm, weights_.head, batch.logit_rows, logits);
+  head(step, weights_.final_norm, weights_.head, batch.logit_rows, step.n_rows < n_rows, logits);
 }
 
 }  // namespace jaju

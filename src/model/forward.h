@@ -2,7 +2,7 @@
 //
 //   x = embed(token)
 //   every layer:  x += attention(rms(x));  x += mlp(rms(x))       mla.cc, router.cc, experts.cc
-//   logits = head * rms(x)                                       only for the rows that want them
+//   logits = head * rms(x)                  only for the rows that want them, and so the last mlp
 //
 // Allocates nothing after construction. One step at a time.
 #pragma once
@@ -77,9 +77,12 @@ class Forward {
   void moe(const Step& step, const MoeWeights& w);
   void mlp(const Step& step, const MlpWeights& w, MutRows out);
   void decoder_layer(const Step& step, const LayerWeights& layer, int64_t cache_layer);
+  void attention_block(const Step& step, const LayerWeights& layer, int64_t cache_layer);
+  void mlp_block(const Step& step, const LayerWeights& layer);
+  int64_t keep_logit_rows(const Step& step, std::span<const int32_t> rows);
   Step begin(const Batch& batch, int64_t rope_offset);
   void head(const Step& step, const Vector& norm, const Matrix& matrix, std::span<const int32_t> rows,
-            MutRows logits);
+            bool first_rows, MutRows logits);
 
   const ModelConfig& config_;
   const Weights& weights_;

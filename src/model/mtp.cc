@@ -23,7 +23,7 @@ void Forward::run_mtp(const Batch& batch, Rows hidden, MutRows logits) {
   ops.matmul(context_, mtp.projection, Rows(act_.mtp_input.data(), step.n_rows, 2 * h),
              MutRows(act_.x.data(), step.n_rows, h));
   decoder_layer(step, mtp.layer, config_.n_layers);
-  head(step, mtp.final_norm, mtp.head, batch.logit_rows, logits);
+  head(step, mtp.final_norm, mtp.head, batch.logit_rows, false, logits);
 }
 
 }  // namespace jaju

@@ -27,15 +27,17 @@ double bytes_of(const MlpWeights& w) {
 
 // What one row costs in each part of the model.
 struct Costs {
-  double row_flop = 0;         // every product with weights but kv_b's and the head's
+  double row_flop = 0;       // every product with weights but kv_b's and the head's
+  double last_mlp_flop = 0;  // of them, those of the last layer's MLP
   double head_flop = 0;
-  double kv_b_flop = 0;        // of one position expanded, or of one row absorbed, all layers
-  double expanded_pair = 0;    // one query and one position
+  double kv_b_flop = 0;      // of one position expanded, or of one row absorbed, all layers
+  double expanded_pair = 0;  // one query and one position
   double absorbed_pair = 0;
-  double fixed_bytes = 0;      // weights every step reads, experts not among them
-  double expert_bytes = 0;     // one expert of one layer
+  double fixed_bytes = 0;   // weights every step reads, experts not among them
+  double expert_bytes = 0;  // one expert of one layer
 
   Costs(const ModelConfig& c, const Weights& w) {
+    double before_mlp = 0;
     for (const LayerWeights& layer : w.layers) {
       const AttentionWeights& a = layer.attention;
       for (const Matrix* m : {&a.q, &a.q_a, &a.q_b, &a.kv_a, &a.o}) {
@@ -45,6 +47,7 @@ struct Costs {
       }
       kv_b_flop += flop_of(a.kv_b);
       fixed_bytes += static_cast<double>(a.kv_b.bytes());
+      before_mlp = row_flop;
       if (!layer.is_moe) {
         row_flop += flop_of(layer.dense);
         fixed_bytes += bytes_of(layer.dense);
@@ -59,6 +62,7 @@ struct Costs {
       row_flop += flop_of(moe.shared);
       fixed_bytes += bytes_of(moe.shared);
     }
+    last_mlp_flop = row_flop - before_mlp;
     head_flop = flop_of(w.head);
     fixed_bytes += static_cast<double>(w.head.bytes());
     const auto heads = static_cast<double>(c.n_heads * c.n_layers);
@@ -117,7 +121,8 @@ class Benchmark {
   Status check(BenchmarkReport& report);
   Result<BenchmarkRow> prompt(int64_t tokens);
   Result<BenchmarkRow> decode(int64_t depth, int64_t batch);
-  Status read(KvPages& pages, std::span<const int32_t> tokens, float* all_logits);
+  Status read(KvPages& pages, std::span<const int32_t> tokens, float* all_logits,
+              const ForwardExtras& extras = {});
   std::vector<int32_t> tokens(int64_t n, uint64_t seed) const;
   bool cancelled() const { return plan_.cancel != nullptr && plan_.cancel->load(); }
   void progress(const std::string& test, int done) const {
@@ -140,7 +145,8 @@ std::vector<int32_t> Benchmark::tokens(int64_t n, uint64_t seed) const {
 }
 
 // A prompt from position 0 on, in chunks, its last position's logits or every one's.
-Status Benchmark::read(KvPages& pages, std::span<const int32_t> tokens, float* all_logits) {
+Status Benchmark::read(KvPages& pages, std::span<const int32_t> tokens, float* all_logits,
+                       const ForwardExtras& extras) {
   const auto n = static_cast<int64_t>(tokens.size());
   const int64_t vocab = e_.config.vocab_size;
   JAJU_RETURN_IF_ERROR(pages.reserve(n));
@@ -153,9 +159,11 @@ Status Benchmark::read(KvPages& pages, std::span<const int32_t> tokens, float* a
       if (all_logits != nullptr || first + i == n - 1) wanted.push_back(static_cast<int32_t>(i));
     }
     const BatchSequence sequence{rows, first, pages.view(), AttentionMode::expanded};
-    e_.forward->run({tokens.subspan(static_cast<size_t>(first), static_cast<size_t>(rows)), {&sequence, 1}, wanted},
-                    MutRows(all_logits != nullptr ? all_logits + first * vocab : last.data(),
-                            static_cast<int64_t>(wanted.size()), vocab));
+    e_.forward->run(
+        {tokens.subspan(static_cast<size_t>(first), static_cast<size_t>(rows)), {&sequence, 1}, wanted},
+        MutRows(all_logits != nullptr ? all_logits + first * vocab : last.data(),
+                static_cast<int64_t>(wanted.size()), vocab),
+        extras);
     if (cancelled()) return error("interrupted");
   }
   return e_.weights->intact();
@@ -164,25 +172,28 @@ Status Benchmark::read(KvPages& pages, std::span<const int32_t> tokens, float* a
 Status Benchmark::fits() const {
   const int64_t context = e_.options.context;
   for (const int64_t n : plan_.prompts) {
-    if (n < 1 || n > context) return error("a prompt of {} tokens is outside 1 to the context of {}", n, context);
+    if (n < 1 || n > context)
+      return error("a prompt of {} tokens is outside 1 to the context of {}", n, context);
   }
   if (plan_.generated == 0) return {};
   for (const int64_t depth : plan_.depths) {
     if (depth < 0 || depth + plan_.generated > context) {
-      return error("{} tokens after {} positions are more than the context of {}", plan_.generated, depth, context);
+      return error("{} tokens after {} positions are more than the context of {}", plan_.generated, depth,
+                   context);
     }
   }
   for (const int64_t batch : plan_.batches) {
     if (batch < 1 || batch > e_.options.prefill_chunk) {
-      return error("a batch of {} sequences is outside 1 to {}, the rows of a step", batch, e_.options.prefill_chunk);
+      return error("a batch of {} sequences is outside 1 to {}, the rows of a step", batch,
+                   e_.options.prefill_chunk);
     }
   }
   return {};
 }
 
-// The fast path twice against evaluate(), which is f32 throughout: as one prompt, and token by token. Rounding to
-// bf16 now and then sends a token to another expert, so single positions may differ much where the median does not
-// (docs/log.md).
+// The fast path twice against evaluate(), which is f32 throughout: as one prompt, and token by token.
+// Rounding to bf16 now and then sends a token to another expert, so single positions may differ much where
+// the median does not (docs/log.md).
 Status Benchmark::check(BenchmarkReport& report) {
   const int64_t vocab = e_.config.vocab_size;
   const int64_t n = std::min<int64_t>({32, e_.options.context, e_.config.max_context});
@@ -213,11 +224,12 @@ Status Benchmark::check(BenchmarkReport& report) {
   report.checked_positions = n;
   const bool rounds = e_.options.precision == Precision::bf16 || e_.options.kv_type == KvType::bf16;
   const double allowed = rounds ? 0.1 : 1e-3;
-  for (const auto& [what, value] : {std::pair{"prompt", report.prompt_difference},
-                                    std::pair{"decode", report.decode_difference}}) {
+  for (const auto& [what, value] :
+       {std::pair{"prompt", report.prompt_difference}, std::pair{"decode", report.decode_difference}}) {
     if (value <= allowed) continue;
     return error(
-        "the {} path is wrong: its logits are {:.1g} away from f32 ones in the median, {:.1g} is allowed; no speed is "
+        "the {} path is wrong: its logits are {:.1g} away from f32 ones in the median, {:.1g} is allowed; no "
+        "speed is "
         "measured (try JAJU_ISA=ref, and report it with the output of `jaju doctor`)",
         what, value, allowed);
   }
@@ -234,14 +246,17 @@ Result<BenchmarkRow> Benchmark::prompt(int64_t n) {
     end = std::min(end + e_.options.prefill_chunk, n);
     expanded += static_cast<double>(end);
   }
-  row.flop = positions * costs_.row_flop + costs_.head_flop + expanded * costs_.kv_b_flop +
-             positions * (positions + 1) / 2 * costs_.expanded_pair;
+  const double without = plan_.all_rows ? 0.0 : positions - 1;  // tokens that skip the last MLP
+  row.flop = positions * costs_.row_flop - without * costs_.last_mlp_flop + costs_.head_flop +
+             expanded * costs_.kv_b_flop + positions * (positions + 1) / 2 * costs_.expanded_pair;
+  ForwardExtras extras;
+  if (plan_.all_rows) extras.on_experts = [](void*, int64_t, std::span<const int32_t>) {};  // wants them all
   for (int r = 0; r <= plan_.repeats; ++r) {  // the first warms up
     const std::vector<int32_t> sample = tokens(n, static_cast<uint64_t>(100 + r));
     KvPages pages(*e_.pool);
     JAJU_RETURN_IF_ERROR(pages.reserve(n));
     const auto start = std::chrono::steady_clock::now();
-    JAJU_RETURN_IF_ERROR(read(pages, sample, nullptr));
+    JAJU_RETURN_IF_ERROR(read(pages, sample, nullptr, extras));
     if (r > 0) row.seconds.push_back(seconds_since(start));
     progress(row.name(), r);
   }

@@ -1,7 +1,8 @@
 // How fast an engine reads prompts and writes answers, beside what the machine could do at most.
 //
-// Tokens are random and differ from sequence to sequence and from step to step, so that a batch visits the experts
-// it would visit in earnest. Nothing is measured before the fast path's logits have been compared with f32 ones.
+// Tokens are random and differ from sequence to sequence and from step to step, so that a batch visits the
+// experts it would visit in earnest. Nothing is measured before the fast path's logits have been compared
+// with f32 ones.
 #pragma once
 
 #include <atomic>
@@ -16,10 +17,12 @@
 namespace jaju {
 
 struct BenchmarkPlan {
-  std::vector<int64_t> prompts = {512};  // tokens of one prompt each; all of them through every layer
-  int64_t generated = 64;                // steps of each decode test; 0: none
-  std::vector<int64_t> depths = {0};     // positions each sequence holds before its first step
-  std::vector<int64_t> batches = {1};    // sequences that decode together
+  std::vector<int64_t> prompts = {512};  // tokens of one prompt each
+  bool all_rows =
+      false;  // every token through the last layer's experts too, not only the one whose logits are used
+  int64_t generated = 64;              // steps of each decode test; 0: none
+  std::vector<int64_t> depths = {0};   // positions each sequence holds before its first step
+  std::vector<int64_t> batches = {1};  // sequences that decode together
   int repeats = 5;
   const std::atomic<bool>* cancel = nullptr;
   std::function<void(const std::string& test, int done, int total)> on_progress;  // may be empty
@@ -42,8 +45,8 @@ struct BenchmarkRow {
 struct BenchmarkReport {
   std::vector<BenchmarkRow> rows;
   MachinePeaks before, after;  // the machine drifts: both ends of the run
-  // The check: over so many positions, the median distance of the fast logits from f32 ones, relative to their
-  // length.
+  // The check: over so many positions, the median distance of the fast logits from f32 ones, relative to
+  // their length.
   int64_t checked_positions = 0;
   double prompt_difference = 0;
   double decode_difference = 0;
@@ -51,7 +54,8 @@ struct BenchmarkReport {
   MachinePeaks peaks() const;  // the better of the two, one by one
 };
 
-// Errors: the context does not hold a test, more sequences than rows of a step, the outputs are wrong, cancelled.
+// Errors: the context does not hold a test, more sequences than rows of a step, the outputs are wrong,
+// cancelled.
 Result<BenchmarkReport> run_benchmark(Engine& engine, const BenchmarkPlan& plan);
 
 // A shape in words, for random weights: "hidden=2048,layers=8,experts=64,width=768". What is left out is

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 
 #include "base/check.h"
@@ -12,25 +13,73 @@
 namespace jaju {
 namespace {
 
+// Two numbers side by side, in the compiler's own words: any CPU of 64 bits has registers for them, and gcc
+// 12 makes no such pairs of a loop with a choice in it.
+using Pair = double __attribute__((vector_size(16)));
+using PairBits = uint64_t __attribute__((vector_size(16)));
+
 // exp(x) for x <= 0 from additions and multiplications only: libm picks a variant by CPU, and two machines
-// could then disagree in the last bit and, once in a while, in a token. Relative error below 1e-15. No
-// branches, so that a loop over a vocabulary vectorises.
-inline double exp_portable(double x) {
+// could then disagree in the last bit and, once in a while, in a token. Relative error below 1e-15.
+inline Pair exp_portable(Pair x) {
   // Below this a token is 1e-19 as likely as the best one: nothing beside the rounding of the sum.
-  constexpr double kLeast = -44.0;
-  const double y = x < kLeast ? kLeast : x;
+  constexpr Pair kLeast = {-44.0, -44.0};
+  const auto counts = (PairBits)(x >= kLeast);
+  const auto y = (Pair)(((PairBits)x & counts) | ((PairBits)kLeast & ~counts));
   // Adding 1.5 * 2^52 rounds to an integer, which then stands in the lowest bits.
-  const double shifted = y * 1.4426950408889634 + 0x1.8p52;
-  const double k = shifted - 0x1.8p52;
-  const double r = (y - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33;  // ln 2 in two parts; |r| <= 0.35
+  const Pair shifted = y * 1.4426950408889634 + 0x1.8p52;
+  const Pair k = shifted - 0x1.8p52;
+  const Pair r = (y - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33;  // ln 2 in two parts; |r| <= 0.35
   // 1/13!, ..., 1/1!, 1/0!
   constexpr double kTerms[] = {
       1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040,
       1.0 / 720,        1.0 / 120,       1.0 / 24,       1.0 / 6,       0.5,          1.0,         1.0};
-  double sum = 0;
+  Pair sum = {0, 0};
   for (const double term : kTerms) sum = sum * r + term;
-  const double power = std::bit_cast<double>((std::bit_cast<uint64_t>(shifted) + 1023) << 52);  // 2^k
-  return x < kLeast ? 0.0 : sum * power;
+  const auto power = (Pair)(((PairBits)shifted + 1023) << 52);  // 2^k
+  return (Pair)((PairBits)(sum * power) & counts);
+}
+
+inline double exp_portable(double x) {
+  return exp_portable(Pair{x, x})[0];
+}
+
+// exp((logit - best) / temperature), `inverse` being 1 / temperature.
+inline double weight_of(float logit, float best, double inverse) {
+  return exp_portable((static_cast<double>(logit) - static_cast<double>(best)) * inverse);
+}
+
+// Of every token of the vocabulary.
+void weigh(std::span<const float> logits, float best, double inverse, double* weights) {
+  const auto at = [&](size_t id) {
+    return (static_cast<double>(logits[id]) - static_cast<double>(best)) * inverse;
+  };
+  size_t id = 0;
+  for (; id + 4 <= logits.size(); id += 4) {
+    const Pair a = exp_portable(Pair{at(id), at(id + 1)});
+    const Pair b = exp_portable(Pair{at(id + 2), at(id + 3)});
+    std::memcpy(weights + id, &a, sizeof a);
+    std::memcpy(weights + id + 2, &b, sizeof b);
+  }
+  for (; id < logits.size(); ++id) weights[id] = exp_portable(at(id));
+}
+
+// Of the values that are at least `least`, in one fixed order, eight sums side by side.
+double sum_of(const std::vector<double>& values, double least = 0.0) {
+  constexpr size_t kPairs = 4;
+  const Pair bound = {least, least};
+  Pair sums[kPairs] = {};
+  const size_t whole = values.size() / (2 * kPairs) * 2 * kPairs;
+  for (size_t i = 0; i < whole; i += 2 * kPairs) {
+    for (size_t j = 0; j < kPairs; ++j) {
+      Pair value;
+      std::memcpy(&value, values.data() + i + 2 * j, sizeof value);
+      sums[j] += (Pair)((PairBits)value & (PairBits)(value >= bound));
+    }
+  }
+  double rest = 0;
+  for (size_t i = whole; i < values.size(); ++i) rest += values[i] >= least ? values[i] : 0.0;
+  const Pair total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  return total[0] + total[1] + rest;
 }
 
 // The largest logit, and in *usable whether every logit is below infinity (and a number). Sixteen running
@@ -168,44 +217,36 @@ bool Sampler::apply_penalties(std::span<float> logits) const {
 // logits (vocab) in; candidates_ and weights_ out.
 void Sampler::narrow(std::span<const float> logits, float best) {
   const double inverse = 1.0 / static_cast<double>(params_.temperature);
-  const auto weigh = [&](const Candidate& c) {
-    return exp_portable((static_cast<double>(c.logit) - static_cast<double>(best)) * inverse);
-  };
-  const auto before = [](const Candidate& a, const Candidate& b) {
-    return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
-  };
-  candidates_.resize(logits.size());
-  for (size_t id = 0; id < logits.size(); ++id) candidates_[id] = {logits[id], static_cast<int32_t>(id)};
-  if (params_.top_k > 0 && static_cast<size_t>(params_.top_k) < candidates_.size()) {
+  if (params_.top_k > 0 && static_cast<size_t>(params_.top_k) < logits.size()) {
+    gather(logits, -std::numeric_limits<float>::infinity());
     std::nth_element(candidates_.begin(), candidates_.begin() + params_.top_k, candidates_.end(), before);
     candidates_.resize(params_.top_k);
     // nth_element's order differs between libraries, and the order of a sum is part of its result.
     std::sort(candidates_.begin(), candidates_.end(), before);
-  }
-  weights_.resize(candidates_.size());
-  for (size_t i = 0; i < candidates_.size(); ++i) weights_[i] = weigh(candidates_[i]);
-  if (params_.top_p < 1.0f) {
-    double total = 0;
-    for (const double weight : weights_) total += weight;
-    // Sort only as much of the list as top-p asks for: a few dozen of 163,840 as a rule.
-    const double wanted = static_cast<double>(params_.top_p) * total;
-    const size_t n = candidates_.size();
-    size_t kept = 0;
-    size_t sorted = 0;
-    for (double sum = 0; kept < n && (kept == 0 || sum < wanted); ++kept) {
-      if (kept == sorted) {
-        sorted = std::min(n, sorted == 0 ? size_t{128} : sorted * 4);
-        if (sorted < n) {
-          std::nth_element(candidates_.begin() + kept, candidates_.begin() + sorted, candidates_.end(),
-                           before);
-        }
-        std::sort(candidates_.begin() + kept, candidates_.begin() + sorted, before);
+    weights_.resize(candidates_.size());
+    for (size_t i = 0; i < candidates_.size(); ++i)
+      weights_[i] = weight_of(candidates_[i].logit, best, inverse);
+    if (params_.top_p < 1.0f) keep_top_p(best, sum_of(weights_));
+  } else {
+    weights_.resize(logits.size());
+    weigh(logits, best, inverse, weights_.data());
+    if (params_.top_p < 1.0f) {
+      // What lies above some logit is the beginning of the sorted list. So only the tokens near the best one
+      // are looked at, those that together are enough; farther ones where rounding left these a little short.
+      const double total = sum_of(weights_);
+      for (double distance = 1;; distance *= 2) {
+        const bool all = distance > 44;  // farther off, weights are 0
+        if (!all && sum_of(weights_, exp_portable(-distance)) < static_cast<double>(params_.top_p) * total)
+          continue;
+        gather(logits, all ? -std::numeric_limits<float>::infinity()
+                           : static_cast<float>(static_cast<double>(best) -
+                                                distance * static_cast<double>(params_.temperature)));
+        if (keep_top_p(best, total) || all) break;
+        weigh(logits, best, inverse, weights_.data());
       }
-      weights_[kept] = weigh(candidates_[kept]);
-      sum += weights_[kept];
+    } else {
+      gather(logits, -std::numeric_limits<float>::infinity());
     }
-    candidates_.resize(kept);
-    weights_.resize(kept);
   }
   // The best token weighs 1, so min-p compares with the weight itself; a weight of 0 can not be drawn.
   const double least = params_.min_p;
@@ -219,10 +260,50 @@ void Sampler::narrow(std::span<const float> logits, float best) {
   weights_.resize(kept);
 }
 
+bool Sampler::before(const Candidate& a, const Candidate& b) {
+  return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+}
+
+// candidates_: every token whose logit is at least that, ids ascending.
+void Sampler::gather(std::span<const float> logits, float least) {
+  candidates_.resize(logits.size());
+  size_t kept = 0;
+  for (size_t id = 0; id < logits.size(); ++id) {
+    candidates_[kept] = {logits[id], static_cast<int32_t>(id)};
+    kept += logits[id] >= least ? 1 : 0;
+  }
+  candidates_.resize(kept);
+}
+
+// Sorts candidates_ and cuts them where their weights reach the share of `total` that top-p asks for. False:
+// they do not; all are kept, and weights_ has room for more.
+bool Sampler::keep_top_p(float best, double total) {
+  const double inverse = 1.0 / static_cast<double>(params_.temperature);
+  const double wanted = static_cast<double>(params_.top_p) * total;
+  const size_t n = candidates_.size();
+  size_t kept = 0;
+  size_t sorted = 0;  // only as much as top-p asks for
+  double sum = 0;
+  for (; kept < n && (kept == 0 || sum < wanted); ++kept) {
+    if (kept == sorted) {
+      sorted = std::min(n, sorted == 0 ? size_t{128} : sorted * 4);
+      if (sorted < n) {
+        std::nth_element(candidates_.begin() + kept, candidates_.begin() + sorted, candidates_.end(), before);
+      }
+      std::sort(candidates_.begin() + kept, candidates_.begin() + sorted, before);
+    }
+    weights_[kept] = weight_of(candidates_[kept].logit, best, inverse);
+    sum += weights_[kept];
+  }
+  if (sum < wanted) return false;
+  candidates_.resize(kept);
+  weights_.resize(kept);
+  return true;
+}
+
 int32_t Sampler::draw(std::span<const float> logits, float best) {
   narrow(logits, best);
-  double total = 0;
-  for (const double weight : weights_) total += weight;
+  const double total = sum_of(weights_);
   const double target = dice_.uniform() * total;
   double sum = 0;
   for (size_t i = 0; i < weights_.size(); ++i) {

@@ -94,6 +94,9 @@ class Sampler {
   int32_t draw(std::span<const float> logits, float best);
   // Leaves the tokens that top-k, top-p and min-p keep in candidates_, their weights beside them.
   void narrow(std::span<const float> logits, float best);
+  void gather(std::span<const float> logits, float least);
+  bool keep_top_p(float best, double total);
+  static bool before(const Candidate& a, const Candidate& b);  // the better one first
 
   SamplingParams params_;
   std::vector<int32_t> count_;     // (vocab), times in the answer

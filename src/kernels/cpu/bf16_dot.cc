@@ -8,10 +8,13 @@ namespace jaju::bf16dot {
 namespace {
 
 constexpr int64_t kPair = 32;  // values of a register of bf16
-// Register tile of a dot product: rows of W times inputs. 24 accumulators, 10 loads for 24 products: more than
-// one load of 64 bytes a cycle is not to be had.
+// Register tile of a dot product: rows of W times inputs. 24 accumulators, 10 loads for 24 products: more
+// than one load of 64 bytes a cycle is not to be had.
 constexpr int kTileRows = 4;
 constexpr int kTileInputs = 6;
+// Few inputs: more rows, as many accumulators.
+constexpr int kTallRows = 8;
+constexpr int kTallInputs = 3;
 // How far ahead of the rows at work the next ones are fetched into the second-level cache: the hardware does
 // not follow four short rows at once (docs/log.md).
 constexpr int64_t kAheadBytes = 24576;
@@ -20,6 +23,11 @@ inline __m512bh as_bf16(__m512i v) {
   __m512bh out;
   __builtin_memcpy(&out, &v, sizeof out);
   return out;
+}
+// The same, loaded once: gcc 12 sees no harm in loading a value again for each of its uses.
+inline __m512bh in_register(__m512i v) {
+  asm("" : "+v"(v));
+  return as_bf16(v);
 }
 inline __m256i as_bits(__m256bh v) {
   __m256i out;
@@ -33,8 +41,8 @@ inline __m512i load_n(const uint16_t* p, int64_t n) {
   return _mm512_maskz_loadu_epi16(static_cast<__mmask32>((1ull << n) - 1), p);
 }
 
-// Adds the two halves of every run of 2 * kStep lanes of x and of y and interleaves the sums: x's where bit kStep of
-// the lane is 0, y's where it is 1. One shuffle for two vectors, blends being cheap.
+// Adds the two halves of every run of 2 * kStep lanes of x and of y and interleaves the sums: x's where bit
+// kStep of the lane is 0, y's where it is 1. One shuffle for two vectors, blends being cheap.
 template <int kStep>
 inline __m512 merge(__m512 x, __m512 y) {
   if constexpr (kStep == 8) {
@@ -50,66 +58,73 @@ inline __m512 merge(__m512 x, __m512 y) {
   }
 }
 
-// out[c * stride + a] = sum of the lanes of acc[a][c]: lanes i and i + 8 first, then i + 4, i + 2 and i + 1, which is
-// the order of _mm512_reduce_add_ps. Vectors are summed together: that takes a third of the work, which is what is
-// left to save where rows are short.
-template <int C>
-inline void sum_four_rows(const __m512 (&acc)[4][C], float* out, int64_t stride) {
-  int c = 0;
-  if constexpr (C >= 4) {
-    __m512 rows[4];  // lanes 4c to 4c + 3: of input c
-    JAJU_UNROLL for (int a = 0; a < 4; ++a) {
-      rows[a] = merge<4>(merge<8>(acc[a][0], acc[a][2]), merge<8>(acc[a][1], acc[a][3]));
-    }
-    const __m512 s = merge<1>(merge<2>(rows[0], rows[2]), merge<2>(rows[1], rows[3]));
-    _mm_storeu_ps(out, _mm512_castps512_ps128(s));
-    _mm_storeu_ps(out + stride, _mm512_extractf32x4_ps(s, 1));
-    _mm_storeu_ps(out + 2 * stride, _mm512_extractf32x4_ps(s, 2));
-    _mm_storeu_ps(out + 3 * stride, _mm512_extractf32x4_ps(s, 3));
-    c = 4;
-  }
-  if constexpr (C % 4 >= 2) {
-    __m512 rows[4];  // lanes 0 to 7 of input c, 8 to 15 of the next
-    JAJU_UNROLL for (int a = 0; a < 4; ++a) rows[a] = merge<8>(acc[a][c], acc[a][c + 1]);
-    const __m512 pairs = merge<2>(merge<4>(rows[0], rows[2]), merge<4>(rows[1], rows[3]));
-    const __m512 s = _mm512_add_ps(pairs, _mm512_permute_ps(pairs, 0xb1));
-    const __m512i even = _mm512_castsi256_si512(_mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14));
-    const __m256 both = _mm512_castps512_ps256(_mm512_permutexvar_ps(even, s));
-    _mm_storeu_ps(out + c * stride, _mm256_castps256_ps128(both));
-    _mm_storeu_ps(out + (c + 1) * stride, _mm256_extractf128_ps(both, 1));
-    c += 2;
-  }
-  if constexpr (C % 2 == 1) {
-    constexpr int kLast = C - 1;
-    const __m512 fours =
-        merge<4>(merge<8>(acc[0][kLast], acc[2][kLast]), merge<8>(acc[1][kLast], acc[3][kLast]));
-    const __m512 pairs = _mm512_add_ps(fours, _mm512_permute_ps(fours, 0x4e));
-    const __m512 s = _mm512_add_ps(pairs, _mm512_permute_ps(pairs, 0xb1));
-    const __m512i first_of_each = _mm512_castsi128_si512(_mm_setr_epi32(0, 4, 8, 12));
-    _mm_storeu_ps(out + kLast * stride, _mm512_castps512_ps128(_mm512_permutexvar_ps(first_of_each, s)));
-  }
+// Sums of the lanes of 16, 8 or 4 vectors: lanes i and i + 8 first, then i + 4, i + 2 and i + 1, which is the
+// order of _mm512_reduce_add_ps. Vectors are summed together: that takes a third of the work, which is what
+// is left to save where rows are short.
+inline __m512 sum16(const __m512 (&v)[16]) {
+  __m512 rows[4];
+  JAJU_UNROLL for (int a = 0; a < 4; ++a) rows[a] =
+      merge<4>(merge<8>(v[a], v[8 + a]), merge<8>(v[4 + a], v[12 + a]));
+  return merge<1>(merge<2>(rows[0], rows[2]), merge<2>(rows[1], rows[3]));
+}
+inline __m256 sum8(const __m512 (&v)[8]) {
+  __m512 rows[4];
+  JAJU_UNROLL for (int a = 0; a < 4; ++a) rows[a] = merge<8>(v[a], v[4 + a]);
+  const __m512 pairs = merge<2>(merge<4>(rows[0], rows[2]), merge<4>(rows[1], rows[3]));
+  const __m512 s = _mm512_add_ps(pairs, _mm512_permute_ps(pairs, 0xb1));
+  const __m512i even = _mm512_castsi256_si512(_mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14));
+  return _mm512_castps512_ps256(_mm512_permutexvar_ps(even, s));
+}
+inline __m128 sum4(const __m512 (&v)[4]) {
+  const __m512 fours = merge<4>(merge<8>(v[0], v[2]), merge<8>(v[1], v[3]));
+  const __m512 pairs = _mm512_add_ps(fours, _mm512_permute_ps(fours, 0x4e));
+  const __m512 s = _mm512_add_ps(pairs, _mm512_permute_ps(pairs, 0xb1));
+  const __m512i first_of_each = _mm512_castsi128_si512(_mm_setr_epi32(0, 4, 8, 12));
+  return _mm512_castps512_ps128(_mm512_permutexvar_ps(first_of_each, s));
 }
 
+// out[c * stride + a] = sum of the lanes of acc[a][c].
 template <int R, int C>
 inline void sum_tile(const __m512 (&acc)[R][C], float* out, int64_t stride) {
-  if constexpr (R == 4) {
-    sum_four_rows<C>(acc, out, stride);
+  if constexpr (R == 1) {
+    JAJU_UNROLL for (int c = 0; c < C; ++c) out[c * stride] = _mm512_reduce_add_ps(acc[0][c]);
+    return;
   } else {
-    JAJU_UNROLL for (int c = 0; c < C; ++c) {
-      JAJU_UNROLL for (int a = 0; a < R; ++a) out[c * stride + a] = _mm512_reduce_add_ps(acc[a][c]);
+    // Fours of rows, one input after the other.
+    constexpr int kFours = R / 4 * C;
+    const auto to = [&](int four) { return out + four / (R / 4) * stride + four % (R / 4) * 4; };
+    const auto at = [&](int i) { return acc[i / 4 % (R / 4) * 4 + i % 4][i / R]; };
+    int four = 0;
+    if constexpr (kFours >= 4) {
+      __m512 v[16];
+      JAJU_UNROLL for (int i = 0; i < 16; ++i) v[i] = at(i);
+      const __m512 s = sum16(v);
+      _mm_storeu_ps(to(0), _mm512_castps512_ps128(s));
+      _mm_storeu_ps(to(1), _mm512_extractf32x4_ps(s, 1));
+      _mm_storeu_ps(to(2), _mm512_extractf32x4_ps(s, 2));
+      _mm_storeu_ps(to(3), _mm512_extractf32x4_ps(s, 3));
+      four = 4;
+    }
+    if constexpr (kFours % 4 >= 2) {
+      __m512 v[8];
+      JAJU_UNROLL for (int i = 0; i < 8; ++i) v[i] = at(kFours / 4 * 16 + i);
+      const __m256 s = sum8(v);
+      _mm_storeu_ps(to(four), _mm256_castps256_ps128(s));
+      _mm_storeu_ps(to(four + 1), _mm256_extractf128_ps(s, 1));
+    }
+    if constexpr (kFours % 2 == 1) {
+      __m512 v[4];
+      JAJU_UNROLL for (int i = 0; i < 4; ++i) v[i] = at((kFours - 1) * 4 + i);
+      _mm_storeu_ps(to(kFours - 1), sum4(v));
     }
   }
 }
 
-// The rows of W a tile fetches while it works: P rows from `from`, as far as it is in its own.
-struct Ahead {
-  const uint16_t* from;
-};
-
-// Same order for every tile: one accumulator an output, k upwards, lanes summed at the end.
+// Same order for every tile: one accumulator an output, k upwards, lanes summed at the end. While it works a
+// tile fetches P rows from `ahead` on, as far as it is in its own.
 template <int R, int C, int P>
 [[gnu::noinline]] void dot_tile(const uint16_t* w, int64_t w_stride, int64_t cols, const uint16_t* const* x,
-                                float* out, int64_t out_stride, Ahead ahead) {
+                                float* out, int64_t out_stride, const uint16_t* ahead) {
   const uint16_t* in[C];
   JAJU_UNROLL for (int c = 0; c < C; ++c) in[c] = x[c];
   __m512 acc[R][C];
@@ -119,8 +134,8 @@ template <int R, int C, int P>
   int64_t k = 0;
   for (; k + kPair <= cols; k += kPair) {
     __m512bh weights[R];
-    JAJU_UNROLL for (int a = 0; a < R; ++a) weights[a] = as_bf16(load(w + a * w_stride + k));
-    JAJU_UNROLL for (int a = 0; a < P; ++a) _mm_prefetch(ahead.from + a * w_stride + k, _MM_HINT_T1);
+    JAJU_UNROLL for (int a = 0; a < R; ++a) weights[a] = in_register(load(w + a * w_stride + k));
+    JAJU_UNROLL for (int a = 0; a < P; ++a) _mm_prefetch(ahead + a * w_stride + k, _MM_HINT_T1);
     JAJU_UNROLL for (int c = 0; c < C; ++c) {
       const __m512bh input = as_bf16(load(in[c] + k));
       JAJU_UNROLL for (int a = 0; a < R; ++a) acc[a][c] = _mm512_dpbf16_ps(acc[a][c], weights[a], input);
@@ -139,7 +154,7 @@ template <int R, int C, int P>
 
 template <int R, int P>
 inline void dot_inputs(const uint16_t* w, int64_t w_stride, int64_t cols, const uint16_t* const* x, int64_t n,
-                       float* out, int64_t out_stride, Ahead ahead) {
+                       float* out, int64_t out_stride, const uint16_t* ahead) {
   switch (n) {
     case 1:
       return dot_tile<R, 1, P>(w, w_stride, cols, x, out, out_stride, ahead);
@@ -147,12 +162,18 @@ inline void dot_inputs(const uint16_t* w, int64_t w_stride, int64_t cols, const 
       return dot_tile<R, 2, P>(w, w_stride, cols, x, out, out_stride, ahead);
     case 3:
       return dot_tile<R, 3, P>(w, w_stride, cols, x, out, out_stride, ahead);
-    case 4:
-      return dot_tile<R, 4, P>(w, w_stride, cols, x, out, out_stride, ahead);
-    case 5:
-      return dot_tile<R, 5, P>(w, w_stride, cols, x, out, out_stride, ahead);
     default:
-      return dot_tile<R, kTileInputs, P>(w, w_stride, cols, x, out, out_stride, ahead);
+      break;
+  }
+  if constexpr (R <= kTileRows) {
+    switch (n) {
+      case 4:
+        return dot_tile<R, 4, P>(w, w_stride, cols, x, out, out_stride, ahead);
+      case 5:
+        return dot_tile<R, 5, P>(w, w_stride, cols, x, out, out_stride, ahead);
+      default:
+        return dot_tile<R, kTileInputs, P>(w, w_stride, cols, x, out, out_stride, ahead);
+    }
   }
 }
 
@@ -172,8 +193,9 @@ template <int R, int kVectors, bool Full>
                                   int64_t out_stride) {
   static_assert(kVectors % 2 == 0);
   // Value pairs of two rows, columns 0 to 15 and 16 to 31.
-  alignas(64) static constexpr uint16_t kLow[32] = {0, 32, 1, 33, 2,  34, 3,  35, 4,  36, 5,  37, 6,  38, 7,  39,
-                                                    8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47};
+  alignas(64) static constexpr uint16_t kLow[32] = {0,  32, 1,  33, 2,  34, 3,  35, 4,  36, 5,
+                                                    37, 6,  38, 7,  39, 8,  40, 9,  41, 10, 42,
+                                                    11, 43, 12, 44, 13, 45, 14, 46, 15, 47};
   const __m512i low = _mm512_load_si512(kLow);
   const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
   __m512 acc[R][kVectors];
@@ -192,11 +214,12 @@ template <int R, int kVectors, bool Full>
     if (Full || left >= kPair) return load(p);
     return left > 0 ? load_n(p, left) : _mm512_setzero_si512();
   };
-  const auto step = [&](int c, __m512i even, __m512i odd, const __m512bh (&weights)[R]) {
+  const auto step = [&](int c, __m512i even, __m512i odd, const __m512bh(&weights)[R]) {
     const __m512bh first = as_bf16(_mm512_permutex2var_epi16(even, low, odd));
     const __m512bh second = as_bf16(_mm512_permutex2var_epi16(even, high, odd));
     JAJU_UNROLL for (int i = 0; i < R; ++i) acc[i][c] = _mm512_dpbf16_ps(acc[i][c], weights[i], first);
-    JAJU_UNROLL for (int i = 0; i < R; ++i) acc[i][c + 1] = _mm512_dpbf16_ps(acc[i][c + 1], weights[i], second);
+    JAJU_UNROLL for (int i = 0; i < R; ++i) acc[i][c + 1] =
+        _mm512_dpbf16_ps(acc[i][c + 1], weights[i], second);
   };
   int64_t j = 0;
   for (; j + 2 <= n_rows; j += 2) {
@@ -227,12 +250,14 @@ template <int R, int kVectors, bool Full>
 }
 
 template <int R>
-inline void weigh_inputs(const uint16_t* b, int64_t b_stride, int64_t n_rows, int64_t width, const uint16_t* a,
-                         int64_t a_stride, const float* keep, float* out, int64_t out_stride) {
+inline void weigh_inputs(const uint16_t* b, int64_t b_stride, int64_t n_rows, int64_t width,
+                         const uint16_t* a, int64_t a_stride, const float* keep, float* out,
+                         int64_t out_stride) {
   constexpr int64_t kWide = kWeighVectors * 16;
   int64_t k = 0;
   for (; k + kWide <= width; k += kWide) {
-    weigh_tile<R, kWeighVectors, true>(b + k, b_stride, n_rows, kWide, a, a_stride, keep, out + k, out_stride);
+    weigh_tile<R, kWeighVectors, true>(b + k, b_stride, n_rows, kWide, a, a_stride, keep, out + k,
+                                       out_stride);
   }
   for (; k < width; k += kPair) {
     weigh_tile<R, 2, false>(b + k, b_stride, n_rows, width - k, a, a_stride, keep, out + k, out_stride);
@@ -244,46 +269,66 @@ inline void weigh_inputs(const uint16_t* b, int64_t b_stride, int64_t n_rows, in
 void round_row(const float* from, int64_t n, uint16_t* to) {
   int64_t k = 0;
   for (; k + 16 <= n; k += 16) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + k), as_bits(_mm512_cvtneps_pbh(_mm512_loadu_ps(from + k))));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + k),
+                        as_bits(_mm512_cvtneps_pbh(_mm512_loadu_ps(from + k))));
   }
   if (k == n) return;
   const auto mask = static_cast<__mmask16>((1u << (n - k)) - 1);
   _mm256_mask_storeu_epi16(to + k, mask, as_bits(_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, from + k))));
 }
 
-void dot_rows(const uint16_t* w, int64_t w_stride, int64_t n_rows, int64_t cols, const uint16_t* const* x,
-              int64_t n, float* out, int64_t out_stride) {
-  constexpr int kR = kTileRows;
-  const int64_t tile = kR * w_stride;
+namespace {
+
+// Whole tiles of R rows; returns how many rows they were. Inputs go in groups of equal size, at most
+// kTileInputs.
+template <int R>
+inline int64_t dot_tiles(const uint16_t* w, int64_t w_stride, int64_t n_rows, int64_t cols,
+                         const uint16_t* const* x, int64_t n, float* out, int64_t out_stride) {
+  const int64_t tile = R * w_stride;
   const int64_t tile_bytes = tile * static_cast<int64_t>(sizeof(uint16_t));
   const int64_t ahead = (kAheadBytes + tile_bytes - 1) / tile_bytes * tile;
-  // Inputs in groups of equal size, at most kTileInputs. The first groups share the fetching ahead, so that
-  // memory is asked all the time; what is beyond the last row is somebody's next.
   const int64_t groups = (n + kTileInputs - 1) / kTileInputs;
   int64_t r = 0;
-  for (; r + kR <= n_rows; r += kR) {
+  for (; r + R <= n_rows; r += R) {
     const uint16_t* const rows = w + r * w_stride;
-    for (int64_t g = 0; g < groups; ++g) {
-      const int64_t i = n * g / groups;
-      const int64_t count = n * (g + 1) / groups - i;
-      float* const to = out + i * out_stride + r;
-      const uint16_t* const next = rows + ahead;
-      if (groups == 1) {
-        dot_inputs<kR, 4>(rows, w_stride, cols, x + i, count, to, out_stride, {next});
-      } else if (groups == 2) {
-        dot_inputs<kR, 2>(rows, w_stride, cols, x + i, count, to, out_stride, {next + 2 * g * w_stride});
-      } else if (g < 4) {
-        dot_inputs<kR, 1>(rows, w_stride, cols, x + i, count, to, out_stride, {next + g * w_stride});
-      } else {
-        dot_inputs<kR, 0>(rows, w_stride, cols, x + i, count, to, out_stride, {next});
+    // What lies beyond the last row is fetched too: it is somebody's next.
+    const uint16_t* const next = rows + ahead;
+    if (groups == 1) {
+      dot_inputs<R, R>(rows, w_stride, cols, x, n, out + r, out_stride, next);
+      continue;
+    }
+    if constexpr (R == kTileRows) {
+      // The first groups share the fetching, so that memory is asked all the time.
+      for (int64_t g = 0; g < groups; ++g) {
+        const int64_t i = n * g / groups;
+        const int64_t count = n * (g + 1) / groups - i;
+        float* const to = out + i * out_stride + r;
+        if (groups == 2) {
+          dot_inputs<R, 2>(rows, w_stride, cols, x + i, count, to, out_stride, next + 2 * g * w_stride);
+        } else if (g < R) {
+          dot_inputs<R, 1>(rows, w_stride, cols, x + i, count, to, out_stride, next + g * w_stride);
+        } else {
+          dot_inputs<R, 0>(rows, w_stride, cols, x + i, count, to, out_stride, next);
+        }
       }
     }
   }
+  return r;
+}
+
+}  // namespace
+
+void dot_rows(const uint16_t* w, int64_t w_stride, int64_t n_rows, int64_t cols, const uint16_t* const* x,
+              int64_t n, float* out, int64_t out_stride) {
+  // Eight rows a multiple of 4 KiB apart would fight for the eight places of a set.
+  const bool tall = n <= kTallInputs && w_stride * static_cast<int64_t>(sizeof(uint16_t)) % 4096 != 0;
+  int64_t r = tall ? dot_tiles<kTallRows>(w, w_stride, n_rows, cols, x, n, out, out_stride) : 0;
+  r += dot_tiles<kTileRows>(w + r * w_stride, w_stride, n_rows - r, cols, x, n, out + r, out_stride);
   for (; r < n_rows; ++r) {
-    for (int64_t g = 0; g < groups; ++g) {
-      const int64_t i = n * g / groups;
-      dot_inputs<1, 0>(w + r * w_stride, w_stride, cols, x + i, n * (g + 1) / groups - i,
-                       out + i * out_stride + r, out_stride, {nullptr});
+    for (int64_t i = 0; i < n; i += kTileInputs) {
+      const int64_t count = n - i < kTileInputs ? n - i : kTileInputs;
+      dot_inputs<1, 0>(w + r * w_stride, w_stride, cols, x + i, count, out + i * out_stride + r, out_stride,
+                       nullptr);
     }
   }
 }
@@ -296,7 +341,9 @@ void weigh_rows(const uint16_t* b, int64_t b_stride, int64_t n_rows, int64_t wid
     const uint16_t* const weights = a + i * a_stride;
     const float* const kept = keep == nullptr ? nullptr : keep + i;
     float* const to = out + i * out_stride;
-    const auto run = [&](auto tile) { tile(b, b_stride, n_rows, width, weights, a_stride, kept, to, out_stride); };
+    const auto run = [&](auto tile) {
+      tile(b, b_stride, n_rows, width, weights, a_stride, kept, to, out_stride);
+    };
     switch (n * (g + 1) / groups - i) {
       case 1:
         run(weigh_inputs<1>);
