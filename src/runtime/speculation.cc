@@ -6,8 +6,9 @@
 namespace jaju {
 namespace {
 
-constexpr double kFade = 0.98;     // a step's weight in the line fitted by StepCost, per later step
-constexpr double kRateFade = 0.9;  // a guess's weight in DraftGate's rate, per later guess
+constexpr double kFade = 0.98;         // a step's weight in the line fitted by StepCost, per later step
+constexpr double kLeastSpread = 0.05;  // variance of rows below which a line through steps means nothing
+constexpr double kRateFade = 0.9;      // a guess's weight in DraftGate's rate, per later guess
 constexpr int64_t kMostPatience = 256;
 constexpr double kMargin = 1.2;  // what is gained must be more than what clocks and rates are wrong by
 
@@ -69,16 +70,20 @@ void StepCost::add(int64_t rows, double seconds) {
   rr_ += r * r;
   t_ += seconds;
   rt_ += r * seconds;
+  learn_share();
+}
+
+// Of the line, as a share of the mean time of a row. Steps of one size say nothing about it: then what was
+// known before holds, and at first a half, likely where a step reads every weight once.
+void StepCost::learn_share() {
+  const double spread = rr_ / n_ - r_ / n_ * (r_ / n_);
+  if (spread < kLeastSpread || t_ <= 0) return;
+  const double slope = (rt_ / n_ - r_ / n_ * (t_ / n_)) / spread;
+  share_ = std::clamp(slope * r_ / t_, 0.0, 1.0);
 }
 
 double StepCost::per_row() const {
-  if (n_ == 0 || r_ == 0) return 0;
-  const double spread = rr_ / n_ - r_ / n_ * (r_ / n_);
-  // Steps of one size say nothing about the slope. Half of a row's share is what a step that reads every
-  // weight once makes likely; a few drafts later the slope is known.
-  if (spread < 0.05) return 0.5 * t_ / r_;
-  const double slope = (rt_ / n_ - r_ / n_ * (t_ / n_)) / spread;
-  return std::clamp(slope, 0.0, t_ / r_);
+  return r_ == 0 ? 0 : share_ * t_ / r_;
 }
 
 double StepCost::seconds(int64_t rows) const {

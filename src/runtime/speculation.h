@@ -37,7 +37,10 @@ class StepCost {
   double seconds(int64_t rows) const;  // of such a step; 0: nothing known
   double per_row() const;              // seconds one more row takes
  private:
-  double n_ = 0, r_ = 0, rr_ = 0, t_ = 0, rt_ = 0;
+  void learn_share();
+
+  double n_ = 0, r_ = 0, rr_ = 0, t_ = 0, rt_ = 0;  // sums of 1, rows, rows^2, seconds, rows * seconds
+  double share_ = 0.5;                              // slope of the line, of t_ / r_
 };
 
 // How many guesses a sequence should have checked: none where they have not paid lately, but one look again

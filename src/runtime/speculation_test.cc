@@ -57,6 +57,8 @@ TEST(StepCost, FindsWhatARowCosts) {
   for (int i = 0; i < 300; ++i) cost.add(1 + i % 8, 0.010 + 0.002 * (1 + i % 8));
   EXPECT_NEAR(cost.per_row(), 0.002, 2e-4);
   EXPECT_NEAR(cost.seconds(20), 0.050, 5e-3);
+  for (int i = 0; i < 1000; ++i) cost.add(1, 0.012);
+  EXPECT_NEAR(cost.per_row(), 0.002, 5e-4) << "steps of one size do not make it forget";
 }
 
 TEST(DraftGate, GuessesWhileThatPays) {
