@@ -112,16 +112,36 @@ inline void sum_all(const V (&acc)[R][C], float* out, int64_t out_stride) {
   }
 }
 
-// Few inputs (decode): straight from the stored weights, once over each row.
+// Few inputs (decode): straight from the stored weights, once over each row. The next rows are fetched into
+// the second-level cache meanwhile, a line of each at a time: the hardware does not follow four short rows at
+// once.
 template <typename Row, int R, int C>
 inline void dot_rows(const Matrix& w, int64_t r, const float* const* x, float* out, int64_t out_stride) {
+  constexpr int64_t kAheadBytes = 24576;
+  constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(*Row::p));
+  const int64_t tile_bytes = R * w.row_bytes();
+  const int64_t ahead = (kAheadBytes + tile_bytes - 1) / tile_bytes * tile_bytes;
   const auto row = [&](int k) { return Row(w, r + (k < R ? k : 0)); };
   const Row rows[4] = {row(0), row(1), row(2), row(3)};
   V acc[R][C];
   JAJU_UNROLL for (int a = 0; a < R; ++a) {
     JAJU_UNROLL for (int c = 0; c < C; ++c) acc[a][c] = zero();
   }
-  dot_tile<Row, R, C>(rows, x, 0, w.cols, acc);
+  int64_t k = 0;
+  for (; k + kLine <= w.cols; k += kLine) {
+    JAJU_UNROLL for (int a = 0; a < R; ++a) {
+      _mm_prefetch(reinterpret_cast<const char*>(rows[a].p + k) + ahead, _MM_HINT_T1);
+    }
+    JAJU_UNROLL for (int64_t s = 0; s < kLine; s += kLanes) {
+      V weights[R];
+      JAJU_UNROLL for (int a = 0; a < R; ++a) weights[a] = rows[a].at(k + s);
+      JAJU_UNROLL for (int c = 0; c < C; ++c) {
+        const V input = load(x[c] + k + s);
+        JAJU_UNROLL for (int a = 0; a < R; ++a) acc[a][c] = fma(weights[a], input, acc[a][c]);
+      }
+    }
+  }
+  if (k < w.cols) dot_tile<Row, R, C>(rows, x, k, w.cols, acc);
   sum_all<R, C>(acc, out, out_stride);
 }
 
@@ -214,8 +234,8 @@ inline void dot_blocked(const Matrix& w, int64_t r0, int64_t r1, const float* co
   }
 }
 
-// Inputs of one call of dot_block. Those of the BF16 dot product wait in the second-level cache while the rows
-// of W pass.
+// Inputs of one call of dot_block. Those of the BF16 dot product wait in the second-level cache while the
+// rows of W pass.
 inline int64_t input_block(const Matrix& w, const Inputs& in) {
 #ifdef JAJU_HAS_BF16_DOT
   if (in.bf16 != nullptr && w.dtype == DType::bf16) {
@@ -241,7 +261,8 @@ inline void dot_block(const Matrix& w, int64_t r0, int64_t r1, const Inputs& in,
   if (in.bf16 != nullptr && w.dtype == DType::bf16) {
     const uint16_t* x[bf16dot::kMaxInputs];
     for (int64_t i = 0; i < n; ++i) x[i] = in.bf16 + in.row_of(i0 + i) * in.bf16_stride;
-    return bf16dot::dot_rows(static_cast<const uint16_t*>(w.row(r0)), w.cols, r1 - r0, w.cols, x, n, out, out_stride);
+    return bf16dot::dot_rows(static_cast<const uint16_t*>(w.row(r0)), w.cols, r1 - r0, w.cols, x, n, out,
+                             out_stride);
   }
 #endif
   const float* x[kInputBlock];
@@ -261,16 +282,15 @@ inline void dot_block(const Matrix& w, int64_t r0, int64_t r1, const Inputs& in,
   });
 }
 
-// out[i][k] = keep[i] * out[i][k] + sum_j a[i][j] M[j][k], k < width <= M.cols, j ascending, for R inputs. keep
-// null: from zero. For W_UK^T q and P V.
+// out[i][k] = keep[i] * out[i][k] + sum_j a[i][j] M[j][k], k < width <= M.cols, j ascending, for R inputs.
+// keep null: from zero. For W_UK^T q and P V.
 template <typename Row, int R, int C>
 inline void weigh_tile(const Matrix& m, int64_t k, const float* a, int64_t a_stride, const float* keep,
                        float* out, int64_t out_stride) {
   V acc[R][C];
   JAJU_UNROLL for (int i = 0; i < R; ++i) {
     JAJU_UNROLL for (int c = 0; c < C; ++c) {
-      acc[i][c] =
-          keep == nullptr ? zero() : mul(set1(keep[i]), load(out + i * out_stride + k + c * kLanes));
+      acc[i][c] = keep == nullptr ? zero() : mul(set1(keep[i]), load(out + i * out_stride + k + c * kLanes));
     }
   }
   for (int64_t j = 0; j < m.rows; ++j) {
