@@ -24,11 +24,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       if (head[i] == '\r' && (i + 1 == head.size() || head[i + 1] != '\n')) std::abort();
     }
     // A shorter beginning never gives another verdict than "more" (a refusal may come early, but not here).
-    if (scan_head(bytes.substr(0, scan.bytes / 2), limits).verdict != HeadScan::Verdict::need_more) std::abort();
+    if (scan_head(bytes.substr(0, scan.bytes / 2), limits).verdict != HeadScan::Verdict::need_more)
+      std::abort();
   }
   const auto target = read_target(bytes);
-  if (target && (target->path.empty() || target->path[0] != '/' || target->path.find("/../") != std::string::npos ||
-                 target->path.find("//") != std::string::npos)) {
+  if (target &&
+      (target->path.empty() || target->path[0] != '/' || target->path.find("/../") != std::string::npos ||
+       target->path.find("//") != std::string::npos)) {
     std::abort();
   }
   return 0;

@@ -23,7 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto check = [&](const ChatCall& call) {
       // What got through is within its limits.
       if (call.n < 1 || call.n > limits.max_n || call.stop.size() > limits.max_stop_strings ||
-          call.messages.size() > 4 * limits.max_messages * limits.max_parts || call.top_logprobs > limits.max_top_logprobs) {
+          call.messages.size() > 4 * limits.max_messages * limits.max_parts ||
+          call.top_logprobs > limits.max_top_logprobs) {
         std::abort();
       }
       for (const auto& [id, bias] : call.sampling.logit_bias) {

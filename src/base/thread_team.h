@@ -41,8 +41,8 @@ class ThreadTeam {
   }
 
  private:
-  // Neighbouring tasks read neighbouring memory: each queue is a run of them, which the threads of that queue take
-  // in order before they help at the others.
+  // Neighbouring tasks read neighbouring memory: each queue is a run of them, which the threads of that queue
+  // take in order before they help at the others.
   struct alignas(64) Queue {
     std::atomic<int64_t> next{0};
     int64_t end = 0;

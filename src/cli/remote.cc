@@ -20,8 +20,8 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
-using boost::system::error_code;
 using asio::ip::tcp;
+using boost::system::error_code;
 
 struct Url {
   bool tls = false;
@@ -59,7 +59,8 @@ Result<Url> parse_url(const std::string& text) {
   if (place.size() > 2 && place.front() == '[') place = place.substr(1, place.size() - 2);
   url.host = place;
   for (const char c : url.host + url.prefix) {
-    if (static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) == 0x7f) return error("'{}' is not an address", printable(text));
+    if (static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) == 0x7f)
+      return error("'{}' is not an address", printable(text));
   }
   if (url.host.empty()) return error("'{}' names no host", printable(text));
   return url;
@@ -67,11 +68,14 @@ Result<Url> parse_url(const std::string& text) {
 
 // A number of a server's JSON that may be absent or anything else.
 int64_t count(const nlohmann::json& object, const char* name) {
-  return object.is_object() && object.contains(name) && object[name].is_number() ? object[name].get<int64_t>() : 0;
+  return object.is_object() && object.contains(name) && object[name].is_number() ? object[name].get<int64_t>()
+                                                                                 : 0;
 }
 
 std::string text(const nlohmann::json& object, const char* name) {
-  return object.is_object() && object.contains(name) && object[name].is_string() ? object[name].get<std::string>() : "";
+  return object.is_object() && object.contains(name) && object[name].is_string()
+             ? object[name].get<std::string>()
+             : "";
 }
 
 class Remote : public RemoteServer {
@@ -85,7 +89,8 @@ class Remote : public RemoteServer {
       return body.size() < 10'000'000;
     }));
     const Result<nlohmann::json> json = parse_json(body, where());
-    if (!json.ok() || !json->is_object() || !json->contains("data") || !(*json)["data"].is_array() || (*json)["data"].empty()) {
+    if (!json.ok() || !json->is_object() || !json->contains("data") || !(*json)["data"].is_array() ||
+        (*json)["data"].empty()) {
       return error("{} answers, but not like a server of models", where());
     }
     return text((*json)["data"][0], "id");
@@ -100,8 +105,9 @@ class Remote : public RemoteServer {
     bool done = false;
     std::string pending;
     JAJU_RETURN_IF_ERROR(exchange(
-        "POST", "/v1/chat/completions", body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace),
-        hooks.cancel, [&](std::string_view bytes) {
+        "POST", "/v1/chat/completions",
+        body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace), hooks.cancel,
+        [&](std::string_view bytes) {
           pending += bytes;
           size_t from = 0;
           for (size_t end = 0; (end = pending.find('\n', from)) != std::string::npos; from = end + 1) {
@@ -125,7 +131,9 @@ class Remote : public RemoteServer {
   }
 
  private:
-  std::string where() const { return fmt::format("{}://{}:{}", url_.tls ? "https" : "http", url_.host, url_.port); }
+  std::string where() const {
+    return fmt::format("{}://{}:{}", url_.tls ? "https" : "http", url_.host, url_.port);
+  }
 
   static void take(std::string_view line, RemoteAnswer& answer, const RemoteHooks& hooks, Status* failure) {
     const Result<nlohmann::json> chunk = parse_json(line, "the server's answer");
@@ -141,7 +149,8 @@ class Remote : public RemoteServer {
     if (chunk->contains("usage") && (*chunk)["usage"].is_object()) answer.usage = (*chunk)["usage"];
     if (chunk->contains("timings")) answer.timings = (*chunk)["timings"];
     if (chunk->contains("prompt_progress") && hooks.on_prefill) {
-      hooks.on_prefill(count((*chunk)["prompt_progress"], "processed"), count((*chunk)["prompt_progress"], "total"));
+      hooks.on_prefill(count((*chunk)["prompt_progress"], "processed"),
+                       count((*chunk)["prompt_progress"], "total"));
     }
     if (!chunk->contains("choices") || !(*chunk)["choices"].is_array() || (*chunk)["choices"].empty()) return;
     const nlohmann::json& choice = (*chunk)["choices"][0];
@@ -158,8 +167,8 @@ class Remote : public RemoteServer {
   }
 
   // One request on a connection of its own. `take` gets the body as it comes; false ends the exchange.
-  Status exchange(const char* method, const std::string& path, std::string body, const std::atomic<bool>* cancel,
-                  const std::function<bool(std::string_view)>& take) {
+  Status exchange(const char* method, const std::string& path, std::string body,
+                  const std::atomic<bool>* cancel, const std::function<bool(std::string_view)>& take) {
     if (!url_.tls) {
       asio::io_context io;
       beast::tcp_stream stream(io);
@@ -187,13 +196,15 @@ class Remote : public RemoteServer {
     const auto found = resolver.resolve(url_.host, url_.port, failure);
     if (failure) return error("{}: there is no host of this name ({})", where(), failure.message());
     stream.connect(found, failure);
-    if (failure) return error("{} does not answer ({}); is `jaju serve` running there?", where(), failure.message());
+    if (failure)
+      return error("{} does not answer ({}); is `jaju serve` running there?", where(), failure.message());
     return {};
   }
 
   template <typename Stream>
-  Status talk(asio::io_context& io, Stream& stream, beast::tcp_stream& lowest, const char* method, const std::string& path,
-              std::string body, const std::atomic<bool>* cancel, const std::function<bool(std::string_view)>& take) {
+  Status talk(asio::io_context& io, Stream& stream, beast::tcp_stream& lowest, const char* method,
+              const std::string& path, std::string body, const std::atomic<bool>* cancel,
+              const std::function<bool(std::string_view)>& take) {
     http::request<http::string_body> request(http::string_to_verb(method), url_.prefix + path, 11);
     request.set(http::field::host, url_.host + ":" + url_.port);
     request.set(http::field::user_agent, "jaju");
@@ -210,8 +221,8 @@ class Remote : public RemoteServer {
     beast::flat_buffer buffer;
     std::string refusal;
     char chunk[16384];
-    // Waits in slices, so that Ctrl-C is seen while the model thinks. Leaving closes the socket, and the server
-    // stops at the next token.
+    // Waits in slices, so that Ctrl-C is seen while the model thinks. Leaving closes the socket, and the
+    // server stops at the next token.
     const auto wait = [&](auto start) {
       bool finished = false;
       start([&](error_code e, size_t) {
@@ -231,13 +242,15 @@ class Remote : public RemoteServer {
       return true;
     };
     lowest.expires_never();
-    if (!wait([&](auto done) { http::async_read_header(stream, buffer, parser, std::move(done)); })) return {};
+    if (!wait([&](auto done) { http::async_read_header(stream, buffer, parser, std::move(done)); }))
+      return {};
     if (failure) return error("{}: no answer ({})", where(), failure.message());
     const unsigned status = parser.get().result_int();
     while (!parser.is_done()) {
       parser.get().body().data = chunk;
       parser.get().body().size = sizeof chunk;
-      if (!wait([&](auto done) { http::async_read_some(stream, buffer, parser, std::move(done)); })) return {};
+      if (!wait([&](auto done) { http::async_read_some(stream, buffer, parser, std::move(done)); }))
+        return {};
       if (failure == http::error::need_buffer) failure = {};
       if (failure) return error("{} ended the answer in the middle ({})", where(), failure.message());
       const std::string_view bytes(chunk, sizeof chunk - parser.get().body().size);
@@ -249,11 +262,14 @@ class Remote : public RemoteServer {
     }
     if (status < 400) return {};
     const Result<nlohmann::json> json = parse_json(refusal, "answer");
-    const std::string said = json.ok() && json->is_object() && json->contains("error") ? text((*json)["error"], "message") : "";
+    const std::string said =
+        json.ok() && json->is_object() && json->contains("error") ? text((*json)["error"], "message") : "";
     if (status == 401) {
-      return error("{} wants a key: put one into the environment as JAJU_API_KEY ({})", where(), printable(said));
+      return error("{} wants a key: put one into the environment as JAJU_API_KEY ({})", where(),
+                   printable(said));
     }
-    return error("{} refuses with status {}: {}", where(), status, said.empty() ? "no reason given" : printable(said));
+    return error("{} refuses with status {}: {}", where(), status,
+                 said.empty() ? "no reason given" : printable(said));
   }
 
   const Url url_;

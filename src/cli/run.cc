@@ -218,8 +218,8 @@ int run_run(const RunOptions& options) {
   Result<AskOptions> ask = ask_options(options, (*conversation)->defaults(), engine.config().vocab_size);
   if (!ask.ok()) return fail_usage(ask.status());
   settings.ask = *std::move(ask);
-  // Our small model computes by writing its steps down; without them it guesses. Any named model follows A.X K1's
-  // default, which is not to think.
+  // Our small model computes by writing its steps down; without them it guesses. Any named model follows A.X
+  // K1's default, which is not to think.
   if (request->nano && !options.no_think) settings.ask.think = true;
   settings.printer.hide_thinking = options.hide_thinking;
   settings.printer.word_wrap = !options.no_word_wrap;
@@ -269,11 +269,13 @@ void add_sampling(CLI::App& verb, RunOptions& o) {
 void add_run(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("run", "Asks the model: one question, or a session on the terminal");
   auto o = std::make_shared<RunOptions>();
-  verb->add_option("WORDS", o->words,
-                   "[MODEL] [PROMPT]: the first word is the model if there is one of that name, or a server's address");
+  verb->add_option(
+      "WORDS", o->words,
+      "[MODEL] [PROMPT]: the first word is the model if there is one of that name, or a server's address");
   verb->add_option("-m,--model", o->model, "The model; all the words are then the prompt");
   verb->add_flag("--think", o->think, "Reason before answering (shown dim, on stderr)");
-  verb->add_flag("--no-think,--nothink", o->no_think, "Answer at once (the default of a named model)")->excludes("--think");
+  verb->add_flag("--no-think,--nothink", o->no_think, "Answer at once (the default of a named model)")
+      ->excludes("--think");
   verb->add_flag("--hidethinking", o->hide_thinking, "Show only how long the reasoning took");
   verb->add_option("--system", o->system, "The system message");
   verb->add_flag("--raw", o->raw, "Send the prompt as it is, without the chat template");
@@ -291,9 +293,10 @@ void add_run(CLI::App& app, Action& action) {
   verb->add_option("--kv", o->kv, "Type of the cache: auto, f32 or bf16")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))
       ->group(engine);
-  verb->add_option("--precision", o->precision,
-                   "Activations in matmuls with bf16 weights: auto, f32 (exact) or bf16 (as the Python engines; "
-                   "auto uses it where the CPU multiplies bf16)")
+  verb->add_option(
+          "--precision", o->precision,
+          "Activations in matmuls with bf16 weights: auto, f32 (exact) or bf16 (as the Python engines; "
+          "auto uses it where the CPU multiplies bf16)")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))
       ->group(engine);
   verb->add_flag("--check", o->check, "First read every weight and stop at a NaN or an infinity")

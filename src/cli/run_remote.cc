@@ -22,12 +22,16 @@ void say(const std::string& line) {
 
 std::string figures(const RemoteAnswer& answer) {
   const auto number = [](const nlohmann::json& object, const char* name) {
-    return object.is_object() && object.contains(name) && object[name].is_number() ? object[name].get<double>() : 0.0;
+    return object.is_object() && object.contains(name) && object[name].is_number()
+               ? object[name].get<double>()
+               : 0.0;
   };
-  const nlohmann::json details =
-      answer.usage.is_object() && answer.usage.contains("prompt_tokens_details") ? answer.usage["prompt_tokens_details"] : nlohmann::json();
+  const nlohmann::json details = answer.usage.is_object() && answer.usage.contains("prompt_tokens_details")
+                                     ? answer.usage["prompt_tokens_details"]
+                                     : nlohmann::json();
   return fmt::format(
-      "\nprompt tokens        {}\ncached tokens        {}\ntime to first token  {:.3f} s\ngenerated tokens     {}\n"
+      "\nprompt tokens        {}\ncached tokens        {}\ntime to first token  {:.3f} s\ngenerated tokens   "
+      "  {}\n"
       "decode               {:.1f} tokens/s\n",
       number(answer.usage, "prompt_tokens"), number(details, "cached_tokens"),
       number(answer.timings, "time_to_first_token_ms") / 1000, number(answer.usage, "completion_tokens"),
@@ -36,7 +40,9 @@ std::string figures(const RemoteAnswer& answer) {
 
 class Session {
  public:
-  Session(RemoteServer& server, const RemoteRun& run) : server_(server), run_(run), think_(run.think) { clear(); }
+  Session(RemoteServer& server, const RemoteRun& run) : server_(server), run_(run), think_(run.think) {
+    clear();
+  }
 
   void clear() {
     messages_ = Json::array();
@@ -77,7 +83,8 @@ class Session {
     Json turn = {{"role", "assistant"}, {"content", answer->text}};
     if (!answer->reasoning.empty()) turn["reasoning_content"] = answer->reasoning;
     messages_.push_back(std::move(turn));
-    if (answer->finish == "length" && !*interrupted) note("the answer was cut: its limit of tokens, or the context, is full");
+    if (answer->finish == "length" && !*interrupted)
+      note("the answer was cut: its limit of tokens, or the context, is full");
     if (run_.verbose) std::fputs(figures(*answer).c_str(), stderr);
     return {};
   }
@@ -110,7 +117,8 @@ int talk(Session& session, const std::string& model) {
     } else if (line == "/set think" || line == "/set nothink") {
       session.set_think(line == "/set think");
     } else if (line[0] == '/' && line.find(' ') == std::string::npos) {
-      say("/clear  /set think  /set nothink  /bye   (a session with a server knows these; a model of this machine knows more)");
+      say("/clear  /set think  /set nothink  /bye   (a session with a server knows these; a model of this "
+          "machine knows more)");
     } else {
       bool interrupted = false;
       const Status done = session.ask(line, /*second_interrupt_ends=*/false, &interrupted);

@@ -13,8 +13,8 @@ struct RemoteRun {
   std::string url;
   std::optional<std::string> prompt;  // none: talk on the terminal
   std::string system;
-  std::optional<bool> think;          // not said: the server decides
-  nlohmann::ordered_json fields;      // sampling, as the API spells it
+  std::optional<bool> think;      // not said: the server decides
+  nlohmann::ordered_json fields;  // sampling, as the API spells it
   PrinterOptions printer;
   bool verbose = false;
 };

@@ -1,10 +1,10 @@
 // jaju serve: the model for a team, over HTTP, in three dialects and with a web page.
-#include <CLI/CLI.hpp>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <csignal>
 #include <cstring>
@@ -52,8 +52,12 @@ class SchedulerBackend : public server::Backend {
   Scheduler& scheduler_;
 };
 
-fs::path default_config() { return config_dir() / "serve.toml"; }
-fs::path default_keys() { return config_dir() / "serve-keys"; }
+fs::path default_config() {
+  return config_dir() / "serve.toml";
+}
+fs::path default_keys() {
+  return config_dir() / "serve-keys";
+}
 
 bool is_there(const fs::path& path) {
   std::error_code failure;
@@ -94,7 +98,9 @@ int add_key(const ServeOptions& options) {
     content = *std::move(old);
     if (!content.empty() && content.back() != '\n') content += '\n';
   } else {
-    content = "# Keys of jaju serve: name, SHA-256 of the key, limits (docs/serve.md). SIGHUP reads this file anew.\n";
+    content =
+        "# Keys of jaju serve: name, SHA-256 of the key, limits (docs/serve.md). SIGHUP reads this file "
+        "anew.\n";
   }
   content += made->line;
   // A name that is there twice, or a damaged file, is noticed now and not at the next start.
@@ -105,8 +111,9 @@ int add_key(const ServeOptions& options) {
   const Status written = write_file_atomic(file, content, 0600);
   if (!written.ok()) return fail(written);
   print(made->key + "\n");
-  note(fmt::format("this is the key of '{}', shown this once; its hash is in {}. A running server reads it on SIGHUP",
-                   options.new_key, file.string()));
+  note(fmt::format(
+      "this is the key of '{}', shown this once; its hash is in {}. A running server reads it on SIGHUP",
+      options.new_key, file.string()));
   const Status done = flush_stdout();
   return done.ok() ? kOk : fail(done);
 }
@@ -130,12 +137,15 @@ Status open_model(const ServeConfig& config, const fs::path& dir, Running* r) {
   engine.context = config.context;
   engine.threads = config.threads;
   engine.kv_type = config.kv == "f32" ? KvType::f32 : config.kv == "bf16" ? KvType::bf16 : KvType::automatic;
-  if (config.precision != "auto") engine.precision = config.precision == "f32" ? Precision::f32 : Precision::bf16;
+  if (config.precision != "auto")
+    engine.precision = config.precision == "f32" ? Precision::f32 : Precision::bf16;
   JAJU_ASSIGN(r->engine, Engine::open(dir, engine));
   const ModelConfig& shape = r->engine->config();
   if (m.tokenizer->vocab_size() > shape.vocab_size) {
-    return error("{}: tokenizer.json has {} tokens, but the model's vocabulary has {}; use the tokenizer.json that belongs to it",
-                 dir.string(), m.tokenizer->vocab_size(), shape.vocab_size);
+    return error(
+        "{}: tokenizer.json has {} tokens, but the model's vocabulary has {}; use the tokenizer.json that "
+        "belongs to it",
+        dir.string(), m.tokenizer->vocab_size(), shape.vocab_size);
   }
   JAJU_ASSIGN(const GenerationDefaults defaults, load_generation_defaults(dir, shape, *m.tokenizer));
   m.defaults = defaults.sampling;
@@ -159,8 +169,10 @@ Status open_model(const ServeConfig& config, const fs::path& dir, Running* r) {
   Result<std::shared_ptr<const TokenVocabulary>> vocabulary =
       TokenVocabulary::build(server::grammar_vocabulary(*m.tokenizer, m.defaults, shape.vocab_size));
   if (vocabulary.ok()) {
-    r->grammars = std::make_shared<GrammarCache>(*vocabulary, static_cast<size_t>(config.grammar_cache_bytes));
-    m.compile = [cache = r->grammars](GrammarKind kind, std::string_view grammar) -> Result<std::unique_ptr<TokenConstraint>> {
+    r->grammars =
+        std::make_shared<GrammarCache>(*vocabulary, static_cast<size_t>(config.grammar_cache_bytes));
+    m.compile = [cache = r->grammars](GrammarKind kind,
+                                      std::string_view grammar) -> Result<std::unique_ptr<TokenConstraint>> {
       JAJU_ASSIGN(const std::shared_ptr<const CompiledGrammar> compiled, cache->compile(kind, grammar));
       return compiled->start();
     };
@@ -199,29 +211,36 @@ void raise_file_limit(int connections) {
 void greet(const ServeConfig& config, const Running& r) {
   const bool tls = !config.server.tls_certificate.empty();
   const std::string host = config.server.host == "0.0.0.0" || config.server.host == "::" ? "localhost"
-                           : config.server.host.find(':') != std::string::npos ? "[" + config.server.host + "]"
-                                                                               : config.server.host;
+                           : config.server.host.find(':') != std::string::npos
+                               ? "[" + config.server.host + "]"
+                               : config.server.host;
   const std::string url = fmt::format("{}://{}:{}", tls ? "https" : "http", host, r.server->port());
   const bool keys = r.keys->has_keys();
-  note(fmt::format("{} is served at {} (web page, OpenAI, Anthropic and Ollama APIs)", r.model.facts.names.front(), url));
+  note(fmt::format("{} is served at {} (web page, OpenAI, Anthropic and Ollama APIs)",
+                   r.model.facts.names.front(), url));
   if (r.server->metrics_port() >= 0) {
-    note(fmt::format("metrics at http://{}:{}/metrics", config.server.metrics_host, r.server->metrics_port()));
+    note(
+        fmt::format("metrics at http://{}:{}/metrics", config.server.metrics_host, r.server->metrics_port()));
   }
-  note(fmt::format("try: curl {}{}/v1/chat/completions -d '{{\"messages\": [{{\"role\": \"user\", \"content\": \"사과 12개에서 5개를 "
-                   "먹으면?\"}}]}}'",
-                   keys ? "-H \"Authorization: Bearer $JAJU_API_KEY\" " : "", url));
+  note(
+      fmt::format("try: curl {}{}/v1/chat/completions -d '{{\"messages\": [{{\"role\": \"user\", "
+                  "\"content\": \"사과 12개에서 5개를 "
+                  "먹으면?\"}}]}}'",
+                  keys ? "-H \"Authorization: Bearer $JAJU_API_KEY\" " : "", url));
   if (keys) {
-    note(fmt::format("keys: {} in {}; `jaju serve --new-key NAME` adds one, SIGHUP reads them anew", r.keys->names().size(),
-                     config.keys));
+    note(fmt::format("keys: {} in {}; `jaju serve --new-key NAME` adds one, SIGHUP reads them anew",
+                     r.keys->names().size(), config.keys));
   } else {
     note(fmt::format("no keys: {}; `jaju serve --new-key NAME` makes one",
-                     server::is_loopback(config.server.host) ? "only this machine can reach it" : "anybody who reaches it may use it"));
+                     server::is_loopback(config.server.host) ? "only this machine can reach it"
+                                                             : "anybody who reaches it may use it"));
   }
 }
 
 void reload(const ServeConfig& config, Running& r) {
   r.log->reopen();
-  if (const Status tls = r.server->reload_tls(); !tls.ok()) note("the certificate stays as it was: " + tls.message());
+  if (const Status tls = r.server->reload_tls(); !tls.ok())
+    note("the certificate stays as it was: " + tls.message());
   if (!r.keys->has_keys()) return;
   auto fresh = server::KeyStore::load(config.keys, config.key_limits);
   if (!fresh.ok()) return note("the keys stay as they were: " + fresh.message());
@@ -250,7 +269,10 @@ int serve(const ServeOptions& options) {
     const Result<DefaultModel> choice = default_model();
     if (!choice.ok()) return fail(choice.status());
     dir = choice->dir;
-    if (choice->noise) note("no model was named and models/nano is not there; a tiny random model answers, and its answers are noise");
+    if (choice->noise)
+      note(
+          "no model was named and models/nano is not there; a tiny random model answers, and its answers are "
+          "noise");
   } else {
     const Result<fs::path> found = find_model(config->model);
     if (!found.ok()) return fail(found.status());
@@ -270,7 +292,8 @@ int serve(const ServeOptions& options) {
   if (!started.ok()) return fail(started.status());
   r.server = *std::move(started);
   greet(*config, r);
-  if (const std::string kept = r.scheduler->snapshot().cache_file; !kept.empty()) note("prefix cache: " + kept);
+  if (const std::string kept = r.scheduler->snapshot().cache_file; !kept.empty())
+    note("prefix cache: " + kept);
 
   const auto next_signal = [&] {
     signalfd_siginfo info{};
@@ -300,25 +323,32 @@ int serve(const ServeOptions& options) {
 }  // namespace
 
 void add_serve(CLI::App& app, Action& action) {
-  CLI::App* verb = app.add_subcommand("serve", "Serves the model over HTTP: web page, OpenAI, Anthropic and Ollama APIs");
+  CLI::App* verb =
+      app.add_subcommand("serve", "Serves the model over HTTP: web page, OpenAI, Anthropic and Ollama APIs");
   auto o = std::make_shared<ServeOptions>();
   verb->add_option("MODEL", o->model, "Directory or name (default: the small model that comes with jaju)");
-  verb->add_option("--config", o->config_file, "Settings in a TOML file (default: serve.toml in jaju's configuration folder)");
+  verb->add_option("--config", o->config_file,
+                   "Settings in a TOML file (default: serve.toml in jaju's configuration folder)");
   verb->add_option("--new-key", o->new_key, "Make a key of this name, show it once, keep its hash, and end");
   for (const Setting& setting : server::settings()) {
     const std::string flag = server::flag_of(setting);
     const std::string help(setting.help);
     const Setting* s = &setting;
     if (setting.kind == Setting::Kind::flag) {
-      verb->add_flag_callback(flag, [o, s] { o->given.emplace_back(s, "true"); }, help)->group(std::string(setting.group));
-      verb->add_flag_callback("--no-" + flag.substr(2), [o, s] { o->given.emplace_back(s, "false"); })->group("");
+      verb->add_flag_callback(
+              flag, [o, s] { o->given.emplace_back(s, "true"); }, help)
+          ->group(std::string(setting.group));
+      verb->add_flag_callback("--no-" + flag.substr(2), [o, s] { o->given.emplace_back(s, "false"); })
+          ->group("");
     } else {
       verb->add_option_function<std::vector<std::string>>(
               flag,
               [o, s](const std::vector<std::string>& values) {
                 // A list given in several options is one list; of anything else the last counts.
-                if (s->kind == Setting::Kind::texts) o->given.emplace_back(s, fmt::format("{}", fmt::join(values, ",")));
-                else o->given.emplace_back(s, values.back());
+                if (s->kind == Setting::Kind::texts)
+                  o->given.emplace_back(s, fmt::format("{}", fmt::join(values, ",")));
+                else
+                  o->given.emplace_back(s, values.back());
               },
               help)
           ->group(std::string(setting.group))

@@ -334,8 +334,8 @@ TEST_P(Backend, MlpsInBf16AreRoundedOnceOnTheWay) {
     squares += static_cast<double>(exact[i]) * static_cast<double>(exact[i]);
     errors += std::pow(static_cast<double>(rounded[i]) - static_cast<double>(exact[i]), 2);
   }
-  // Inputs and the inner layer are each rounded by at most 2^-9 of their size; both factors of the inner layer
-  // see the first.
+  // Inputs and the inner layer are each rounded by at most 2^-9 of their size; both factors of the inner
+  // layer see the first.
   EXPECT_LE(std::sqrt(errors / squares), 4 * 0x1p-9);
   for (const int64_t i : {0, 1, 50, 100}) {
     const std::vector<float> alone = run(Precision::bf16, i, 1);
@@ -430,8 +430,8 @@ struct AttentionCase {
   }
   // The fact sheet's formula in double, and how far f32 in any order may be from it: scores are off by at
   // most e = (terms) * eps * sum |q w c| * scale, which moves each weight by a factor within exp(2e); values
-  // add theirs. `rounding`: how far the bf16 form may move a query, a key, a value or a weight by rounding it;
-  // at most three such factors meet in a score, and three in a value times its weight.
+  // add theirs. `rounding`: how far the bf16 form may move a query, a key, a value or a weight by rounding
+  // it; at most three such factors meet in a score, and three in a value times its weight.
   struct Exact {
     std::vector<double> out, bound;
   };
@@ -520,7 +520,8 @@ TEST_P(Backend, AttentionBothWaysMatchesTheFormulaInDouble) {
   }
 }
 
-// In bf16 the worst case is wide, so the mean is held as well: four roundings of 2^-9 in a score of size 2 or so.
+// In bf16 the worst case is wide, so the mean is held as well: four roundings of 2^-9 in a score of size 2 or
+// so.
 TEST_P(Backend, AttentionInBf16IsNearTheFormula) {
   Context context = context_for(team, *ops, Precision::bf16);
   const AttentionCase c(DType::bf16, DType::bf16, {0, 100}, {70, 30});
@@ -565,8 +566,8 @@ TEST_P(Backend, AttentionBitsDoNotDependOnChunks) {
   }
 }
 
-// Long caches are cut into parts, which several threads share when there is little else to do: the same bits as
-// one thread that takes them in turn.
+// Long caches are cut into parts, which several threads share when there is little else to do: the same bits
+// as one thread that takes them in turn.
 TEST_P(Backend, AbsorbedAttentionOverALongCache) {
   ThreadTeam many(8), one(1);
   for (const Precision precision : {Precision::f32, Precision::bf16}) {

@@ -61,20 +61,20 @@ double measure_stream(ThreadTeam& team) {
 
 #if defined(__x86_64__)
 
-// Twelve chains: more than latency times width asks for. Written as text so that no compiler can merge or drop
-// them; registers 0 to 11 and 15, which older instruction sets have too.
+// Twelve chains: more than latency times width asks for. Written as text so that no compiler can merge or
+// drop them; registers 0 to 11 and 15, which older instruction sets have too.
 #define JAJU_CHAIN(op, reg, n) op " %%" reg "15, %%" reg "15, %%" reg #n "\n\t"
-#define JAJU_CHAINS(op, reg)                                                                             \
-  JAJU_CHAIN(op, reg, 0)                                                                                 \
-  JAJU_CHAIN(op, reg, 1)                                                                                 \
-  JAJU_CHAIN(op, reg, 2)                                                                                 \
-  JAJU_CHAIN(op, reg, 3)                                                                                 \
-  JAJU_CHAIN(op, reg, 4)                                                                                 \
-  JAJU_CHAIN(op, reg, 5)                                                                                 \
-  JAJU_CHAIN(op, reg, 6)                                                                                 \
-  JAJU_CHAIN(op, reg, 7)                                                                                 \
+#define JAJU_CHAINS(op, reg) \
+  JAJU_CHAIN(op, reg, 0)     \
+  JAJU_CHAIN(op, reg, 1)     \
+  JAJU_CHAIN(op, reg, 2)     \
+  JAJU_CHAIN(op, reg, 3)     \
+  JAJU_CHAIN(op, reg, 4)     \
+  JAJU_CHAIN(op, reg, 5)     \
+  JAJU_CHAIN(op, reg, 6)     \
+  JAJU_CHAIN(op, reg, 7)     \
   JAJU_CHAIN(op, reg, 8) JAJU_CHAIN(op, reg, 9) JAJU_CHAIN(op, reg, 10) JAJU_CHAIN(op, reg, 11)
-#define JAJU_CLOBBERS                                                                                       \
+#define JAJU_CLOBBERS \
   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm15"
 
 constexpr int kChains = 12;

@@ -1,5 +1,5 @@
-// What this machine's memory and arithmetic units give a loop that does nothing else: the limits that speeds are
-// stated as shares of. Measured, not looked up, with the same threads and in the same run.
+// What this machine's memory and arithmetic units give a loop that does nothing else: the limits that speeds
+// are stated as shares of. Measured, not looked up, with the same threads and in the same run.
 #pragma once
 
 #include "base/thread_team.h"

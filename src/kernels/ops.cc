@@ -110,10 +110,10 @@ int64_t thread_floats(const ScratchSizes& s) {
   constexpr int64_t kBlock = LatentCache::kPositions;
   const int64_t width = s.latent + s.rope;
   const int64_t qk = s.nope + s.rope;
-  // Expanded: latents, keys and values of a block; queries, sums and running softmax of every query row; scores and
-  // weights of some.
-  const int64_t expanded = kBlock * (width + 2 * qk + 2 * s.v) + s.max_rows * (qk + s.v + 2) +
-                           2 * kMlaRows * kBlock;
+  // Expanded: latents, keys and values of a block; queries, sums and running softmax of every query row;
+  // scores and weights of some.
+  const int64_t expanded =
+      kBlock * (width + 2 * qk + 2 * s.v) + s.max_rows * (qk + s.v + 2) + 2 * kMlaRows * kBlock;
   // Absorbed: for a tile of heads twice the weighted latent, the scores and the weights.
   const int64_t absorbed = kMlaHeads * (2 * s.latent + 2 * kBlock);
   return std::max(expanded, absorbed) + 1024;

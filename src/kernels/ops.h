@@ -156,8 +156,9 @@ struct ScratchSizes {
 void reserve_scratch(Context& context, const ScratchSizes& sizes);
 // What that takes with `threads` threads, in bytes.
 int64_t scratch_bytes(const ScratchSizes& sizes, int threads);
-// Elements from one row to the next of a copied matmul input of `cols` columns: at least cols, and an odd number
-// of cache lines, so that neighbouring rows fall in different cache sets (widths of models are multiples of 4 KiB).
+// Elements from one row to the next of a copied matmul input of `cols` columns: at least cols, and an odd
+// number of cache lines, so that neighbouring rows fall in different cache sets (widths of models are
+// multiples of 4 KiB).
 int64_t staggered_stride(int64_t cols, int64_t element_bytes);
 
 // The backend for this machine: JAJU_ISA=ref|avx2|avx512 when set, else the best the CPU has.

@@ -48,7 +48,8 @@ void Forward::moe(const Step& step, const MoeWeights& w) {
   // The shared expert first: it has the most rows.
   const bool has_shared = !w.shared.gate.empty();
   if (has_shared) {
-    act_.groups.push_back({w.shared.gate, w.shared.up, w.shared.down, nullptr, step.n_rows, act_.inner.data(), out.data});
+    act_.groups.push_back(
+        {w.shared.gate, w.shared.up, w.shared.down, nullptr, step.n_rows, act_.inner.data(), out.data});
   }
   for (size_t e = 0; e + 1 < starts.size(); ++e) {
     const int32_t n = starts[e + 1] - starts[e];

@@ -55,8 +55,8 @@ float random_value(uint64_t& state) {
   return sum * std::sqrt(3.0f) * kDeviation;
 }
 
-// A pool of random elements from which matrices are copied at random places: drawing billions one by one would take
-// minutes.
+// A pool of random elements from which matrices are copied at random places: drawing billions one by one
+// would take minutes.
 class Pool {
  public:
   explicit Pool(DType dtype) : bytes_(size_t{16} << 20) {

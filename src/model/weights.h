@@ -1,7 +1,7 @@
 // Weights: a checkpoint's tensors as views the forward pass uses, every name and shape checked first.
 //
-// Matrices stay where the file is mapped (bf16, f16, f32, or f8 with 128x128 scales); an expert is a slice, so
-// nothing is loaded whole. Norms, the router and its bias are small and kept as owned f32.
+// Matrices stay where the file is mapped (bf16, f16, f32, or f8 with 128x128 scales); an expert is a slice,
+// so nothing is loaded whole. Norms, the router and its bias are small and kept as owned f32.
 #pragma once
 
 #include <filesystem>
@@ -22,14 +22,14 @@ class RandomMemory;  // random_weights.cc
 using Vector = std::vector<float>;
 
 struct AttentionWeights {
-  Matrix q;                  // q_proj (n_heads * qk_dim, hidden); only when q_lora_rank is 0
-  Matrix q_a;                // (q_lora_rank, hidden)
-  Vector q_a_norm;           // (q_lora_rank)
-  Matrix q_b;                // (n_heads * qk_dim, q_lora_rank); per head nope rows, then rope rows
-  Matrix kv_a;               // kv_a_proj_with_mqa (kv_lora_rank + qk_rope_dim, hidden); latent rows first
-  Vector kv_a_norm;          // (kv_lora_rank)
-  Matrix kv_b;               // (n_heads * (qk_nope_dim + v_dim), kv_lora_rank); per head W_UK rows, then W_UV rows
-  Matrix o;                  // (hidden, n_heads * v_dim)
+  Matrix q;          // q_proj (n_heads * qk_dim, hidden); only when q_lora_rank is 0
+  Matrix q_a;        // (q_lora_rank, hidden)
+  Vector q_a_norm;   // (q_lora_rank)
+  Matrix q_b;        // (n_heads * qk_dim, q_lora_rank); per head nope rows, then rope rows
+  Matrix kv_a;       // kv_a_proj_with_mqa (kv_lora_rank + qk_rope_dim, hidden); latent rows first
+  Vector kv_a_norm;  // (kv_lora_rank)
+  Matrix kv_b;       // (n_heads * (qk_nope_dim + v_dim), kv_lora_rank); per head W_UK rows, then W_UV rows
+  Matrix o;          // (hidden, n_heads * v_dim)
 };
 
 // SwiGLU: down(silu(gate x) * up x).
@@ -40,10 +40,10 @@ struct MlpWeights {
 };
 
 struct MoeWeights {
-  Vector router;                   // mlp.gate, (n_routed_experts, hidden), f32
-  Vector router_bias;              // e_score_correction_bias (n_routed_experts); zeros when absent
+  Vector router;                    // mlp.gate, (n_routed_experts, hidden), f32
+  Vector router_bias;               // e_score_correction_bias (n_routed_experts); zeros when absent
   std::vector<MlpWeights> experts;  // n_routed_experts views
-  MlpWeights shared;               // inner = moe_intermediate_size * n_shared_experts; empty when there are none
+  MlpWeights shared;  // inner = moe_intermediate_size * n_shared_experts; empty when there are none
 };
 
 struct LayerWeights {
@@ -69,7 +69,8 @@ struct MtpWeights {
 
 // Bytes of one group of tensors, by dtype, for `show`.
 struct TensorGroup {
-  std::string name;  // "embedding", "attention", "dense mlp", "routed experts", "shared experts", "routers", "norms", "head", "mtp"
+  std::string name;  // "embedding", "attention", "dense mlp", "routed experts", "shared experts", "routers",
+                     // "norms", "head", "mtp"
   std::string dtypes;  // "BF16", or "BF16+F32"
   int64_t tensors = 0;
   int64_t parameters = 0;
@@ -78,8 +79,8 @@ struct TensorGroup {
 
 class Weights {
  public:
-  // Opens the checkpoint in `dir` (model.safetensors, or shards with model.safetensors.index.json; both A.X K1
-  // revisions). Unknown, missing and wrongly shaped tensors are listed in one message.
+  // Opens the checkpoint in `dir` (model.safetensors, or shards with model.safetensors.index.json; both A.X
+  // K1 revisions). Unknown, missing and wrongly shaped tensors are listed in one message.
   static Result<std::unique_ptr<Weights>> load(const std::filesystem::path& dir, const ModelConfig& config);
   // Random weights of any shape, made in memory: for measuring, not for reading. Matrices are `dtype`, about
   // N(0, 0.02), no two the same memory. Error: not enough memory.

@@ -25,8 +25,8 @@ auto within_memory(const char* purpose, const Work& work) -> decltype(work()) {
                purpose);
 }
 
-// What Session::generate and generate_batch ask of a request: parameters in range, a prompt of at least one token,
-// all in the vocabulary, with room behind it.
+// What Session::generate and generate_batch ask of a request: parameters in range, a prompt of at least one
+// token, all in the vocabulary, with room behind it.
 Status check_request(std::span<const int32_t> prompt, const SamplingParams& params, int64_t vocab,
                      int64_t context);
 

@@ -45,7 +45,8 @@ constexpr const char* kPostNorm = "post_norm";
 std::string shape_help() {
   std::string text;
   for (const Word& word : kWords) text += fmt::format("  {:<12} {}\n", word.name, word.meaning);
-  text += fmt::format("  {:<12} {}\n", kPostNorm, "1: the norm behind the experts (A.X K1), 0: none (DeepSeek)");
+  text +=
+      fmt::format("  {:<12} {}\n", kPostNorm, "1: the norm behind the experts (A.X K1), 0: none (DeepSeek)");
   text += fmt::format("  {:<12} {}\n", kDtype, "of the weights: bf16, f16, f32 or f8");
   return text;
 }
@@ -76,7 +77,8 @@ Result<SyntheticShape> parse_shape(std::string_view text) {
       if (number == 0) config["model_type"] = "deepseek_v3";
       continue;
     }
-    const auto* const known = std::find_if(std::begin(kWords), std::end(kWords), [&](const Word& w) { return w.name == name; });
+    const auto* const known =
+        std::find_if(std::begin(kWords), std::end(kWords), [&](const Word& w) { return w.name == name; });
     if (known == std::end(kWords)) {
       return error("--synthetic: there is no '{}'; `jaju bench --help` lists the names", name);
     }
@@ -85,7 +87,8 @@ Result<SyntheticShape> parse_shape(std::string_view text) {
   if (config.value("q_lora_rank", 1) == 0) config["q_lora_rank"] = nullptr;
   // A.X K1 has 8 groups of which 4 may be visited; other numbers of experts need not divide so.
   const int64_t experts = config.value("n_routed_experts", int64_t{192});
-  if (!config.contains("n_group") && (experts % 8 != 0 || experts < 16 || config.value("num_experts_per_tok", int64_t{8}) > experts / 2)) {
+  if (!config.contains("n_group") &&
+      (experts % 8 != 0 || experts < 16 || config.value("num_experts_per_tok", int64_t{8}) > experts / 2)) {
     config["n_group"] = 1;
   }
   if (dtype == "bf16") {

@@ -18,12 +18,19 @@ std::string access_line(RequestRecord& record, double time) {
   const std::lock_guard lock(record.mutex);
   const auto seconds = static_cast<int64_t>(time);
   std::string stamp = iso_time(seconds);
-  stamp.insert(stamp.size() - 1, fmt::format(".{:03}", static_cast<int>((time - static_cast<double>(seconds)) * 1000)));
+  stamp.insert(stamp.size() - 1,
+               fmt::format(".{:03}", static_cast<int>((time - static_cast<double>(seconds)) * 1000)));
   const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - record.start).count();
   const auto ms = [](double s) { return static_cast<double>(static_cast<int64_t>(s * 1e5 + 0.5)) / 100; };
-  Json line = {{"time", stamp},         {"id", record.id},       {"peer", record.peer}, {"method", record.method},
-               {"route", record.route}, {"status", record.status}, {"ms", ms(took)},
-               {"bytes_in", record.bytes_in}, {"bytes_out", record.bytes_out}};
+  Json line = {{"time", stamp},
+               {"id", record.id},
+               {"peer", record.peer},
+               {"method", record.method},
+               {"route", record.route},
+               {"status", record.status},
+               {"ms", ms(took)},
+               {"bytes_in", record.bytes_in},
+               {"bytes_out", record.bytes_out}};
   const auto text = [&](const char* name, const std::string& value) {
     if (!value.empty()) line[name] = value;
   };
@@ -61,7 +68,8 @@ Result<std::unique_ptr<AccessLog>> AccessLog::open(const std::string& where) {
     log->file_ = STDERR_FILENO;
   } else if (where != "off") {
     log->file_ = open_file(where);
-    if (log->file_ < 0) return error("the access log '{}' can not be written ({})", where, std::strerror(errno));
+    if (log->file_ < 0)
+      return error("the access log '{}' can not be written ({})", where, std::strerror(errno));
   }
   return log;
 }

@@ -6,10 +6,14 @@ namespace {
 
 const char* stop_reason(const ChoiceEnd& end) {
   switch (end.reason) {
-    case ChoiceEnd::Reason::length: return "max_tokens";
-    case ChoiceEnd::Reason::tool_calls: return "tool_use";
-    case ChoiceEnd::Reason::stop_string: return "stop_sequence";
-    default: return "end_turn";
+    case ChoiceEnd::Reason::length:
+      return "max_tokens";
+    case ChoiceEnd::Reason::tool_calls:
+      return "tool_use";
+    case ChoiceEnd::Reason::stop_string:
+      return "stop_sequence";
+    default:
+      return "end_turn";
   }
 }
 
@@ -24,8 +28,12 @@ Json usage_json(const Usage& usage) {
 class Writer : public ChatObserver {
  public:
   Writer(RequestPtr request, ResponderPtr responder, std::string model, RunFacts facts, bool stream)
-      : request_(std::move(request)), responder_(std::move(responder)), model_(std::move(model)), facts_(facts),
-        stream_(stream), id_(random_id("msg_")) {}
+      : request_(std::move(request)),
+        responder_(std::move(responder)),
+        model_(std::move(model)),
+        facts_(facts),
+        stream_(stream),
+        id_(random_id("msg_")) {}
 
   void open() {
     if (!stream_) return;
@@ -50,7 +58,10 @@ class Writer : public ChatObserver {
         break;
       case ChatDelta::Kind::tool_call: {
         close();
-        Json block = {{"type", "tool_use"}, {"id", delta.call.id}, {"name", delta.call.name}, {"input", Json::object()}};
+        Json block = {{"type", "tool_use"},
+                      {"id", delta.call.id},
+                      {"name", delta.call.name},
+                      {"input", Json::object()}};
         event("content_block_start", {{"index", content_.size()}, {"content_block", block}});
         block_delta({{"type", "input_json_delta"}, {"partial_json", dump(delta.call.arguments)}});
         event("content_block_stop", {{"index", content_.size()}});
@@ -69,21 +80,29 @@ class Writer : public ChatObserver {
   void on_end(const Usage& usage) override {
     if (end_.error) {
       if (!stream_) return answer_error(*request_, *responder_, *end_.error);
-      responder_->send("event: error\ndata: " + error_json(Dialect::anthropic, *end_.error, request_->record->id) + "\n\n");
+      responder_->send("event: error\ndata: " +
+                       error_json(Dialect::anthropic, *end_.error, request_->record->id) + "\n\n");
       return responder_->end();
     }
     const Json reason = stop_reason(end_);
     const Json sequence = end_.stop_string.empty() ? Json(nullptr) : Json(end_.stop_string);
     if (!stream_) return answer_json(*responder_, message(reason, sequence, usage_json(usage)));
-    event("message_delta", {{"delta", {{"stop_reason", reason}, {"stop_sequence", sequence}}}, {"usage", usage_json(usage)}});
+    event("message_delta",
+          {{"delta", {{"stop_reason", reason}, {"stop_sequence", sequence}}}, {"usage", usage_json(usage)}});
     event("message_stop", Json::object());
     responder_->end();
   }
 
  private:
   Json message(Json reason, Json sequence, Json usage) const {
-    return {{"id", id_}, {"type", "message"}, {"role", "assistant"}, {"model", model_}, {"content", content_},
-            {"stop_reason", std::move(reason)}, {"stop_sequence", std::move(sequence)}, {"usage", std::move(usage)}};
+    return {{"id", id_},
+            {"type", "message"},
+            {"role", "assistant"},
+            {"model", model_},
+            {"content", content_},
+            {"stop_reason", std::move(reason)},
+            {"stop_sequence", std::move(sequence)},
+            {"usage", std::move(usage)}};
   }
   void event(const char* type, Json fields) {
     if (!stream_) return;
@@ -137,7 +156,8 @@ void anthropic_messages(ApiContext& api, const RequestPtr& request, const Respon
   if (const auto* error = std::get_if<ApiError>(&started)) return answer_error(*request, *responder, *error);
   const std::shared_ptr<ChatRun> run = std::get<std::shared_ptr<ChatRun>>(started);
   responder->on_gone([run] { run->cancel(); });
-  auto writer = std::make_shared<Writer>(request, responder, api.service.model().facts.names.front(), run->facts(), asked.stream);
+  auto writer = std::make_shared<Writer>(request, responder, api.service.model().facts.names.front(),
+                                         run->facts(), asked.stream);
   writer->open();
   run->go(writer);
 }

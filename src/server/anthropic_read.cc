@@ -8,10 +8,10 @@
 namespace jaju::server {
 namespace {
 
-// One message may hold text, thinking, calls and results; results become messages of their own, in front of the
-// text beside them.
-void read_message(const Json& value, const std::string& path, const RequestLimits& limits, RequestErrors& errors,
-                  std::vector<Message>& messages) {
+// One message may hold text, thinking, calls and results; results become messages of their own, in front of
+// the text beside them.
+void read_message(const Json& value, const std::string& path, const RequestLimits& limits,
+                  RequestErrors& errors, std::vector<Message>& messages) {
   Fields fields(value, path, errors);
   const auto role = fields.choice("role", {"user", "assistant", "system"});
   if (!role && !fields.has("role")) fields.wrong("role", "is missing");
@@ -48,15 +48,17 @@ void read_message(const Json& value, const std::string& path, const RequestLimit
         if (block.boolean("is_error").value_or(false)) result.content = "error: " + result.content;
         messages.push_back(std::move(result));
       } else {
-        block.wrong("type", fmt::format("is '{}': text, thinking, tool_use and tool_result are read", printable(type)));
+        block.wrong("type", fmt::format("is '{}': text, thinking, tool_use and tool_result are read",
+                                        printable(type)));
       }
       block.finish();
     }
     if (message.tool_calls.size() > limits.max_tool_calls) fields.wrong("content", "holds too many calls");
-    if (message.content.size() > limits.max_text_bytes) fields.wrong("content", fmt::format("is longer than {} bytes", limits.max_text_bytes));
+    if (message.content.size() > limits.max_text_bytes)
+      fields.wrong("content", fmt::format("is longer than {} bytes", limits.max_text_bytes));
     // Only results: their messages are there already.
-    if (message.role == "user" && message.content.empty() && !messages.empty() && messages.back().role == "tool" &&
-        !blocks->empty()) {
+    if (message.role == "user" && message.content.empty() && !messages.empty() &&
+        messages.back().role == "tool" && !blocks->empty()) {
       fields.finish();
       return;
     }
@@ -73,7 +75,8 @@ void read_tools_and_choice(Fields& fields, const RequestLimits& limits, ChatCall
       const std::string type = tool.string("type", 64).value_or("custom");
       if (type != "custom") tool.wrong("type", "must be \"custom\": other tools are not offered");
       Json read = function_tool(tool, "input_schema", limits);
-      tool.ignore({"cache_control", "input_examples", "eager_input_streaming", "defer_loading", "allowed_callers"});
+      tool.ignore(
+          {"cache_control", "input_examples", "eager_input_streaming", "defer_loading", "allowed_callers"});
       tool.finish();
       call->tools.push_back({{"type", "function"}, {"function", std::move(read)}});
     }
@@ -103,8 +106,8 @@ void read_tools_and_choice(Fields& fields, const RequestLimits& limits, ChatCall
 
 }  // namespace
 
-std::optional<ApiError> read_anthropic(const Json& body, const RequestLimits& limits, const ModelFacts&, bool count,
-                                       AnthropicRequest* out) {
+std::optional<ApiError> read_anthropic(const Json& body, const RequestLimits& limits, const ModelFacts&,
+                                       bool count, AnthropicRequest* out) {
   RequestErrors errors;
   Fields fields(body, "", errors);
   ChatCall& call = out->call;
@@ -151,8 +154,10 @@ std::optional<ApiError> read_anthropic(const Json& body, const RequestLimits& li
   if (const Json* config = fields.object("output_config")) {
     Fields inner(*config, "output_config", errors);
     output_schema(inner);
-    if (!call.thinking.on) read_effort(inner, "effort", &call.thinking);
-    else inner.ignore({"effort"});
+    if (!call.thinking.on)
+      read_effort(inner, "effort", &call.thinking);
+    else
+      inner.ignore({"effort"});
     inner.finish();
   }
   if (const Json* format = fields.object("output_format")) {
@@ -167,12 +172,14 @@ std::optional<ApiError> read_anthropic(const Json& body, const RequestLimits& li
   fields.refuse("context_management", "nothing is dropped from a conversation in silence");
   fields.finish();
   // A last message of the model is where it goes on.
-  if (!call.messages.empty() && call.messages.back().role == "assistant" && call.messages.back().tool_calls.empty()) {
+  if (!call.messages.empty() && call.messages.back().role == "assistant" &&
+      call.messages.back().tool_calls.empty()) {
     if (call.thinking.on.value_or(false)) {
       errors.add("thinking", "'thinking' can not be enabled when the last message is the assistant's");
     }
     call.prefill = call.messages.back().content;
-    while (!call.prefill.empty() && (call.prefill.back() == ' ' || call.prefill.back() == '\n')) call.prefill.pop_back();
+    while (!call.prefill.empty() && (call.prefill.back() == ' ' || call.prefill.back() == '\n'))
+      call.prefill.pop_back();
     call.messages.pop_back();
     call.thinking.on = false;
   }

@@ -14,34 +14,52 @@ std::string dump(const Json& json) {
 
 std::string_view openai_type(int http) {
   switch (http) {
-    case 401: return "authentication_error";
-    case 403: return "permission_error";
-    case 404: return "not_found_error";
-    case 429: return "rate_limit_error";
-    default: return http >= 500 ? "server_error" : "invalid_request_error";
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 429:
+      return "rate_limit_error";
+    default:
+      return http >= 500 ? "server_error" : "invalid_request_error";
   }
 }
 
 std::string_view openai_code(int http) {
   switch (http) {
-    case 401: return "invalid_api_key";
-    case 404: return "not_found";
-    case 413: return "request_too_large";
-    case 429: return "rate_limit_exceeded";
-    case 503: return "unavailable";
-    default: return "";
+    case 401:
+      return "invalid_api_key";
+    case 404:
+      return "not_found";
+    case 413:
+      return "request_too_large";
+    case 429:
+      return "rate_limit_exceeded";
+    case 503:
+      return "unavailable";
+    default:
+      return "";
   }
 }
 
 std::string_view anthropic_type(int http) {
   switch (http) {
-    case 401: return "authentication_error";
-    case 403: return "permission_error";
-    case 404: return "not_found_error";
-    case 413: return "request_too_large";
-    case 429: return "rate_limit_error";
-    case 503: return "overloaded_error";
-    default: return http >= 500 ? "api_error" : "invalid_request_error";
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 413:
+      return "request_too_large";
+    case 429:
+      return "rate_limit_error";
+    case 503:
+      return "overloaded_error";
+    default:
+      return http >= 500 ? "api_error" : "invalid_request_error";
   }
 }
 
@@ -49,9 +67,12 @@ std::string_view anthropic_type(int http) {
 
 std::string_view dialect_name(Dialect dialect) {
   switch (dialect) {
-    case Dialect::anthropic: return "anthropic";
-    case Dialect::ollama: return "ollama";
-    case Dialect::openai: break;
+    case Dialect::anthropic:
+      return "anthropic";
+    case Dialect::ollama:
+      return "ollama";
+    case Dialect::openai:
+      break;
   }
   return "openai";
 }
@@ -79,8 +100,10 @@ std::string error_json(Dialect dialect, const ApiError& error, std::string_view 
       body["request_id"] = request_id.empty() ? Json(nullptr) : Json(request_id);
       return dump(body);
     }
-    case Dialect::ollama: return dump(Json{{"error", error.message}});
-    case Dialect::openai: break;
+    case Dialect::ollama:
+      return dump(Json{{"error", error.message}});
+    case Dialect::openai:
+      break;
   }
   const std::string_view code = error.code.empty() ? openai_code(error.http) : std::string_view(error.code);
   Json body;

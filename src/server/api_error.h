@@ -16,8 +16,8 @@ Dialect dialect_of(const HttpRequest& request);
 struct ApiError {
   int http = 400;
   std::string message;
-  std::string param;  // the field, like "messages[2].content"; empty: none
-  std::string code;   // OpenAI's code, like "context_length_exceeded"; empty: by status
+  std::string param;               // the field, like "messages[2].content"; empty: none
+  std::string code;                // OpenAI's code, like "context_length_exceeded"; empty: by status
   double retry_after_seconds = 0;  // above 0: Retry-After
 };
 

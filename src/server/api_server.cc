@@ -12,11 +12,13 @@
 namespace jaju::server {
 
 bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos);
+  return host == "localhost" || host == "::1" ||
+         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos);
 }
 
 struct ApiServer::Impl {
-  Impl(ServedModel& model, KeyStore& keys, AccessLog& log, const ApiServerOptions& o, GateOptions gate_options)
+  Impl(ServedModel& model, KeyStore& keys, AccessLog& log, const ApiServerOptions& o,
+       GateOptions gate_options)
       : options(o),
         access_log(log),
         metrics(model.facts.names.front()),
@@ -61,7 +63,7 @@ struct ApiServer::Impl {
   ChatService service;
   Gate gate;
   ApiContext api;
-  WorkerPool pool;  // its end waits for jobs, which use all of the above
+  WorkerPool pool;                   // its end waits for jobs, which use all of the above
   std::unique_ptr<HttpServer> http;  // last: its end tells the runs that their clients are gone
 };
 
@@ -75,7 +77,8 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(ServedModel& model, KeyStore
                                                     const ApiServerOptions& options) {
   if (!keys.has_keys() && !is_loopback(options.host) && !options.open_without_keys) {
     return error(
-        "{} can be reached from other machines, and there are no keys: anybody could use the model. Make a key with "
+        "{} can be reached from other machines, and there are no keys: anybody could use the model. Make a "
+        "key with "
         "`jaju serve --new-key NAME`, or say --open-without-keys if the network itself is closed",
         options.host);
   }
@@ -85,7 +88,8 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(ServedModel& model, KeyStore
     gate.metrics_listener = 1;
     gate.metrics_open = is_loopback(options.metrics_host);
     if (!keys.has_keys() && !gate.metrics_open && !options.open_without_keys) {
-      return error("the metrics address {} can be reached from other machines, and there are no keys", options.metrics_host);
+      return error("the metrics address {} can be reached from other machines, and there are no keys",
+                   options.metrics_host);
     }
   }
   if (is_loopback(options.host)) {
@@ -117,11 +121,23 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(ServedModel& model, KeyStore
   return std::unique_ptr<ApiServer>(new ApiServer(std::move(impl)));
 }
 
-int ApiServer::port() const { return impl_->http->bound_port(0); }
-int ApiServer::metrics_port() const { return impl_->options.metrics_host.empty() ? -1 : impl_->http->bound_port(1); }
-int64_t ApiServer::connections() const { return impl_->http->connections(); }
-Status ApiServer::reload_tls() { return impl_->http->reload_tls(); }
-void ApiServer::begin_drain() { impl_->draining = true; }
-void ApiServer::drain_connections(std::chrono::milliseconds patience) { impl_->http->drain(patience); }
+int ApiServer::port() const {
+  return impl_->http->bound_port(0);
+}
+int ApiServer::metrics_port() const {
+  return impl_->options.metrics_host.empty() ? -1 : impl_->http->bound_port(1);
+}
+int64_t ApiServer::connections() const {
+  return impl_->http->connections();
+}
+Status ApiServer::reload_tls() {
+  return impl_->http->reload_tls();
+}
+void ApiServer::begin_drain() {
+  impl_->draining = true;
+}
+void ApiServer::drain_connections(std::chrono::milliseconds patience) {
+  impl_->http->drain(patience);
+}
 
 }  // namespace jaju::server

@@ -24,9 +24,9 @@ struct ApiServerOptions {
   std::string tls_certificate, tls_key;  // PEM files; empty: no TLS
   std::string metrics_host;              // empty: /metrics is with the rest, behind the gate
   int metrics_port = 0;
-  std::vector<std::string> host_names;   // more names in Host that are ours
+  std::vector<std::string> host_names;  // more names in Host that are ours
   std::vector<std::string> cors_origins;
-  bool open_without_keys = false;        // listen beyond loopback although there are no keys
+  bool open_without_keys = false;  // listen beyond loopback although there are no keys
   int workers = 2;
   int io_threads = 1;
   std::string version = "0.0.0";

@@ -35,15 +35,16 @@ bool read_digest(std::string_view text, Digest* out) {
 
 bool is_key_name(std::string_view name) {
   return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
   });
 }
 
 bool read_count(std::string_view text, double* out) {
   int64_t value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc() || end != text.data() + text.size() || value < 0 || value > 1'000'000'000) return false;
+  if (failure != std::errc() || end != text.data() + text.size() || value < 0 || value > 1'000'000'000)
+    return false;
   *out = static_cast<double>(value);
   return true;
 }
@@ -120,12 +121,16 @@ Result<std::unique_ptr<KeyStore>> KeyStore::parse(std::string_view text, const s
     std::istringstream words(line);
     std::string name, digest, word;
     if (!(words >> name)) continue;
-    const auto wrong = [&](std::string why) { return error("{}, line {}: {}", what, number, std::move(why)); };
+    const auto wrong = [&](std::string why) {
+      return error("{}, line {}: {}", what, number, std::move(why));
+    };
     if (!is_key_name(name)) return wrong("a key's name has letters, digits, '.', '_' and '-', at most 64");
     Entry entry;
     if (!(words >> digest) || !read_digest(digest, &entry.digest)) {
-      return wrong(fmt::format("'{}' is not followed by the SHA-256 of its key, 64 hex digits; "
-                               "`jaju serve --new-key {}` makes a key", name, name));
+      return wrong(
+          fmt::format("'{}' is not followed by the SHA-256 of its key, 64 hex digits; "
+                      "`jaju serve --new-key {}` makes a key",
+                      name, name));
     }
     auto principal = std::make_shared<Principal>();
     principal->name = name;
@@ -141,19 +146,22 @@ Result<std::unique_ptr<KeyStore>> KeyStore::parse(std::string_view text, const s
         principal->metrics_only = true;
       } else if (field == "tenant" && is_key_name(value)) {
         principal->tenant = "tenant:" + value;
-      } else if (field == "requests_per_minute" && read_count(value, &principal->limits.requests_per_minute)) {
+      } else if (field == "requests_per_minute" &&
+                 read_count(value, &principal->limits.requests_per_minute)) {
       } else if (field == "tokens_per_minute" && read_count(value, &principal->limits.tokens_per_minute)) {
       } else if (field == "concurrent" && read_count(value, &number_value) && number_value <= 100000) {
         principal->limits.concurrent = static_cast<int>(number_value);
       } else if (field == "priority" && read_count(value, &number_value) && number_value <= 100) {
         principal->priority = static_cast<int>(number_value);
       } else {
-        return wrong(fmt::format("'{}' is not a setting of a key, or its value is out of range", printable(word)));
+        return wrong(
+            fmt::format("'{}' is not a setting of a key, or its value is out of range", printable(word)));
       }
     }
     for (const Entry& other : store->entries_) {
       if (other.principal->name == name) return wrong(fmt::format("the name '{}' is there twice", name));
-      if (other.digest == entry.digest) return wrong(fmt::format("'{}' has the key of '{}'", name, other.principal->name));
+      if (other.digest == entry.digest)
+        return wrong(fmt::format("'{}' has the key of '{}'", name, other.principal->name));
     }
     entry.principal = std::move(principal);
     store->entries_.push_back(std::move(entry));
@@ -225,7 +233,9 @@ std::string hex(const Digest& digest) {
 }
 
 Result<NewKey> make_key(const std::string& name) {
-  if (!is_key_name(name)) return error("a key's name has letters, digits, '.', '_' and '-', at most 64; '{}' is none", printable(name));
+  if (!is_key_name(name))
+    return error("a key's name has letters, digits, '.', '_' and '-', at most 64; '{}' is none",
+                 printable(name));
   unsigned char random[32];
   if (::getrandom(random, sizeof random, 0) != static_cast<ssize_t>(sizeof random)) {
     return error("this machine gave no random bytes for a key");

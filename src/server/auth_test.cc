@@ -10,7 +10,9 @@ std::string line(const std::string& name, const std::string& key, const std::str
 }
 
 TEST(KeyStore, FindsEachKeyAndNoOther) {
-  auto store = KeyStore::parse("# keys\n\n" + line("a", "A", "tenant=t priority=2 concurrent=3") + line("b", "B", "metrics"), "keys", {});
+  auto store = KeyStore::parse(
+      "# keys\n\n" + line("a", "A", "tenant=t priority=2 concurrent=3") + line("b", "B", "metrics"), "keys",
+      {});
   ASSERT_TRUE(store.ok()) << store.message();
   const auto a = (*store)->find("A");
   ASSERT_NE(a, nullptr);
@@ -20,15 +22,17 @@ TEST(KeyStore, FindsEachKeyAndNoOther) {
   EXPECT_EQ(a->limits.concurrent, 3);
   EXPECT_TRUE((*store)->find("B")->metrics_only);
   EXPECT_EQ((*store)->find("B")->tenant, "key:b");
-  for (const char* wrong : {"", "a", "AA", "A ", "a\0", "C"}) EXPECT_EQ((*store)->find(wrong), nullptr) << wrong;
+  for (const char* wrong : {"", "a", "AA", "A ", "a\0", "C"})
+    EXPECT_EQ((*store)->find(wrong), nullptr) << wrong;
   // A hash is not a key.
   EXPECT_EQ((*store)->find(hex(sha256("A"))), nullptr);
 }
 
 TEST(KeyStore, DamagedFilesAreRefusedWithTheirLine) {
-  for (const std::string& text : {std::string(""), std::string("a\n"), std::string("a 1234\n"), line("a b", "A"), line("ä", "A"),
-                                  line("a", "A") + line("a", "B"), line("a", "A") + line("b", "A"), line("a", "A", "admin"),
-                                  line("a", "A", "concurrent=-1"), line("a", "A", "concurrent=x"), line("a", "A", "tenant=")}) {
+  for (const std::string& text :
+       {std::string(""), std::string("a\n"), std::string("a 1234\n"), line("a b", "A"), line("ä", "A"),
+        line("a", "A") + line("a", "B"), line("a", "A") + line("b", "A"), line("a", "A", "admin"),
+        line("a", "A", "concurrent=-1"), line("a", "A", "concurrent=x"), line("a", "A", "tenant=")}) {
     const auto store = KeyStore::parse(text, "keys", {});
     EXPECT_FALSE(store.ok()) << text;
     EXPECT_NE(store.message().find("keys"), std::string::npos);

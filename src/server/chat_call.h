@@ -34,7 +34,7 @@ struct SamplingFields {
 };
 
 struct ThinkingFields {
-  std::optional<bool> on;      // nobody said: the server's default
+  std::optional<bool> on;         // nobody said: the server's default
   std::optional<int64_t> budget;  // tokens until </think> is written for the model
 };
 

@@ -43,7 +43,8 @@ SamplingParams sampling_of(const SamplingFields& fields, const SamplingParams& d
 
 // The text of GrammarKind::tool_calls, when the call's tools bind the answer.
 std::optional<ConstraintSpec> tool_constraint(const ChatCall& call) {
-  if (!call.tools.is_array() || call.tools.empty() || call.tool_choice == ToolChoice::none) return std::nullopt;
+  if (!call.tools.is_array() || call.tools.empty() || call.tool_choice == ToolChoice::none)
+    return std::nullopt;
   bool strict = false;
   Json tools = Json::array();
   for (const Json& tool : call.tools) {
@@ -51,14 +52,17 @@ std::optional<ConstraintSpec> tool_constraint(const ChatCall& call) {
     const std::string name = function.at("name").get<std::string>();
     if (call.tool_choice == ToolChoice::named && name != call.tool_name) continue;
     Json entry = {{"name", name}};
-    if (function.contains("parameters") && function["parameters"].is_object()) entry["parameters"] = function["parameters"];
+    if (function.contains("parameters") && function["parameters"].is_object())
+      entry["parameters"] = function["parameters"];
     strict = strict || (function.contains("strict") && function["strict"] == true);
     tools.push_back(std::move(entry));
   }
   const bool must = call.tool_choice == ToolChoice::required || call.tool_choice == ToolChoice::named;
   if (!must && !strict && call.parallel_tool_calls) return std::nullopt;
-  Json text = {{"tools", std::move(tools)},     {"mode", must ? "required" : "auto"},
-               {"begin", "<tool_call>\n"},      {"end", "\n</tool_call>"},
+  Json text = {{"tools", std::move(tools)},
+               {"mode", must ? "required" : "auto"},
+               {"begin", "<tool_call>\n"},
+               {"end", "\n</tool_call>"},
                {"separator", "\n"},
                {"max_calls", call.tool_choice == ToolChoice::named || !call.parallel_tool_calls ? 1 : 0}};
   return ConstraintSpec{GrammarKind::tool_calls, dump(text), must ? "tool_choice" : "tools"};
@@ -182,11 +186,15 @@ class Run : public ChatRun, public std::enable_shared_from_this<Run> {
   bool done_ = false;  // strand
 };
 
-void Sink::on_tokens(std::span<const TokenEvent> tokens) { run_->tokens_came(choice_, tokens); }
+void Sink::on_tokens(std::span<const TokenEvent> tokens) {
+  run_->tokens_came(choice_, tokens);
+}
 void Sink::on_prefill(int64_t done, int64_t total) {
   if (choice_ == 0) run_->prefill_came(done, total);
 }
-void Sink::on_finish(FinishEvent&& event) { run_->finish_came(choice_, std::move(event)); }
+void Sink::on_finish(FinishEvent&& event) {
+  run_->finish_came(choice_, std::move(event));
+}
 
 std::optional<ApiError> Run::submit(const ChatCall& call, const std::string& tool_id_prefix) {
   tenant_ = principal_ != nullptr ? principal_->tenant : "";
@@ -197,15 +205,17 @@ std::optional<ApiError> Run::submit(const ChatCall& call, const std::string& too
   if (!built.ok()) return bad_request(built.message(), call.raw ? "prompt" : "messages");
   prompt_ = *std::move(built);
   SamplingParams params = sampling_of(call.sampling, model_.defaults);
-  if (const Status valid = params.validate(model_.facts.vocab_size); !valid.ok()) return bad_request(valid.message());
+  if (const Status valid = params.validate(model_.facts.vocab_size); !valid.ok())
+    return bad_request(valid.message());
   const int64_t most = model_.backend->max_tokens_per_request();
   const auto length = static_cast<int64_t>(prompt_.ids.size());
   if (length == 0) return bad_request("the prompt is empty", call.raw ? "prompt" : "messages");
   if (length >= most) {
-    ApiError error = bad_request(
-        fmt::format("the prompt has {} tokens; prompt and answer together may have {}. Shorten the messages, or serve "
-                    "with a larger --context", length, most),
-        call.raw ? "prompt" : "messages");
+    ApiError error = bad_request(fmt::format("the prompt has {} tokens; prompt and answer together may have "
+                                             "{}. Shorten the messages, or serve "
+                                             "with a larger --context",
+                                             length, most),
+                                 call.raw ? "prompt" : "messages");
     error.code = "context_length_exceeded";
     return error;
   }
@@ -217,7 +227,9 @@ std::optional<ApiError> Run::submit(const ChatCall& call, const std::string& too
   facts_.prompt_tokens = length;
   if (prompt_.thinking && call.thinking.budget) {
     if (model_.think_close < 0) {
-      return bad_request("this model's tokenizer has no single </think> token, so a thinking budget can not be kept", "thinking_budget");
+      return bad_request(
+          "this model's tokenizer has no single </think> token, so a thinking budget can not be kept",
+          "thinking_budget");
     }
     facts_.thinking_budget = *call.thinking.budget;
   }
@@ -225,22 +237,31 @@ std::optional<ApiError> Run::submit(const ChatCall& call, const std::string& too
   std::optional<ConstraintSpec> spec = call.constraint;
   if (std::optional<ConstraintSpec> tools = tool_constraint(call)) {
     if (spec) {
-      return bad_request(fmt::format("'{}' can not be combined with tools that bind the answer; set tool_choice to \"none\" or "
-                                     "leave one of them out", spec->field), spec->field);
+      return bad_request(
+          fmt::format(
+              "'{}' can not be combined with tools that bind the answer; set tool_choice to \"none\" or "
+              "leave one of them out",
+              spec->field),
+          spec->field);
     }
     spec = std::move(tools);
   } else if (spec && call.tools.is_array() && !call.tools.empty() && call.tool_choice != ToolChoice::none) {
-    return bad_request(fmt::format("'{}' would forbid every tool call; set tool_choice to \"none\" or leave the tools out",
-                                   spec->field), spec->field);
+    return bad_request(
+        fmt::format("'{}' would forbid every tool call; set tool_choice to \"none\" or leave the tools out",
+                    spec->field),
+        spec->field);
   }
   std::unique_ptr<TokenConstraint> constraint;
   if (spec) {
     if (!model_.compile) return bad_request("this server can not constrain answers", spec->field);
     if (prompt_.thinking && model_.think_close < 0) {
-      return bad_request("this model's tokenizer has no single </think> token; turn thinking off to constrain the answer", spec->field);
+      return bad_request(
+          "this model's tokenizer has no single </think> token; turn thinking off to constrain the answer",
+          spec->field);
     }
     Result<std::unique_ptr<TokenConstraint>> compiled = model_.compile(spec->kind, spec->text);
-    if (!compiled.ok()) return bad_request(fmt::format("'{}': {}", spec->field, compiled.message()), spec->field);
+    if (!compiled.ok())
+      return bad_request(fmt::format("'{}': {}", spec->field, compiled.message()), spec->field);
     constraint = *std::move(compiled);
   }
 
@@ -350,8 +371,10 @@ void Run::end_choice(size_t index, FinishEvent&& event) {
     all.insert(all.end(), text.tokens().begin(), text.tokens().end());
     // A turn ends in the template's mark when it comes back, whichever of its end tokens the model chose and
     // also when the answer was cut.
-    if (end_of_turn_ >= 0) all.push_back(end_of_turn_);
-    else if (event.stop_token >= 0) all.push_back(event.stop_token);
+    if (end_of_turn_ >= 0)
+      all.push_back(end_of_turn_);
+    else if (event.stop_token >= 0)
+      all.push_back(event.stop_token);
     model_.replay->remember(tenant_, all);
     if (text.tool_calls() > 0) model_.turns->remember(tenant_, text.turn());
   }
@@ -384,13 +407,15 @@ void Run::end_all() {
   usage.queue_seconds = first.queue_seconds;
   usage.first_token_seconds = first.first_token_seconds;
   const double reading = first.first_token_seconds - first.queue_seconds;
-  if (reading > 0) usage.prompt_per_second = static_cast<double>(usage.prompt_tokens - usage.cached_tokens) / reading;
+  if (reading > 0)
+    usage.prompt_per_second = static_cast<double>(usage.prompt_tokens - usage.cached_tokens) / reading;
   const double writing = first.total_seconds - first.first_token_seconds;
   if (writing > 0 && first.generated_tokens > 1) {
     usage.predicted_per_second = static_cast<double>(first.generated_tokens - 1) / writing;
   }
   if (principal_ != nullptr && principal_->account != nullptr) {
-    principal_->account->charge(principal_->limits, usage.prompt_tokens + usage.completion_tokens, Clock::now());
+    principal_->account->charge(principal_->limits, usage.prompt_tokens + usage.completion_tokens,
+                                Clock::now());
   }
   if (record_ != nullptr) {
     const std::lock_guard lock(record_->mutex);
@@ -499,7 +524,8 @@ std::function<void()> ChatService::embed(std::vector<std::vector<int32_t>> input
   const size_t n = inputs.size();
   std::shared_ptr<const Principal> principal = request.principal;
   if (request.slot != nullptr) request.slot->add_user();
-  auto charge = [principal, slot = request.slot, record = request.record, done = std::move(done)](Embeddings result) {
+  auto charge = [principal, slot = request.slot, record = request.record,
+                 done = std::move(done)](Embeddings result) {
     if (slot != nullptr) slot->drop_user();
     if (principal != nullptr && principal->account != nullptr) {
       principal->account->charge(principal->limits, result.prompt_tokens, Clock::now());
@@ -519,7 +545,8 @@ std::function<void()> ChatService::embed(std::vector<std::vector<int32_t>> input
     g.want_hidden = true;
     g.tenant = principal != nullptr ? principal->tenant : "";
     g.priority = principal != nullptr ? principal->priority : 0;
-    const Submission submission = model_.backend->submit(std::move(g), std::make_shared<EmbedJob::OneSink>(job, i));
+    const Submission submission =
+        model_.backend->submit(std::move(g), std::make_shared<EmbedJob::OneSink>(job, i));
     if (!submission.ok()) {
       const std::lock_guard lock(job->mutex);
       for (const RequestId id : job->ids) model_.backend->cancel(id);
@@ -549,9 +576,12 @@ ApiError refused(const Submission& submission) {
       error.http = 503;
       error.retry_after_seconds = std::max(1.0, submission.retry_after_seconds);
       break;
-    case SubmitVerdict::never_fits: error.code = "context_length_exceeded"; break;
+    case SubmitVerdict::never_fits:
+      error.code = "context_length_exceeded";
+      break;
     case SubmitVerdict::bad_request:
-    case SubmitVerdict::accepted: break;
+    case SubmitVerdict::accepted:
+      break;
   }
   return error;
 }

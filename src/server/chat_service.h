@@ -36,15 +36,15 @@ struct ChatDelta {
   int choice = 0;
   Kind kind = Kind::answer;
   std::string text;
-  ToolCall call;       // tool_call: whole, with its id
-  int call_index = 0;  // of this choice, from 0
+  ToolCall call;                       // tool_call: whole, with its id
+  int call_index = 0;                  // of this choice, from 0
   std::vector<TokenLogprob> logprobs;  // of the answer's tokens since the delta before, when asked for
 };
 
 struct ChoiceEnd {
   enum class Reason { stop, length, tool_calls, stop_string, error };
   Reason reason = Reason::stop;
-  std::string stop_string;          // which
+  std::string stop_string;  // which
   std::optional<ApiError> error;
   std::vector<TokenLogprob> logprobs;  // what no delta carried
 };
@@ -55,9 +55,9 @@ struct Usage {
   int64_t completion_tokens = 0;  // of all choices, stop tokens included
   int64_t reasoning_tokens = 0;
   int64_t drafted_tokens = 0, accepted_tokens = 0;
-  std::string cache_note;         // where the prefix cache stopped and why
+  std::string cache_note;  // where the prefix cache stopped and why
   double queue_seconds = 0, first_token_seconds = 0;
-  double prompt_per_second = 0;   // tokens that were read, cached ones not counted
+  double prompt_per_second = 0;  // tokens that were read, cached ones not counted
   double predicted_per_second = 0;
 };
 

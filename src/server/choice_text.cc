@@ -21,12 +21,15 @@ std::vector<ChatDelta> ChoiceText::push(const TokenEvent& token) {
     entry.id = token.token;
     entry.bytes = std::string(tokenizer_.bytes_of(token.token));
     entry.logprob = token.logprob;
-    for (const auto& [id, logprob] : token.top) entry.top.emplace_back(std::string(tokenizer_.bytes_of(id)), logprob);
+    for (const auto& [id, logprob] : token.top)
+      entry.top.emplace_back(std::string(tokenizer_.bytes_of(id)), logprob);
     logprobs_.push_back(std::move(entry));
   }
   const std::string text = decoder_.push(token.token);
-  if (in_reasoning_) take(parser_.push(text), out);
-  else feed(stop_.push(text), out);
+  if (in_reasoning_)
+    take(parser_.push(text), out);
+  else
+    feed(stop_.push(text), out);
   if (closes) in_reasoning_ = false;
   return out;
 }

@@ -18,9 +18,9 @@ namespace jaju::server {
 
 struct ChoiceTextOptions {
   int choice = 0;
-  bool thinking = false;    // the prompt ended inside <think>
-  bool tools = false;       // <tool_call> means something
-  bool raw = false;         // no turns to take apart: everything is answer
+  bool thinking = false;  // the prompt ended inside <think>
+  bool tools = false;     // <tool_call> means something
+  bool raw = false;       // no turns to take apart: everything is answer
   bool logprobs = false;
   int32_t think_close = -1;
   std::vector<std::string> stop;  // looked for in what follows </think>

@@ -29,22 +29,29 @@ Result<double> read_number(const std::string& text, double least, double most, c
 // "4096", "512 MiB", "2G"
 Result<int64_t> read_bytes(const std::string& text) {
   size_t used = 0;
-  while (used < text.size() && (std::isdigit(static_cast<unsigned char>(text[used])) != 0 || text[used] == '.')) ++used;
+  while (used < text.size() &&
+         (std::isdigit(static_cast<unsigned char>(text[used])) != 0 || text[used] == '.'))
+    ++used;
   JAJU_ASSIGN(const double value, read_number(text.substr(0, used), 0, 1e15, "a size"));
   std::string unit = text.substr(used);
   std::erase(unit, ' ');
   if (!unit.empty() && (unit.back() == 'B' || unit.back() == 'b')) unit.pop_back();
   if (!unit.empty() && unit.back() == 'i') unit.pop_back();
   double scale = 1;
-  if (unit == "K" || unit == "k") scale = 1024;
-  else if (unit == "M" || unit == "m") scale = 1024.0 * 1024;
-  else if (unit == "G" || unit == "g") scale = 1024.0 * 1024 * 1024;
-  else if (!unit.empty()) return error("'{}' is not a size like 4096, 512M or 2GiB", printable(text));
+  if (unit == "K" || unit == "k")
+    scale = 1024;
+  else if (unit == "M" || unit == "m")
+    scale = 1024.0 * 1024;
+  else if (unit == "G" || unit == "g")
+    scale = 1024.0 * 1024 * 1024;
+  else if (!unit.empty())
+    return error("'{}' is not a size like 4096, 512M or 2GiB", printable(text));
   if (value * scale > 9e15) return error("'{}' is more than any machine has", printable(text));
   return static_cast<int64_t>(value * scale);
 }
 
-Setting text(std::string_view name, std::string_view group, std::string_view help, std::string ServeConfig::*at) {
+Setting text(std::string_view name, std::string_view group, std::string_view help,
+             std::string ServeConfig::*at) {
   return {name, Kind::text, group, help, [at](ServeConfig& c, const std::string& v) {
             c.*at = v;
             return Status();
@@ -76,14 +83,16 @@ Setting texts(std::string_view name, std::string_view group, std::string_view he
 template <typename Access>
 Setting flag(std::string_view name, std::string_view group, std::string_view help, Access at) {
   return {name, Kind::flag, group, help, [at](ServeConfig& c, const std::string& v) -> Status {
-            if (v != "true" && v != "false" && v != "1" && v != "0") return error("'{}' is neither true nor false", printable(v));
+            if (v != "true" && v != "false" && v != "1" && v != "0")
+              return error("'{}' is neither true nor false", printable(v));
             at(c) = v == "true" || v == "1";
             return {};
           }};
 }
 
 template <typename Access>
-Setting count(std::string_view name, std::string_view group, std::string_view help, int64_t least, int64_t most, Access at) {
+Setting count(std::string_view name, std::string_view group, std::string_view help, int64_t least,
+              int64_t most, Access at) {
   return {name, Kind::count, group, help, [least, most, at](ServeConfig& c, const std::string& v) -> Status {
             int64_t value = 0;
             const auto [end, failure] = std::from_chars(v.data(), v.data() + v.size(), value);
@@ -121,9 +130,10 @@ Setting number(std::string_view name, std::string_view group, std::string_view h
           }};
 }
 
-Setting choice(std::string_view name, std::string_view group, std::string_view help, std::vector<std::string> words,
-               std::string ServeConfig::*at) {
-  return {name, Kind::text, group, help, [words = std::move(words), at](ServeConfig& c, const std::string& v) -> Status {
+Setting choice(std::string_view name, std::string_view group, std::string_view help,
+               std::vector<std::string> words, std::string ServeConfig::*at) {
+  return {name, Kind::text, group, help,
+          [words = std::move(words), at](ServeConfig& c, const std::string& v) -> Status {
             if (std::find(words.begin(), words.end(), v) == words.end()) {
               return error("'{}' is not one of {}", printable(v), fmt::join(words, ", "));
             }
@@ -133,25 +143,29 @@ Setting choice(std::string_view name, std::string_view group, std::string_view h
 }
 
 std::vector<Setting> make_settings() {
-  constexpr std::string_view kAddress = "Address", kAccess = "Access", kModel = "Model", kWork = "Work and memory",
-                             kLimits = "Limits", kLogs = "Logs and shutdown";
+  constexpr std::string_view kAddress = "Address", kAccess = "Access", kModel = "Model",
+                             kWork = "Work and memory", kLimits = "Limits", kLogs = "Logs and shutdown";
   return {
       text_at("host", kAddress, "Address to listen on; beyond loopback only with keys (default 127.0.0.1)",
               [](ServeConfig& c) -> std::string& { return c.server.host; }),
-      count("port", kAddress, "Port; 0: any free one (default 8080)", 0, 65535, [](ServeConfig& c) -> int& { return c.server.port; }),
+      count("port", kAddress, "Port; 0: any free one (default 8080)", 0, 65535,
+            [](ServeConfig& c) -> int& { return c.server.port; }),
       text_at("tls_certificate", kAddress, "PEM file with the certificate chain; then https",
               [](ServeConfig& c) -> std::string& { return c.server.tls_certificate; }),
       text_at("tls_key", kAddress, "PEM file with the certificate's key",
               [](ServeConfig& c) -> std::string& { return c.server.tls_key; }),
-      text_at("metrics_host", kAddress, "Serve /metrics on an address of its own; without a key when it is loopback",
+      text_at("metrics_host", kAddress,
+              "Serve /metrics on an address of its own; without a key when it is loopback",
               [](ServeConfig& c) -> std::string& { return c.server.metrics_host; }),
       count("metrics_port", kAddress, "Port of the metrics' own address (default: any free one)", 0, 65535,
             [](ServeConfig& c) -> int& { return c.server.metrics_port; }),
       texts("host_name", kAddress, "More names this server may be called by while it has no keys",
             [](ServeConfig& c) -> std::vector<std::string>& { return c.server.host_names; }),
-      texts("cors_origin", kAddress, "Web pages that may call this server, like https://app.example; * for any (default: none)",
+      texts("cors_origin", kAddress,
+            "Web pages that may call this server, like https://app.example; * for any (default: none)",
             [](ServeConfig& c) -> std::vector<std::string>& { return c.server.cors_origins; }),
-      text("keys", kAccess, "Key file (default: serve-keys in jaju's configuration folder, when it is there)", &ServeConfig::keys),
+      text("keys", kAccess, "Key file (default: serve-keys in jaju's configuration folder, when it is there)",
+           &ServeConfig::keys),
       flag("open_without_keys", kAccess, "Listen beyond loopback although there are no keys",
            [](ServeConfig& c) -> bool& { return c.server.open_without_keys; }),
       number("requests_per_minute", kAccess, "For keys that do not name their own; 0: no limit", 1e9,
@@ -160,35 +174,44 @@ std::vector<Setting> make_settings() {
              [](ServeConfig& c) -> double& { return c.key_limits.tokens_per_minute; }),
       count("concurrent", kAccess, "Requests at a time for each key; 0: no limit", 0, 100000,
             [](ServeConfig& c) -> int& { return c.key_limits.concurrent; }),
-      texts("name", kModel, "More names the model answers to, like gpt-4o for a client that can say nothing else",
+      texts("name", kModel,
+            "More names the model answers to, like gpt-4o for a client that can say nothing else",
             [](ServeConfig& c) -> std::vector<std::string>& { return c.names; }),
       flag("think", kModel, "Reason before answering when a request does not say",
            [](ServeConfig& c) -> bool& { return c.think; }),
-      count("context", kModel, "Tokens a conversation may hold (default: the model's, at most 32,768)", 1, int64_t{1} << 31,
-            [](ServeConfig& c) -> int64_t& { return c.context; }),
-      count("threads", kWork, "CPU threads of the model (default: every CPU)", 1, 4096, [](ServeConfig& c) -> int& { return c.threads; }),
+      count("context", kModel, "Tokens a conversation may hold (default: the model's, at most 32,768)", 1,
+            int64_t{1} << 31, [](ServeConfig& c) -> int64_t& { return c.context; }),
+      count("threads", kWork, "CPU threads of the model (default: every CPU)", 1, 4096,
+            [](ServeConfig& c) -> int& { return c.threads; }),
       choice("kv", kWork, "Type of the cache: auto, f32 or bf16", {"auto", "f32", "bf16"}, &ServeConfig::kv),
-      choice("precision", kWork, "Activations in matmuls with bf16 weights: auto, f32 (exact) or bf16", {"auto", "f32", "bf16"},
-             &ServeConfig::precision),
+      choice("precision", kWork, "Activations in matmuls with bf16 weights: auto, f32 (exact) or bf16",
+             {"auto", "f32", "bf16"}, &ServeConfig::precision),
       count("max_sequences", kWork, "Answers side by side; more wait (default 32)", 1, 256,
             [](ServeConfig& c) -> int64_t& { return c.max_sequences; }),
-      bytes("cache_bytes", kWork, "Memory for the cache, prefixes included, like 4GiB (default: chosen from what there is)",
+      bytes("cache_bytes", kWork,
+            "Memory for the cache, prefixes included, like 4GiB (default: chosen from what there is)",
             [](ServeConfig& c) -> int64_t& { return c.cache_bytes; }),
       flag("prefix_cache", kWork, "Keep what was read for requests that begin alike (default true)",
            [](ServeConfig& c) -> bool& { return c.prefix_cache; }),
       text("cache_dir", kWork, "Folder that keeps the prefix cache across restarts", &ServeConfig::cache_dir),
-      flag("exact_cache", kWork, "Cached answers equal uncached ones to the bit; false reads long prompts faster (default true)",
+      flag("exact_cache", kWork,
+           "Cached answers equal uncached ones to the bit; false reads long prompts faster (default true)",
            [](ServeConfig& c) -> bool& { return c.exact_cache; }),
-      flag("speculation", kWork, "Guess tokens and check them together; never changes an answer (default true)",
+      flag("speculation", kWork,
+           "Guess tokens and check them together; never changes an answer (default true)",
            [](ServeConfig& c) -> bool& { return c.speculation; }),
-      count("workers", kWork, "Threads for JSON, templates and text (default 2)", 1, 256, [](ServeConfig& c) -> int& { return c.server.workers; }),
-      count("io_threads", kWork, "Threads for sockets (default 1)", 1, 64, [](ServeConfig& c) -> int& { return c.server.io_threads; }),
+      count("workers", kWork, "Threads for JSON, templates and text (default 2)", 1, 256,
+            [](ServeConfig& c) -> int& { return c.server.workers; }),
+      count("io_threads", kWork, "Threads for sockets (default 1)", 1, 64,
+            [](ServeConfig& c) -> int& { return c.server.io_threads; }),
       bytes("grammar_cache_bytes", kWork, "Memory for compiled schemas and grammars (default 128MiB)",
             [](ServeConfig& c) -> int64_t& { return c.grammar_cache_bytes; }),
-      count("queue", kLimits, "Requests that may wait; more get 429 (default 256)", 1, 100000, [](ServeConfig& c) -> int64_t& { return c.queue; }),
+      count("queue", kLimits, "Requests that may wait; more get 429 (default 256)", 1, 100000,
+            [](ServeConfig& c) -> int64_t& { return c.queue; }),
       count("max_connections", kLimits, "Open connections (default 4096)", 1, 1'000'000,
             [](ServeConfig& c) -> int& { return c.server.http.max_connections; }),
-      bytes("max_body", kLimits, "Largest request body (default 16MiB)", [](ServeConfig& c) -> size_t& { return c.server.http.max_body_bytes; }),
+      bytes("max_body", kLimits, "Largest request body (default 16MiB)",
+            [](ServeConfig& c) -> size_t& { return c.server.http.max_body_bytes; }),
       bytes("max_bodies", kLimits, "All request bodies together (default 256MiB)",
             [](ServeConfig& c) -> int64_t& { return c.server.http.max_bodies_bytes; }),
       seconds("header_timeout", kLimits, "Seconds for a request's head (default 15)",
@@ -199,9 +222,11 @@ std::vector<Setting> make_settings() {
               [](ServeConfig& c) -> std::chrono::milliseconds& { return c.server.http.idle_timeout; }),
       seconds("write_timeout", kLimits, "Seconds a client may take nothing of its answer (default 30)",
               [](ServeConfig& c) -> std::chrono::milliseconds& { return c.server.http.write_timeout; }),
-      seconds("keep_alive_comment", kLimits, "A stream with nothing to say sends a comment this often (default 10)",
+      seconds("keep_alive_comment", kLimits,
+              "A stream with nothing to say sends a comment this often (default 10)",
               [](ServeConfig& c) -> std::chrono::milliseconds& { return c.server.http.keep_alive_comment; }),
-      text("access_log", kLogs, "JSON lines: - for stderr, off, or a file (default -)", &ServeConfig::access_log),
+      text("access_log", kLogs, "JSON lines: - for stderr, off, or a file (default -)",
+           &ServeConfig::access_log),
       number("drain_seconds", kLogs, "After SIGTERM running answers may take this long (default 30)", 86400,
              [](ServeConfig& c) -> double& { return c.drain_seconds; }),
   };
@@ -232,18 +257,23 @@ Status apply_config_text(std::string_view toml_text, const std::string& what, Se
   if (!utf8_valid(toml_text)) return error("{}: is not UTF-8", what);
   const toml::parse_result parsed = toml::parse(toml_text);
   if (!parsed) {
-    return error("{}, line {}: {}", what, parsed.error().source().begin.line, std::string(parsed.error().description()));
+    return error("{}, line {}: {}", what, parsed.error().source().begin.line,
+                 std::string(parsed.error().description()));
   }
   for (const auto& [key, node] : parsed.table()) {
     const std::string name(key.str());
-    const auto at = [&, line = node.source().begin.line] { return fmt::format("{}, line {}, {}", what, line, printable(name)); };
+    const auto at = [&, line = node.source().begin.line] {
+      return fmt::format("{}, line {}, {}", what, line, printable(name));
+    };
     if (name == "model") {
       if (!node.is_string()) return error("{}: must be a text", at());
       config->model = node.value_or(std::string());
       continue;
     }
-    const auto setting = std::find_if(settings().begin(), settings().end(), [&](const Setting& s) { return s.name == name; });
-    if (setting == settings().end()) return error("{}: is not a setting; `jaju serve --help` lists them", at());
+    const auto setting =
+        std::find_if(settings().begin(), settings().end(), [&](const Setting& s) { return s.name == name; });
+    if (setting == settings().end())
+      return error("{}: is not a setting; `jaju serve --help` lists them", at());
     std::string value;
     if (const auto text_value = node.value_exact<std::string>()) {
       value = *text_value;
@@ -261,7 +291,8 @@ Status apply_config_text(std::string_view toml_text, const std::string& what, Se
     } else {
       return error("{}: has a value of the wrong kind", at());
     }
-    if (const Status set = setting->set(*config, value); !set.ok()) return error("{}: {}", at(), set.message());
+    if (const Status set = setting->set(*config, value); !set.ok())
+      return error("{}: {}", at(), set.message());
   }
   return {};
 }
@@ -284,9 +315,12 @@ Status apply_environment(char** environment, ServeConfig* config) {
       continue;
     }
     if (name == "JAJU_SERVE_CONFIG") continue;
-    const auto setting = std::find_if(settings().begin(), settings().end(), [&](const Setting& s) { return environment_of(s) == name; });
-    if (setting == settings().end()) return error("{} in the environment is not a setting; `jaju serve --help` lists them", printable(name));
-    if (const Status set = setting->set(*config, value); !set.ok()) return error("{}: {}", name, set.message());
+    const auto setting = std::find_if(settings().begin(), settings().end(),
+                                      [&](const Setting& s) { return environment_of(s) == name; });
+    if (setting == settings().end())
+      return error("{} in the environment is not a setting; `jaju serve --help` lists them", printable(name));
+    if (const Status set = setting->set(*config, value); !set.ok())
+      return error("{}: {}", name, set.message());
   }
   return {};
 }

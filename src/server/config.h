@@ -21,8 +21,8 @@ struct ServeConfig {
   std::string model;               // a directory or a name; empty: the small model that comes with jaju
   std::vector<std::string> names;  // more names the model answers to
   ApiServerOptions server;
-  std::string keys;                // the key file; empty: config_dir()/serve-keys when it is there
-  KeyLimits key_limits;            // for keys that do not name their own
+  std::string keys;      // the key file; empty: config_dir()/serve-keys when it is there
+  KeyLimits key_limits;  // for keys that do not name their own
   std::string access_log = "-";
   bool think = false;
   // Engine and scheduler
@@ -30,19 +30,19 @@ struct ServeConfig {
   int threads = 0;
   std::string kv = "auto", precision = "auto";
   int64_t max_sequences = 32;
-  int64_t cache_bytes = 0;   // cache pages, prefix cache included; 0: chosen from the memory there is
+  int64_t cache_bytes = 0;  // cache pages, prefix cache included; 0: chosen from the memory there is
   int64_t queue = 256;
   bool prefix_cache = true;
-  std::string cache_dir;     // keeps the prefix cache across restarts
+  std::string cache_dir;  // keeps the prefix cache across restarts
   bool speculation = true;
-  bool exact_cache = true;   // cached and uncached answers equal to the bit; false: faster prompts
+  bool exact_cache = true;  // cached and uncached answers equal to the bit; false: faster prompts
   int64_t grammar_cache_bytes = int64_t{128} << 20;
   double drain_seconds = 30;
 };
 
 struct Setting {
   enum class Kind { text, texts, flag, count, bytes, seconds, number };
-  std::string_view name;   // "tls_certificate"
+  std::string_view name;  // "tls_certificate"
   Kind kind;
   std::string_view group;  // of --help and of the documentation
   std::string_view help;

@@ -10,7 +10,8 @@ namespace {
 TEST(ServeConfig, ReadsEverySettingOfAFile) {
   ServeConfig config;
   const Status read = apply_config_text(
-      "# a comment\nmodel = \"nano\"\nport = 9000\nname = [\"a\", \"b\"]\nthink = true\nmax_body = \"1MiB\"\nheader_timeout = 2.5\n"
+      "# a comment\nmodel = \"nano\"\nport = 9000\nname = [\"a\", \"b\"]\nthink = true\nmax_body = "
+      "\"1MiB\"\nheader_timeout = 2.5\n"
       "requests_per_minute = 60\naccess_log = \"off\"\n",
       "f", &config);
   ASSERT_TRUE(read.ok()) << read.message();
@@ -25,10 +26,18 @@ TEST(ServeConfig, ReadsEverySettingOfAFile) {
 
 TEST(ServeConfig, MistakesNameFileLineAndSetting) {
   ServeConfig config;
-  for (const auto& [text, says] : std::vector<std::pair<std::string, std::string>>{
-           {"port = 1\nprot = 2\n", "line 2, prot"}, {"port = -1\n", "port"}, {"port = \"x\"\n", "port"}, {"think = 2\n", "think"},
-           {"max_body = \"1 parsec\"\n", "max_body"}, {"header_timeout = nan\n", "header_timeout"}, {"port = 1\nport = 2\n", "line 2"},
-           {"[server]\nport = 1\n", "server"}, {"kv = \"f64\"\n", "kv"}, {"= 3", "line 1"}, {"name = [1]\n", "name"}}) {
+  for (const auto& [text, says] :
+       std::vector<std::pair<std::string, std::string>>{{"port = 1\nprot = 2\n", "line 2, prot"},
+                                                        {"port = -1\n", "port"},
+                                                        {"port = \"x\"\n", "port"},
+                                                        {"think = 2\n", "think"},
+                                                        {"max_body = \"1 parsec\"\n", "max_body"},
+                                                        {"header_timeout = nan\n", "header_timeout"},
+                                                        {"port = 1\nport = 2\n", "line 2"},
+                                                        {"[server]\nport = 1\n", "server"},
+                                                        {"kv = \"f64\"\n", "kv"},
+                                                        {"= 3", "line 1"},
+                                                        {"name = [1]\n", "name"}}) {
     const Status read = apply_config_text(text, "f", &config);
     EXPECT_FALSE(read.ok()) << text;
     EXPECT_NE(read.message().find(says), std::string::npos) << read.message();
@@ -49,7 +58,8 @@ TEST(ServeConfig, TheEnvironmentNamesSettingsToo) {
 
 TEST(ServeConfig, NamesAreUnique) {
   std::set<std::string> flags;
-  for (const Setting& setting : settings()) EXPECT_TRUE(flags.insert(flag_of(setting)).second) << setting.name;
+  for (const Setting& setting : settings())
+    EXPECT_TRUE(flags.insert(flag_of(setting)).second) << setting.name;
 }
 
 }  // namespace

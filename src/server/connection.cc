@@ -153,7 +153,9 @@ class HttpConnection : public Connection, public std::enable_shared_from_this<Ht
     const boost::optional<uint64_t> length = parser_->content_length();
     const bool has_body = parser_->chunked() || (length && *length > 0);
     std::optional<Target> target = read_target(request_->target);
-    if (!target) return refuse(400, "the target has more than one reading (encoded or doubled slashes, dots, control bytes)");
+    if (!target)
+      return refuse(400,
+                    "the target has more than one reading (encoded or doubled slashes, dots, control bytes)");
     request_->path = std::move(target->path);
     request_->query = std::move(target->query);
     if (std::optional<HttpResponse> answer = hooks_.gate(*request_)) {
@@ -162,7 +164,8 @@ class HttpConnection : public Connection, public std::enable_shared_from_this<Ht
     }
     if (length && *length > limits_.max_body_bytes) {
       keep_alive_ = false;
-      return answer_now(hooks_.refuse(413, fmt::format("the body is larger than {} bytes", limits_.max_body_bytes)));
+      return answer_now(
+          hooks_.refuse(413, fmt::format("the body is larger than {} bytes", limits_.max_body_bytes)));
     }
     const std::string_view expect = request_->header("expect");
     if (has_body && !expect.empty()) {
@@ -199,9 +202,11 @@ class HttpConnection : public Connection, public std::enable_shared_from_this<Ht
     if (!parser_->is_done()) {
       // What the parser left is the beginning of a chunk's frame: it must look like one, and end soon.
       for (size_t i = 0; i < in_.size(); ++i) {
-        if (in_[i] == '\n' && (i == 0 || in_[i - 1] != '\r')) return refuse(400, "a chunk's line ends in a bare LF");
+        if (in_[i] == '\n' && (i == 0 || in_[i - 1] != '\r'))
+          return refuse(400, "a chunk's line ends in a bare LF");
       }
-      if (in_.size() > limits_.max_header_bytes + kReadBytes) return refuse(400, "a chunk of the body has an endless frame");
+      if (in_.size() > limits_.max_header_bytes + kReadBytes)
+        return refuse(400, "a chunk of the body has an endless frame");
       return read_more();
     }
     request_->body = std::move(parser_->get().body());
@@ -230,28 +235,33 @@ class HttpConnection : public Connection, public std::enable_shared_from_this<Ht
   }
 
   std::string head_text(const HttpResponse& response, std::optional<size_t> length) {
-    std::string head = fmt::format("HTTP/1.1 {} {}\r\n", response.status,
-                                   std::string_view(http::obsolete_reason(static_cast<http::status>(response.status)).data(),
-                                                    http::obsolete_reason(static_cast<http::status>(response.status)).size()));
+    std::string head = fmt::format(
+        "HTTP/1.1 {} {}\r\n", response.status,
+        std::string_view(http::obsolete_reason(static_cast<http::status>(response.status)).data(),
+                         http::obsolete_reason(static_cast<http::status>(response.status)).size()));
     if (!response.content_type.empty()) head += fmt::format("Content-Type: {}\r\n", response.content_type);
     for (const auto& [name, value] : response.headers) head += fmt::format("{}: {}\r\n", name, value);
     if (request_ != nullptr) {
-      for (const auto& [name, value] : request_->answer_headers) head += fmt::format("{}: {}\r\n", name, value);
+      for (const auto& [name, value] : request_->answer_headers)
+        head += fmt::format("{}: {}\r\n", name, value);
       if (!request_->record->id.empty()) {
         head += fmt::format("X-Request-Id: {0}\r\nRequest-Id: {0}\r\n", request_->record->id);
       }
     }
     head += "X-Content-Type-Options: nosniff\r\n";
     if (length) {
-      if (response.status != 204 && response.status != 304) head += fmt::format("Content-Length: {}\r\n", *length);
+      if (response.status != 204 && response.status != 304)
+        head += fmt::format("Content-Length: {}\r\n", *length);
     } else if (!http_1_0_) {
       head += "Transfer-Encoding: chunked\r\n";
     } else {
       keep_alive_ = false;
     }
     if (last_) keep_alive_ = false;
-    if (!keep_alive_) head += "Connection: close\r\n";
-    else if (http_1_0_) head += "Connection: keep-alive\r\n";
+    if (!keep_alive_)
+      head += "Connection: close\r\n";
+    else if (http_1_0_)
+      head += "Connection: keep-alive\r\n";
     return head + "\r\n";
   }
 
@@ -279,7 +289,8 @@ class HttpConnection : public Connection, public std::enable_shared_from_this<Ht
                              self->writing_ = false;
                              if (failure) return self->left();
                              self->flight_sent_ += n;
-                             if (self->request_ != nullptr) self->request_->record->bytes_out += static_cast<int64_t>(n);
+                             if (self->request_ != nullptr)
+                               self->request_->record->bytes_out += static_cast<int64_t>(n);
                              self->note_unsent();
                              self->write_more();
                            });
@@ -342,7 +353,7 @@ class HttpConnection : public Connection, public std::enable_shared_from_this<Ht
 
   State state_ = State::handshake;
   bool reading_ = false, writing_ = false;
-  bool last_ = false;           // no request after this one
+  bool last_ = false;  // no request after this one
   bool keep_alive_ = true, http_1_0_ = false, head_only_ = false;
   bool head_started_ = false;
   size_t lingered_ = 0;
@@ -353,7 +364,8 @@ class HttpConnection : public Connection, public std::enable_shared_from_this<Ht
   int64_t body_bytes_ = 0;  // taken from the server's budget
   std::string out_, flight_;
   size_t flight_sent_ = 0;
-  Clock::time_point read_deadline_ = kNever, write_deadline_ = kNever, comment_at_ = kNever, timer_at_ = kNever;
+  Clock::time_point read_deadline_ = kNever, write_deadline_ = kNever, comment_at_ = kNever,
+                    timer_at_ = kNever;
   std::shared_ptr<Answer> answer_;
 };
 
@@ -369,18 +381,19 @@ class HttpConnection::Answer : public Responder, public std::enable_shared_from_
     });
   }
   void begin(HttpResponse head, std::string idle) override {
-    asio::post(executor(), [self = shared_from_this(), head = std::move(head), idle = std::move(idle)]() mutable {
-      HttpConnection& c = *self->connection_;
-      if (self->over_ || c.answer_.get() != self.get()) return;
-      self->streaming_ = true;
-      self->idle_ = std::move(idle);
-      c.request_->record->status = head.status;
-      c.request_->record->stream = true;
-      self->chunked_ = !c.http_1_0_;
-      c.write(c.head_text(head, std::nullopt));
-      self->reset_comment();
-      self->flush();
-    });
+    asio::post(executor(),
+               [self = shared_from_this(), head = std::move(head), idle = std::move(idle)]() mutable {
+                 HttpConnection& c = *self->connection_;
+                 if (self->over_ || c.answer_.get() != self.get()) return;
+                 self->streaming_ = true;
+                 self->idle_ = std::move(idle);
+                 c.request_->record->status = head.status;
+                 c.request_->record->stream = true;
+                 self->chunked_ = !c.http_1_0_;
+                 c.write(c.head_text(head, std::nullopt));
+                 self->reset_comment();
+                 self->flush();
+               });
   }
   bool send(std::string_view bytes) override {
     if (bytes.empty()) return true;
@@ -569,7 +582,8 @@ void HttpConnection::on_timer() {
   }
   if (read_deadline_ <= now) {
     read_deadline_ = kNever;
-    if (state_ == State::head && head_started_) return refuse(408, "the request's head did not arrive in time");
+    if (state_ == State::head && head_started_)
+      return refuse(408, "the request's head did not arrive in time");
     if (state_ == State::body) return refuse(408, "the request's body did not arrive in time");
     return shut();
   }
@@ -579,8 +593,8 @@ void HttpConnection::on_timer() {
 
 }  // namespace
 
-std::shared_ptr<Connection> make_connection(asio::any_io_executor executor, std::unique_ptr<Transport> transport,
-                                            std::string peer,
+std::shared_ptr<Connection> make_connection(asio::any_io_executor executor,
+                                            std::unique_ptr<Transport> transport, std::string peer,
                                             std::shared_ptr<const ConnectionHooks> hooks) {
   return std::make_shared<HttpConnection>(std::move(executor), std::move(transport), std::move(peer),
                                           std::move(hooks));

@@ -19,8 +19,8 @@ namespace jaju::server {
 struct ConnectionHooks {
   HttpLimits limits;
   int listener = 0;  // HttpRequest::listener
-  // Called with the head alone, before the body is read. An answer here ends the request (and the connection, if
-  // there is a body), e.g. 401 before 16 MB are taken from a stranger.
+  // Called with the head alone, before the body is read. An answer here ends the request (and the connection,
+  // if there is a body), e.g. 401 before 16 MB are taken from a stranger.
   std::function<std::optional<HttpResponse>(HttpRequest&)> gate;
   // Takes the whole request; must return at once.
   std::function<void(std::shared_ptr<HttpRequest>, std::shared_ptr<Responder>)> handle;

@@ -19,8 +19,8 @@ struct OpenAiCompletionRequest {
   std::vector<ChatCall> calls;  // one for each prompt
   bool stream = false, include_usage = false, echo = false;
 };
-std::optional<ApiError> read_openai_completion(const Json& body, const RequestLimits& limits, const ModelFacts& facts,
-                                               OpenAiCompletionRequest* out);
+std::optional<ApiError> read_openai_completion(const Json& body, const RequestLimits& limits,
+                                               const ModelFacts& facts, OpenAiCompletionRequest* out);
 void openai_completions(ApiContext& api, const RequestPtr& request, const ResponderPtr& responder);
 
 // --- OpenAI: /v1/models, /v1/embeddings (openai_models.cc)
@@ -63,11 +63,11 @@ void anthropic_count_tokens(ApiContext& api, const RequestPtr& request, const Re
 struct OllamaRequest {
   ChatCall call;
   bool stream = true;
-  bool chat = true;  // /api/chat; false: /api/generate
+  bool chat = true;    // /api/chat; false: /api/generate
   bool empty = false;  // no prompt and no message: Ollama loads the model and says so
 };
-std::optional<ApiError> read_ollama(const Json& body, const RequestLimits& limits, const ModelFacts& facts, bool chat,
-                                    OllamaRequest* out);
+std::optional<ApiError> read_ollama(const Json& body, const RequestLimits& limits, const ModelFacts& facts,
+                                    bool chat, OllamaRequest* out);
 void ollama_chat(ApiContext& api, const RequestPtr& request, const ResponderPtr& responder);
 void ollama_generate(ApiContext& api, const RequestPtr& request, const ResponderPtr& responder);
 void ollama_embed(ApiContext& api, const RequestPtr& request, const ResponderPtr& responder);

@@ -44,7 +44,8 @@ std::optional<HttpResponse> Gate::check(HttpRequest& request) const {
   request.record->id = random_id("req_");
   request.record->dialect = std::string(dialect_name(dialect_of(request)));
   const std::string_view origin = request.header("origin");
-  const bool any = std::find(options_.cors_origins.begin(), options_.cors_origins.end(), "*") != options_.cors_origins.end();
+  const bool any = std::find(options_.cors_origins.begin(), options_.cors_origins.end(), "*") !=
+                   options_.cors_origins.end();
   const bool listed = any || std::find(options_.cors_origins.begin(), options_.cors_origins.end(), origin) !=
                                  options_.cors_origins.end();
   if (!origin.empty() && listed && utf8_valid(origin)) {
@@ -69,7 +70,8 @@ std::optional<HttpResponse> Gate::check(HttpRequest& request) const {
   if (const std::optional<ApiError> error = admit(request)) {
     request.record->error = error->message;
     HttpResponse response = error_response(dialect_of(request), *error, request.record->id);
-    if (error->http == 405) response.headers.emplace_back("Allow", find_route(request.method, request.path).allow);
+    if (error->http == 405)
+      response.headers.emplace_back("Allow", find_route(request.method, request.path).allow);
     return response;
   }
   return std::nullopt;
@@ -80,8 +82,10 @@ std::optional<ApiError> Gate::admit(HttpRequest& request) const {
   if (!keys_.has_keys() && !options_.hosts.empty()) {
     const std::string host = host_name(request.header("host"));
     if (std::find(options_.hosts.begin(), options_.hosts.end(), host) == options_.hosts.end()) {
-      return refuse(403, fmt::format("this server does not answer to the name '{}'; add it with --host-name, or use keys",
-                                     printable(host)));
+      return refuse(
+          403,
+          fmt::format("this server does not answer to the name '{}'; add it with --host-name, or use keys",
+                      printable(host)));
     }
   }
   // A page of another site may send requests without reading the answers: it must not spend our time either.
@@ -89,7 +93,8 @@ std::optional<ApiError> Gate::admit(HttpRequest& request) const {
     const std::string_view host = request.header("host");
     const bool own = origin == fmt::format("http://{}", host) || origin == fmt::format("https://{}", host);
     const bool allowed = !request.answer_headers.empty();
-    if (!own && !allowed) return refuse(403, "pages of other sites may not call this server; --cors-origin allows one");
+    if (!own && !allowed)
+      return refuse(403, "pages of other sites may not call this server; --cors-origin allows one");
   }
   const RouteMatch match = find_route(request.method, request.path);
   const Route* route = match.route;
@@ -110,11 +115,15 @@ std::optional<ApiError> Gate::admit(HttpRequest& request) const {
     }
   }
   if (route == nullptr) {
-    if (match.other_method) return refuse(405, fmt::format("{} is not a method of this address; {} is", request.method, match.allow));
+    if (match.other_method)
+      return refuse(405,
+                    fmt::format("{} is not a method of this address; {} is", request.method, match.allow));
     return refuse(404, "there is nothing at this address");
   }
-  const bool about_metrics = route->access == Route::Access::metrics || route->path == "/health" || route->path == "/ready";
-  if (metrics_only && !about_metrics) return refuse(404, "only /metrics, /health and /ready are at this address");
+  const bool about_metrics =
+      route->access == Route::Access::metrics || route->path == "/health" || route->path == "/ready";
+  if (metrics_only && !about_metrics)
+    return refuse(404, "only /metrics, /health and /ready are at this address");
   if (options_.metrics_listener >= 0 && !metrics_only && route->access == Route::Access::metrics) {
     return refuse(404, "the metrics have an address of their own");
   }

@@ -26,7 +26,8 @@ int status(const Gate& gate, HttpRequest request) {
 }
 
 std::unique_ptr<KeyStore> one_key() {
-  auto store = KeyStore::parse("a " + hex(sha256("KEY")) + "\nm " + hex(sha256("METRICS")) + " metrics\n", "keys", {});
+  auto store =
+      KeyStore::parse("a " + hex(sha256("KEY")) + "\nm " + hex(sha256("METRICS")) + " metrics\n", "keys", {});
   return *std::move(store);
 }
 
@@ -49,11 +50,14 @@ TEST(Gate, EveryRouteWantsAKeyExceptTheOnesNamedHere) {
       continue;
     }
     EXPECT_EQ(status(gate, make_request(route.method, path)), 401) << path;
-    EXPECT_EQ(status(gate, make_request(route.method, path, {{"authorization", "Bearer WRONG"}})), 401) << path;
+    EXPECT_EQ(status(gate, make_request(route.method, path, {{"authorization", "Bearer WRONG"}})), 401)
+        << path;
     EXPECT_EQ(status(gate, make_request(route.method, path, {{"authorization", "Bearer KEY"}})), 200) << path;
     EXPECT_EQ(status(gate, make_request(route.method, path, {{"authorization", "bearer KEY"}})), 200) << path;
     EXPECT_EQ(status(gate, make_request(route.method, path, {{"x-api-key", "KEY"}})), 200) << path;
-    EXPECT_EQ(status(gate, make_request(route.method, path, {{"x-api-key", "METRICS"}})), path == "/metrics" ? 200 : 403) << path;
+    EXPECT_EQ(status(gate, make_request(route.method, path, {{"x-api-key", "METRICS"}})),
+              path == "/metrics" ? 200 : 403)
+        << path;
     EXPECT_EQ(status(gate, make_request("DELETE", path)), 401) << path;
   }
   // Adding to what is open is a decision: this list and docs/serve.md say which.
@@ -68,9 +72,10 @@ TEST(Gate, NoSpellingOfARouteGetsAround) {
     const std::string path = example(route);
     std::string upper = path;
     for (char& c : upper) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
-    for (const std::string& trick : {"/" + path, path + "/", path + ".", path + "%20", path + ";x", path + "?key=KEY", "/." + path,
-                                     "/x/.." + path, "/%2e" + path, "/%2f" + path.substr(1), upper, "/health/.." + path,
-                                     path + "%00", "/health" + path, path + "%2f..%2f..%2fhealth", "/assets/.." + path}) {
+    for (const std::string& trick :
+         {"/" + path, path + "/", path + ".", path + "%20", path + ";x", path + "?key=KEY", "/." + path,
+          "/x/.." + path, "/%2e" + path, "/%2f" + path.substr(1), upper, "/health/.." + path, path + "%00",
+          "/health" + path, path + "%2f..%2f..%2fhealth", "/assets/.." + path}) {
       const auto target = read_target(trick);
       if (!target) continue;  // 400 before the gate
       EXPECT_EQ(status(gate, make_request(route.method, target->path)), 401) << trick;
@@ -97,10 +102,13 @@ TEST(Gate, WithoutKeysOnlyOurOwnNamesAndPages) {
   EXPECT_EQ(status(gate, rebound), 403);
   rebound.headers = {{"host", "[::1]:8080"}};
   EXPECT_EQ(status(gate, rebound), 200);
-  EXPECT_EQ(status(gate, make_request("POST", "/v1/chat/completions", {{"origin", "https://evil.example"}})), 403);
+  EXPECT_EQ(status(gate, make_request("POST", "/v1/chat/completions", {{"origin", "https://evil.example"}})),
+            403);
   EXPECT_EQ(status(gate, make_request("POST", "/v1/chat/completions", {{"origin", "null"}})), 403);
-  EXPECT_EQ(status(gate, make_request("POST", "/v1/chat/completions", {{"origin", "http://127.0.0.1:8080"}})), 200);
-  EXPECT_EQ(status(gate, make_request("POST", "/v1/chat/completions", {{"origin", "http://127.0.0.1:9999"}})), 403);
+  EXPECT_EQ(status(gate, make_request("POST", "/v1/chat/completions", {{"origin", "http://127.0.0.1:8080"}})),
+            200);
+  EXPECT_EQ(status(gate, make_request("POST", "/v1/chat/completions", {{"origin", "http://127.0.0.1:9999"}})),
+            403);
 }
 
 TEST(Gate, ModelRoutesCountAgainstTheKey) {

@@ -44,14 +44,16 @@ struct Seen {
 HeadScan request_line(std::string_view line, const HttpLimits& limits, Seen* seen) {
   const size_t first = line.find(' ');
   const size_t last = line.rfind(' ');
-  if (first == std::string_view::npos || first == last) return refuse(400, "the request line is not METHOD TARGET VERSION");
+  if (first == std::string_view::npos || first == last)
+    return refuse(400, "the request line is not METHOD TARGET VERSION");
   const std::string_view method = line.substr(0, first);
   const std::string_view target = line.substr(first + 1, last - first - 1);
   const std::string_view version = line.substr(last + 1);
   if (method.empty() || method.size() > 20 || !std::all_of(method.begin(), method.end(), is_token_char)) {
     return refuse(400, "the request's method is not a token");
   }
-  if (version.size() != 8 || version.substr(0, 5) != "HTTP/") return refuse(400, "the request line does not end in HTTP/1.1");
+  if (version.size() != 8 || version.substr(0, 5) != "HTTP/")
+    return refuse(400, "the request line does not end in HTTP/1.1");
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return refuse(505, "this server speaks HTTP/1.1");
   seen->version_1_1 = version == "HTTP/1.1";
   if (target.size() > limits.max_target_bytes) {
@@ -68,7 +70,8 @@ HeadScan request_line(std::string_view line, const HttpLimits& limits, Seen* see
 }
 
 HeadScan field(std::string_view line, Seen* seen) {
-  if (line[0] == ' ' || line[0] == '\t') return refuse(400, "a header field is folded over two lines (obs-fold)");
+  if (line[0] == ' ' || line[0] == '\t')
+    return refuse(400, "a header field is folded over two lines (obs-fold)");
   const size_t colon = line.find(':');
   if (colon == std::string_view::npos || colon == 0) return refuse(400, "a header line has no field name");
   const std::string_view name = line.substr(0, colon);
@@ -86,9 +89,11 @@ HeadScan field(std::string_view line, Seen* seen) {
     if (!digits) return refuse(400, "Content-Length is not a number");
   } else if (key == "transfer-encoding") {
     if (++seen->transfer_encoding > 1) return refuse(400, "Transfer-Encoding is given twice");
-    if (lower(value) != "chunked") return refuse(501, "the only Transfer-Encoding this server reads is chunked");
+    if (lower(value) != "chunked")
+      return refuse(501, "the only Transfer-Encoding this server reads is chunked");
   } else if (key == "content-encoding") {
-    if (lower(value) != "identity") return refuse(415, "compressed request bodies are not read; send the JSON as it is");
+    if (lower(value) != "identity")
+      return refuse(415, "compressed request bodies are not read; send the JSON as it is");
   }
   return {};
 }
@@ -119,7 +124,8 @@ HeadScan scan_head(std::string_view bytes, const HttpLimits& limits) {
         if (seen.transfer_encoding != 0 && seen.content_length != 0) {
           return refuse(400, "Content-Length and Transfer-Encoding exclude each other");
         }
-        if (seen.transfer_encoding != 0 && !seen.version_1_1) return refuse(400, "HTTP/1.0 has no Transfer-Encoding");
+        if (seen.transfer_encoding != 0 && !seen.version_1_1)
+          return refuse(400, "HTTP/1.0 has no Transfer-Encoding");
         HeadScan scan;
         scan.verdict = HeadScan::Verdict::complete;
         scan.bytes = at + 2;

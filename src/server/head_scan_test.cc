@@ -45,7 +45,8 @@ TEST(HeadScan, LimitsHold) {
   limits.max_header_bytes = 64;
   EXPECT_EQ(scan_head(head + "A: " + std::string(64, 'x'), limits).status, 431);
   limits.max_header_bytes = 1 << 20;
-  EXPECT_EQ(scan_head("GET /" + std::string(limits.max_target_bytes, 'x') + " HTTP/1.1\r\n", limits).status, 414);
+  EXPECT_EQ(scan_head("GET /" + std::string(limits.max_target_bytes, 'x') + " HTTP/1.1\r\n", limits).status,
+            414);
 }
 
 TEST(Target, IsDecodedOnce) {
@@ -58,9 +59,10 @@ TEST(Target, IsDecodedOnce) {
 }
 
 TEST(Target, WithTwoReadingsIsNone) {
-  for (const char* raw : {"", "a", "*", "//", "//a", "/a//b", "/a//", "/.", "/..", "/./a", "/a/..", "/a/../b", "/%2e%2e/a",
-                          "/%2f", "/a%2Fb", "/%25", "/%", "/%4", "/%zz", "/a\\b", "/a%5cb", "/a%00", "/a%0a", "/a#b",
-                          "/%ff", "/%c0%af", "/%ed%a0%80"}) {
+  for (const char* raw :
+       {"",     "a",     "*",       "//",        "//a",   "/a//b",  "/a//", "/.",      "/..",
+        "/./a", "/a/..", "/a/../b", "/%2e%2e/a", "/%2f",  "/a%2Fb", "/%25", "/%",      "/%4",
+        "/%zz", "/a\\b", "/a%5cb",  "/a%00",     "/a%0a", "/a#b",   "/%ff", "/%c0%af", "/%ed%a0%80"}) {
     EXPECT_FALSE(read_target(raw)) << raw;
   }
 }

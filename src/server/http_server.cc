@@ -20,8 +20,8 @@ namespace jaju::server {
 namespace {
 
 namespace asio = boost::asio;
-using boost::system::error_code;
 using asio::ip::tcp;
+using boost::system::error_code;
 
 struct Listener {
   Listener(asio::io_context& io, int n) : number(n), acceptor(io), pause(io) {}
@@ -105,7 +105,8 @@ struct HttpServer::Impl {
       if (stopping || open >= limits.max_connections) {
         if (tls == nullptr) {
           static constexpr std::string_view kFull =
-              "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+              "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: "
+              "close\r\n\r\n";
           socket.non_blocking(true, ignored);
           socket.write_some(asio::buffer(kFull.data(), kFull.size()), ignored);
         }
@@ -116,7 +117,8 @@ struct HttpServer::Impl {
     }
     auto transport = tls != nullptr ? tls->wrap(std::move(socket)) : plain_transport(std::move(socket));
     auto own = std::make_shared<const ConnectionHooks>(hooks_for(listener.number, id));
-    auto connection = make_connection(strand, std::move(transport), peer.address().to_string(ignored), std::move(own));
+    auto connection =
+        make_connection(strand, std::move(transport), peer.address().to_string(ignored), std::move(own));
     {
       const std::lock_guard lock(mutex);
       connections[id] = connection;

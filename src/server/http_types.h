@@ -43,35 +43,35 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 // (the job of the request), read when the answer has been sent; `mutex` because a run may outlive its client.
 struct RequestRecord {
   std::mutex mutex;
-  std::string id;        // "req_...", also sent as X-Request-Id
+  std::string id;  // "req_...", also sent as X-Request-Id
   std::string method;
-  std::string route;     // the pattern of the table, not what the client wrote
+  std::string route;  // the pattern of the table, not what the client wrote
   std::string peer;
-  std::string key;       // the key's name
+  std::string key;  // the key's name
   std::string dialect;
   std::string model;
   int status = 0;
   bool stream = false;
-  bool gone = false;     // the client left before the end
+  bool gone = false;  // the client left before the end
   int64_t bytes_in = 0, bytes_out = 0;
   int64_t prompt_tokens = -1, cached_tokens = -1, completion_tokens = -1, reasoning_tokens = -1;
   double queue_seconds = -1, first_token_seconds = -1;
   std::string finish;
-  std::string cache;     // where and why the prefix cache stopped
-  std::string error;     // the sentence the client got
+  std::string cache;  // where and why the prefix cache stopped
+  std::string error;  // the sentence the client got
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
 };
 
 struct HttpRequest {
-  std::string method;    // upper case, as sent
-  std::string target;    // as sent
-  std::string path;      // percent-decoded, see normal_path
-  std::string query;     // as sent, without '?'
-  Headers headers;       // names in lower case
+  std::string method;  // upper case, as sent
+  std::string target;  // as sent
+  std::string path;    // percent-decoded, see normal_path
+  std::string query;   // as sent, without '?'
+  Headers headers;     // names in lower case
   std::string body;
-  std::string peer;      // address, without the port
+  std::string peer;  // address, without the port
   bool tls = false;
-  int listener = 0;      // which of the server's addresses it came to, as HttpServer::listen counts them
+  int listener = 0;  // which of the server's addresses it came to, as HttpServer::listen counts them
   std::shared_ptr<const Principal> principal;  // set by the gate
   std::shared_ptr<RequestRecord> record;
   std::shared_ptr<Slot> slot;  // the key's place among its concurrent requests

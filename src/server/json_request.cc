@@ -18,8 +18,10 @@ bool too_many_values(std::string_view text, size_t most) {
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (in_string) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_string = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == ',' || c == '[' || c == '{') {
@@ -38,7 +40,8 @@ std::optional<ApiError> parse_body(std::string_view body, const RequestLimits& l
   }
   Result<Json> parsed = parse_ordered_json(body, "the body", limits.max_json_depth);
   if (!parsed.ok()) return bad_request(parsed.message());
-  if (!parsed->is_object()) return bad_request(fmt::format("the body must be a JSON object, not {}", kind_of(*parsed)));
+  if (!parsed->is_object())
+    return bad_request(fmt::format("the body must be a JSON object, not {}", kind_of(*parsed)));
   *out = *std::move(parsed);
   return std::nullopt;
 }
@@ -49,15 +52,22 @@ std::string dump(const Json& json) {
 
 std::string_view kind_of(const Json& value) {
   switch (value.type()) {
-    case Json::value_t::null: return "null";
-    case Json::value_t::object: return "an object";
-    case Json::value_t::array: return "an array";
-    case Json::value_t::string: return "a string";
-    case Json::value_t::boolean: return "a boolean";
+    case Json::value_t::null:
+      return "null";
+    case Json::value_t::object:
+      return "an object";
+    case Json::value_t::array:
+      return "an array";
+    case Json::value_t::string:
+      return "a string";
+    case Json::value_t::boolean:
+      return "a boolean";
     case Json::value_t::number_integer:
     case Json::value_t::number_unsigned:
-    case Json::value_t::number_float: return "a number";
-    default: return "something else";
+    case Json::value_t::number_float:
+      return "a number";
+    default:
+      return "something else";
   }
 }
 
@@ -167,7 +177,8 @@ const Json* Fields::object(std::string_view name) {
   return value;
 }
 
-std::optional<std::string> Fields::choice(std::string_view name, std::initializer_list<std::string_view> words) {
+std::optional<std::string> Fields::choice(std::string_view name,
+                                          std::initializer_list<std::string_view> words) {
   const Json* value = get(name);
   if (value == nullptr) return std::nullopt;
   std::string listed;
@@ -186,7 +197,8 @@ void Fields::ignore(std::initializer_list<std::string_view> names) {
 void Fields::refuse(std::string_view name, std::string_view why) {
   const Json* value = get(name);
   if (value == nullptr) return;
-  const bool off = (value->is_boolean() && !value->get<bool>()) || (value->is_structured() && value->empty()) ||
+  const bool off = (value->is_boolean() && !value->get<bool>()) ||
+                   (value->is_structured() && value->empty()) ||
                    (value->is_string() && value->get_ref<const std::string&>().empty());
   if (!off) wrong(name, fmt::format("is not supported: {}", why));
 }
@@ -195,7 +207,8 @@ void Fields::finish() {
   for (const auto& [name, value] : object_.items()) {
     if (value.is_null() || known_.contains(name)) continue;
     const std::string shown = printable(name);
-    errors_.add(at(shown), fmt::format("'{}' is not a field this server knows; docs/serve.md lists them", at(shown)));
+    errors_.add(at(shown),
+                fmt::format("'{}' is not a field this server knows; docs/serve.md lists them", at(shown)));
     return;
   }
 }

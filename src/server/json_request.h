@@ -16,8 +16,8 @@ namespace jaju::server {
 
 using Json = nlohmann::ordered_json;
 
-// The body of a request: an object, within the limits. Errors (400): not JSON, too deep, too many values, a key
-// twice, a lone surrogate, a number that is no finite double.
+// The body of a request: an object, within the limits. Errors (400): not JSON, too deep, too many values, a
+// key twice, a lone surrogate, a number that is no finite double.
 std::optional<ApiError> parse_body(std::string_view body, const RequestLimits& limits, Json* out);
 
 // JSON text; invalid UTF-8 (an unfinished answer) becomes U+FFFD.

@@ -26,27 +26,28 @@ struct HttpLimits {
   std::chrono::milliseconds body_timeout{60'000};    // the whole body
   std::chrono::milliseconds idle_timeout{75'000};    // a kept connection without a request
   std::chrono::milliseconds write_timeout{30'000};   // without the client taking a byte
-  std::chrono::milliseconds keep_alive_comment{10'000};  // a stream that has nothing to say says so this often
+  std::chrono::milliseconds keep_alive_comment{
+      10'000};  // a stream that has nothing to say says so this often
 };
 
 struct RequestLimits {
   int max_json_depth = 64;
-  size_t max_json_values = 500'000;      // values of a whole document
-  size_t max_text_bytes = 8 << 20;       // one message's text, one prompt
-  size_t max_name_bytes = 256;           // names, ids
+  size_t max_json_values = 500'000;  // values of a whole document
+  size_t max_text_bytes = 8 << 20;   // one message's text, one prompt
+  size_t max_name_bytes = 256;       // names, ids
   size_t max_messages = 4096;
-  size_t max_parts = 1024;               // of one message
+  size_t max_parts = 1024;  // of one message
   size_t max_tools = 128;
-  size_t max_tool_calls = 128;           // of one message
-  size_t max_tool_bytes = 256 << 10;     // one tool's JSON
+  size_t max_tool_calls = 128;        // of one message
+  size_t max_tool_bytes = 256 << 10;  // one tool's JSON
   size_t max_stop_strings = 16;
-  size_t max_stop_bytes = 1024;          // one stop string
+  size_t max_stop_bytes = 1024;  // one stop string
   size_t max_logit_bias = 1024;
   int64_t max_n = 16;
   int64_t max_top_logprobs = 20;
   size_t max_embedding_inputs = 256;
-  size_t max_prompts = 64;               // prompts of one completions request, times n: max_n each
-  size_t max_schema_bytes = 256 << 10;   // a schema, an expression, a grammar
+  size_t max_prompts = 64;              // prompts of one completions request, times n: max_n each
+  size_t max_schema_bytes = 256 << 10;  // a schema, an expression, a grammar
 };
 
 }  // namespace jaju::server

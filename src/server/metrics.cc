@@ -22,8 +22,10 @@ using prometheus::Family;
 using prometheus::Gauge;
 using prometheus::Histogram;
 
-const Histogram::BucketBoundaries kSeconds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300};
-const Histogram::BucketBoundaries kGaps = {0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5};
+const Histogram::BucketBoundaries kSeconds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
+                                              2.5,   5,    10,    30,   60,  120,  300};
+const Histogram::BucketBoundaries kGaps = {0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075,
+                                           0.1,   0.15,   0.25,  0.5,  1,    2.5,  5};
 
 }  // namespace
 
@@ -40,11 +42,12 @@ struct ServerMetrics::Impl {
                                .Help("From the request's submission to its first token")
                                .Register(registry)
                                .Add({}, kSeconds);
-  Histogram& gap = BuildHistogram()
-                       .Name("jaju_inter_token_seconds")
-                       .Help("Between a token and the one before it; tokens of one step share the step's time")
-                       .Register(registry)
-                       .Add({}, kGaps);
+  Histogram& gap =
+      BuildHistogram()
+          .Name("jaju_inter_token_seconds")
+          .Help("Between a token and the one before it; tokens of one step share the step's time")
+          .Register(registry)
+          .Add({}, kGaps);
   Histogram& queue = BuildHistogram()
                          .Name("jaju_queue_seconds")
                          .Help("From submission to the first row in the model")
@@ -94,9 +97,11 @@ struct ServerMetrics::Impl {
     return {BuildCounter().Name(name).Help(help).Register(registry).Add({})};
   }
   Mirror accepted = mirror("jaju_requests_accepted_total", "Generations taken into the queue");
-  Mirror refused = mirror("jaju_requests_refused_total", "Generations refused: queue full, too long, out of range");
+  Mirror refused =
+      mirror("jaju_requests_refused_total", "Generations refused: queue full, too long, out of range");
   Mirror finished = mirror("jaju_requests_finished_total", "Generations that ended by themselves");
-  Mirror cancelled = mirror("jaju_requests_cancelled_total", "Generations cancelled: client gone, stop string");
+  Mirror cancelled =
+      mirror("jaju_requests_cancelled_total", "Generations cancelled: client gone, stop string");
   Mirror failed = mirror("jaju_requests_failed_total", "Generations that ended with an error");
   Mirror preemptions = mirror("jaju_preemptions_total", "Sequences put back for want of cache pages");
   Mirror steps = mirror("jaju_steps_total", "Steps of the model");
@@ -123,7 +128,8 @@ ServerMetrics::ServerMetrics(const std::string& model) : impl_(std::make_unique<
 ServerMetrics::~ServerMetrics() = default;
 
 void ServerMetrics::tokens(TokenClock& clock, size_t n) {
-  const double now = std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  const double now =
+      std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
   if (clock.last_token > 0 && n > 0) {
     const double gap = (now - clock.last_token) / static_cast<double>(n);
     for (size_t i = 0; i < n; ++i) impl_->gap.Observe(gap);

@@ -14,10 +14,11 @@ namespace {
 
 Json details_json(const ServedModel& model) {
   const double billions = static_cast<double>(model.parameters) / 1e9;
-  const std::string size = billions >= 1 ? fmt::format("{:.1f}B", billions)
-                                         : fmt::format("{:.1f}M", static_cast<double>(model.parameters) / 1e6);
-  return {{"parent_model", ""},          {"format", "safetensors"}, {"family", model.family},
-          {"families", {model.family}},  {"parameter_size", size},  {"quantization_level", model.precision}};
+  const std::string size = billions >= 1
+                               ? fmt::format("{:.1f}B", billions)
+                               : fmt::format("{:.1f}M", static_cast<double>(model.parameters) / 1e6);
+  return {{"parent_model", ""},         {"format", "safetensors"}, {"family", model.family},
+          {"families", {model.family}}, {"parameter_size", size},  {"quantization_level", model.precision}};
 }
 
 Json tag_json(const ServedModel& model, const std::string& name) {
@@ -32,8 +33,12 @@ int64_t nanoseconds(double seconds) {
 class Writer : public ChatObserver {
  public:
   Writer(RequestPtr request, ResponderPtr responder, std::string model, const OllamaRequest& asked)
-      : request_(std::move(request)), responder_(std::move(responder)), model_(std::move(model)), chat_(asked.chat),
-        stream_(asked.stream), logprobs_(asked.call.top_logprobs >= 0) {}
+      : request_(std::move(request)),
+        responder_(std::move(responder)),
+        model_(std::move(model)),
+        chat_(asked.chat),
+        stream_(asked.stream),
+        logprobs_(asked.call.top_logprobs >= 0) {}
 
   void open() {
     if (!stream_) return;
@@ -46,17 +51,22 @@ class Writer : public ChatObserver {
   void on_delta(ChatDelta&& delta) override {
     const bool thought = delta.kind == ChatDelta::Kind::reasoning;
     if (!stream_) {
-      if (thought) thinking_ += delta.text;
-      else if (delta.kind == ChatDelta::Kind::answer) content_ += delta.text;
-      else calls_.push_back(call_json(delta));
+      if (thought)
+        thinking_ += delta.text;
+      else if (delta.kind == ChatDelta::Kind::answer)
+        content_ += delta.text;
+      else
+        calls_.push_back(call_json(delta));
       for (TokenLogprob& token : delta.logprobs) kept_.push_back(std::move(token));
       return;
     }
     Json line = base(false);
     if (chat_) {
-      line["message"] = {{"role", "assistant"}, {"content", delta.kind == ChatDelta::Kind::answer ? delta.text : ""}};
+      line["message"] = {{"role", "assistant"},
+                         {"content", delta.kind == ChatDelta::Kind::answer ? delta.text : ""}};
       if (thought) line["message"]["thinking"] = delta.text;
-      if (delta.kind == ChatDelta::Kind::tool_call) line["message"]["tool_calls"] = Json::array({call_json(delta)});
+      if (delta.kind == ChatDelta::Kind::tool_call)
+        line["message"]["tool_calls"] = Json::array({call_json(delta)});
     } else {
       line["response"] = thought ? "" : delta.text;
       if (thought) line["thinking"] = delta.text;
@@ -107,7 +117,8 @@ class Writer : public ChatObserver {
   }
   static Json call_json(const ChatDelta& delta) {
     return {{"id", delta.call.id},
-            {"function", {{"index", delta.call_index}, {"name", delta.call.name}, {"arguments", delta.call.arguments}}}};
+            {"function",
+             {{"index", delta.call_index}, {"name", delta.call.name}, {"arguments", delta.call.arguments}}}};
   }
   void add_logprobs(Json& line, const std::vector<TokenLogprob>& tokens) const {
     if (logprobs_ && !tokens.empty()) line["logprobs"] = openai_logprobs(tokens)["content"];
@@ -136,9 +147,14 @@ void answer_chat(ApiContext& api, const RequestPtr& request, const ResponderPtr&
     return answer_error(*request, *responder, no_such_model(model.facts, asked.call.model));
   }
   if (asked.empty) {  // Ollama's way to load a model
-    Json line = {{"model", asked.call.model}, {"created_at", iso_time(std::time(nullptr))}, {"done", true}, {"done_reason", "load"}};
-    if (chat) line["message"] = {{"role", "assistant"}, {"content", ""}};
-    else line["response"] = "";
+    Json line = {{"model", asked.call.model},
+                 {"created_at", iso_time(std::time(nullptr))},
+                 {"done", true},
+                 {"done_reason", "load"}};
+    if (chat)
+      line["message"] = {{"role", "assistant"}, {"content", ""}};
+    else
+      line["response"] = "";
     return answer_json(*responder, line);
   }
   auto started = api.service.start(asked.call, *request, "call_");
@@ -173,7 +189,9 @@ void ollama_embed(ApiContext& api, const RequestPtr& request, const ResponderPtr
   responder->on_gone(api.service.embed(
       std::move(inputs), *request, [request, responder, model = asked.model](ChatService::Embeddings result) {
         if (result.error) return answer_error(*request, *responder, *result.error);
-        answer_json(*responder, {{"model", model}, {"embeddings", result.vectors}, {"prompt_eval_count", result.prompt_tokens}});
+        answer_json(
+            *responder,
+            {{"model", model}, {"embeddings", result.vectors}, {"prompt_eval_count", result.prompt_tokens}});
       }));
 }
 
@@ -205,21 +223,23 @@ void ollama_show(ApiContext& api, const RequestPtr& request, const ResponderPtr&
   fields.finish();
   if (errors.any()) return answer_error(*request, *responder, *errors.first());
   const ServedModel& model = api.service.model();
-  if (!answers_to(model.facts, name)) return answer_error(*request, *responder, no_such_model(model.facts, name));
+  if (!answers_to(model.facts, name))
+    return answer_error(*request, *responder, no_such_model(model.facts, name));
   const SamplingParams& d = model.defaults;
-  answer_json(*responder,
-              {{"modelfile", ""},
-               {"parameters", fmt::format("temperature {}\ntop_p {}\ntop_k {}", d.temperature, d.top_p, d.top_k)},
-               {"template", model.chat_template->text()},
-               {"details", details_json(model)},
-               {"model_info",
-                {{"general.architecture", model.family},
-                 {"general.parameter_count", model.parameters},
-                 {model.family + ".context_length", model.facts.context},
-                 {model.family + ".embedding_length", model.facts.hidden_size},
-                 {model.family + ".vocab_size", model.facts.vocab_size}}},
-               {"capabilities", {"completion", "tools", "thinking", "embedding"}},
-               {"modified_at", iso_time(model.created)}});
+  answer_json(
+      *responder,
+      {{"modelfile", ""},
+       {"parameters", fmt::format("temperature {}\ntop_p {}\ntop_k {}", d.temperature, d.top_p, d.top_k)},
+       {"template", model.chat_template->text()},
+       {"details", details_json(model)},
+       {"model_info",
+        {{"general.architecture", model.family},
+         {"general.parameter_count", model.parameters},
+         {model.family + ".context_length", model.facts.context},
+         {model.family + ".embedding_length", model.facts.hidden_size},
+         {model.family + ".vocab_size", model.facts.vocab_size}}},
+       {"capabilities", {"completion", "tools", "thinking", "embedding"}},
+       {"modified_at", iso_time(model.created)}});
 }
 
 void ollama_version(ApiContext& api, const RequestPtr&, const ResponderPtr& responder) {

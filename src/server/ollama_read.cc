@@ -7,7 +7,8 @@
 namespace jaju::server {
 namespace {
 
-Message read_message(const Json& value, const std::string& path, const RequestLimits& limits, RequestErrors& errors) {
+Message read_message(const Json& value, const std::string& path, const RequestLimits& limits,
+                     RequestErrors& errors) {
   Fields fields(value, path, errors);
   Message message;
   const auto role = fields.choice("role", {"system", "user", "assistant", "tool"});
@@ -59,8 +60,8 @@ void read_options(Fields& fields, const RequestLimits& limits, ChatCall* call) {
   if (const auto n = o.integer("num_predict", -2, 1 << 30)) s.max_tokens = *n < 0 ? -1 : *n;
   read_stop(o, "stop", limits, &call->stop);
   // Settings of Ollama's own runner; here they belong to the server.
-  o.ignore({"num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "num_keep", "use_mmap", "use_mlock", "numa",
-            "low_vram", "f16_kv", "vocab_only", "repeat_last_n", "penalize_newline"});
+  o.ignore({"num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "num_keep", "use_mmap", "use_mlock",
+            "numa", "low_vram", "f16_kv", "vocab_only", "repeat_last_n", "penalize_newline"});
   for (const char* name : {"mirostat", "mirostat_eta", "mirostat_tau", "tfs_z", "typical_p"}) {
     if (const auto value = o.number(name, -1e9, 1e9)) {
       const bool off = std::string_view(name) == "mirostat" ? *value == 0 : *value == 1;
@@ -73,8 +74,8 @@ void read_options(Fields& fields, const RequestLimits& limits, ChatCall* call) {
 
 }  // namespace
 
-std::optional<ApiError> read_ollama(const Json& body, const RequestLimits& limits, const ModelFacts&, bool chat,
-                                    OllamaRequest* out) {
+std::optional<ApiError> read_ollama(const Json& body, const RequestLimits& limits, const ModelFacts&,
+                                    bool chat, OllamaRequest* out) {
   RequestErrors errors;
   Fields fields(body, "", errors);
   ChatCall& call = out->call;
@@ -83,8 +84,10 @@ std::optional<ApiError> read_ollama(const Json& body, const RequestLimits& limit
   if (call.model.empty()) fields.wrong("model", "is missing");
   out->stream = fields.boolean("stream").value_or(true);
   if (const Json* think = fields.get("think")) {
-    if (think->is_boolean()) call.thinking.on = think->get<bool>();
-    else read_effort(fields, "think", &call.thinking);
+    if (think->is_boolean())
+      call.thinking.on = think->get<bool>();
+    else
+      read_effort(fields, "think", &call.thinking);
   }
   if (const Json* format = fields.get("format")) {
     if (format->is_object()) {

@@ -5,14 +5,15 @@
 namespace jaju::server {
 
 Json openai_usage(const Usage& usage) {
-  return {{"prompt_tokens", usage.prompt_tokens},
-          {"completion_tokens", usage.completion_tokens},
-          {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
-          {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}, {"cache_stop", usage.cache_note}}},
-          {"completion_tokens_details",
-           {{"reasoning_tokens", usage.reasoning_tokens},
-            {"accepted_prediction_tokens", usage.accepted_tokens},
-            {"rejected_prediction_tokens", usage.drafted_tokens - usage.accepted_tokens}}}};
+  return {
+      {"prompt_tokens", usage.prompt_tokens},
+      {"completion_tokens", usage.completion_tokens},
+      {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
+      {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}, {"cache_stop", usage.cache_note}}},
+      {"completion_tokens_details",
+       {{"reasoning_tokens", usage.reasoning_tokens},
+        {"accepted_prediction_tokens", usage.accepted_tokens},
+        {"rejected_prediction_tokens", usage.drafted_tokens - usage.accepted_tokens}}}};
 }
 
 Json timings_json(const Usage& usage) {
@@ -27,7 +28,9 @@ Json openai_logprobs(const std::vector<TokenLogprob>& tokens) {
   const auto entry = [](const std::string& bytes, float logprob) {
     Json list = Json::array();
     for (const char c : bytes) list.push_back(static_cast<int>(static_cast<unsigned char>(c)));
-    return Json{{"token", utf8_replace_invalid(bytes)}, {"logprob", std::max(logprob, -9999.0f)}, {"bytes", std::move(list)}};
+    return Json{{"token", utf8_replace_invalid(bytes)},
+                {"logprob", std::max(logprob, -9999.0f)},
+                {"bytes", std::move(list)}};
   };
   Json content = Json::array();
   for (const TokenLogprob& token : tokens) {
@@ -43,9 +46,12 @@ namespace {
 
 const char* finish_word(const ChoiceEnd& end) {
   switch (end.reason) {
-    case ChoiceEnd::Reason::length: return "length";
-    case ChoiceEnd::Reason::tool_calls: return "tool_calls";
-    default: return "stop";
+    case ChoiceEnd::Reason::length:
+      return "length";
+    case ChoiceEnd::Reason::tool_calls:
+      return "tool_calls";
+    default:
+      return "stop";
   }
 }
 
@@ -64,13 +70,20 @@ Json decided(const RunFacts& facts) {
 
 class Base : public ChatObserver {
  public:
-  Base(std::shared_ptr<HttpRequest> request, std::shared_ptr<Responder> responder, std::string model, RunFacts facts)
-      : request_(std::move(request)), responder_(std::move(responder)), id_(random_id("chatcmpl-")),
-        model_(std::move(model)), facts_(facts) {}
+  Base(std::shared_ptr<HttpRequest> request, std::shared_ptr<Responder> responder, std::string model,
+       RunFacts facts)
+      : request_(std::move(request)),
+        responder_(std::move(responder)),
+        id_(random_id("chatcmpl-")),
+        model_(std::move(model)),
+        facts_(facts) {}
 
  protected:
   Json head(const char* object) const {
-    return {{"id", id_}, {"object", object}, {"created", facts_.created}, {"model", model_},
+    return {{"id", id_},
+            {"object", object},
+            {"created", facts_.created},
+            {"model", model_},
             {"system_fingerprint", nullptr}};
   }
   const std::shared_ptr<HttpRequest> request_;
@@ -81,15 +94,19 @@ class Base : public ChatObserver {
 
 class Whole : public Base {
  public:
-  Whole(std::shared_ptr<HttpRequest> request, std::shared_ptr<Responder> responder, std::string model, RunFacts facts,
-        int n, bool logprobs)
-      : Base(std::move(request), std::move(responder), std::move(model), facts), choices_(static_cast<size_t>(n)),
+  Whole(std::shared_ptr<HttpRequest> request, std::shared_ptr<Responder> responder, std::string model,
+        RunFacts facts, int n, bool logprobs)
+      : Base(std::move(request), std::move(responder), std::move(model), facts),
+        choices_(static_cast<size_t>(n)),
         logprobs_(logprobs) {}
   void on_delta(ChatDelta&& delta) override {
     Choice& c = choices_[static_cast<size_t>(delta.choice)];
-    if (delta.kind == ChatDelta::Kind::reasoning) c.reasoning += delta.text;
-    else if (delta.kind == ChatDelta::Kind::answer) c.content += delta.text;
-    else c.calls.push_back(call_json(delta.call));
+    if (delta.kind == ChatDelta::Kind::reasoning)
+      c.reasoning += delta.text;
+    else if (delta.kind == ChatDelta::Kind::answer)
+      c.content += delta.text;
+    else
+      c.calls.push_back(call_json(delta.call));
     c.logprobs.insert(c.logprobs.end(), std::make_move_iterator(delta.logprobs.begin()),
                       std::make_move_iterator(delta.logprobs.end()));
   }
@@ -134,10 +151,12 @@ class Whole : public Base {
 
 class Stream : public Base {
  public:
-  Stream(std::shared_ptr<HttpRequest> request, std::shared_ptr<Responder> responder, std::string model, RunFacts facts,
-         const OpenAiChatRequest& asked)
-      : Base(std::move(request), std::move(responder), std::move(model), facts), include_usage_(asked.include_usage),
-        progress_(asked.return_progress), logprobs_(asked.call.top_logprobs >= 0) {}
+  Stream(std::shared_ptr<HttpRequest> request, std::shared_ptr<Responder> responder, std::string model,
+         RunFacts facts, const OpenAiChatRequest& asked)
+      : Base(std::move(request), std::move(responder), std::move(model), facts),
+        include_usage_(asked.include_usage),
+        progress_(asked.return_progress),
+        logprobs_(asked.call.top_logprobs >= 0) {}
   void open(int n) {
     begin_sse(*responder_);
     for (int i = 0; i < n; ++i) chunk(i, {{"role", "assistant"}, {"content", ""}}, nullptr, nullptr);
@@ -217,7 +236,8 @@ void openai_chat(ApiContext& api, const std::shared_ptr<HttpRequest>& request,
     stream->open(asked.call.n);
     run->go(stream);
   } else {
-    run->go(std::make_shared<Whole>(request, responder, model, run->facts(), asked.call.n, asked.call.top_logprobs >= 0));
+    run->go(std::make_shared<Whole>(request, responder, model, run->facts(), asked.call.n,
+                                    asked.call.top_logprobs >= 0));
   }
 }
 

@@ -17,8 +17,8 @@ struct OpenAiChatRequest {
 };
 
 // Errors name the field.
-std::optional<ApiError> read_openai_chat(const Json& body, const RequestLimits& limits, const ModelFacts& facts,
-                                         OpenAiChatRequest* out);
+std::optional<ApiError> read_openai_chat(const Json& body, const RequestLimits& limits,
+                                         const ModelFacts& facts, OpenAiChatRequest* out);
 // One message of OpenAI's list.
 Message read_openai_message(const Json& value, const std::string& path, const RequestLimits& limits,
                             RequestErrors& errors);

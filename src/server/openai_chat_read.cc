@@ -21,7 +21,8 @@ Message read_openai_message(const Json& value, const std::string& path, const Re
   fields.refuse("audio", "this model writes text only");
   fields.refuse("function_call", "it was replaced by tool_calls");
   if (message.role == "assistant") {
-    if (const auto text = fields.string("reasoning_content", limits.max_text_bytes)) message.reasoning = *text;
+    if (const auto text = fields.string("reasoning_content", limits.max_text_bytes))
+      message.reasoning = *text;
     if (const auto text = fields.string("reasoning", limits.max_text_bytes)) message.reasoning = *text;
     if (const Json* calls = fields.array("tool_calls", limits.max_tool_calls)) {
       for (size_t i = 0; i < calls->size() && !errors.any(); ++i) {
@@ -71,8 +72,10 @@ void read_response_format(Fields& fields, const RequestLimits& limits, ChatCall*
     if (named == nullptr) return inner.wrong("json_schema", "is missing");
     Fields schema(*named, inner.at("json_schema"), fields.errors());
     schema.ignore({"name", "description", "strict"});  // strict or not, the answer always matches
-    if (const Json* text = schema.get("schema")) set_schema(schema, "schema", text, limits, call);
-    else call->constraint = ConstraintSpec{GrammarKind::json_object, "", "response_format"};
+    if (const Json* text = schema.get("schema"))
+      set_schema(schema, "schema", text, limits, call);
+    else
+      call->constraint = ConstraintSpec{GrammarKind::json_object, "", "response_format"};
     schema.finish();
   }
   inner.finish();
@@ -80,8 +83,8 @@ void read_response_format(Fields& fields, const RequestLimits& limits, ChatCall*
 
 }  // namespace
 
-std::optional<ApiError> read_openai_chat(const Json& body, const RequestLimits& limits, const ModelFacts& facts,
-                                         OpenAiChatRequest* out) {
+std::optional<ApiError> read_openai_chat(const Json& body, const RequestLimits& limits,
+                                         const ModelFacts& facts, OpenAiChatRequest* out) {
   RequestErrors errors;
   Fields fields(body, "", errors);
   ChatCall& call = out->call;
@@ -91,7 +94,8 @@ std::optional<ApiError> read_openai_chat(const Json& body, const RequestLimits& 
     fields.wrong("messages", "must be an array with at least one message");
   } else {
     for (size_t i = 0; i < messages->size() && !errors.any(); ++i) {
-      call.messages.push_back(read_openai_message((*messages)[i], fmt::format("messages[{}]", i), limits, errors));
+      call.messages.push_back(
+          read_openai_message((*messages)[i], fmt::format("messages[{}]", i), limits, errors));
     }
   }
   out->stream = fields.boolean("stream").value_or(false);

@@ -14,10 +14,18 @@ namespace {
 // All prompts' runs together; each run's observer is a Part.
 class Completion : public std::enable_shared_from_this<Completion> {
  public:
-  Completion(RequestPtr request, ResponderPtr responder, std::string model, const OpenAiCompletionRequest& asked)
-      : request_(std::move(request)), responder_(std::move(responder)), id_(random_id("cmpl-")), model_(std::move(model)),
-        stream_(asked.stream), include_usage_(asked.include_usage), n_(asked.calls[0].n),
-        logprobs_(asked.calls[0].top_logprobs >= 0), created_(std::time(nullptr)), left_(asked.calls.size()) {
+  Completion(RequestPtr request, ResponderPtr responder, std::string model,
+             const OpenAiCompletionRequest& asked)
+      : request_(std::move(request)),
+        responder_(std::move(responder)),
+        id_(random_id("cmpl-")),
+        model_(std::move(model)),
+        stream_(asked.stream),
+        include_usage_(asked.include_usage),
+        n_(asked.calls[0].n),
+        logprobs_(asked.calls[0].top_logprobs >= 0),
+        created_(std::time(nullptr)),
+        left_(asked.calls.size()) {
     choices_.resize(asked.calls.size() * static_cast<size_t>(n_));
     offsets_.resize(choices_.size());
   }
@@ -26,7 +34,9 @@ class Completion : public std::enable_shared_from_this<Completion> {
    public:
     Part(std::shared_ptr<Completion> all, int prompt) : all_(std::move(all)), prompt_(prompt) {}
     void on_delta(ChatDelta&& delta) override { all_->delta(prompt_, std::move(delta)); }
-    void on_choice_end(int choice, ChoiceEnd&& end) override { all_->choice_end(prompt_, choice, std::move(end)); }
+    void on_choice_end(int choice, ChoiceEnd&& end) override {
+      all_->choice_end(prompt_, choice, std::move(end));
+    }
     void on_end(const Usage& usage) override { all_->end(usage); }
 
    private:
@@ -50,14 +60,17 @@ class Completion : public std::enable_shared_from_this<Completion> {
 
   Json legacy_logprobs(int index, const std::vector<TokenLogprob>& tokens) {
     if (!logprobs_) return nullptr;
-    Json json = {{"tokens", Json::array()}, {"token_logprobs", Json::array()}, {"top_logprobs", Json::array()},
+    Json json = {{"tokens", Json::array()},
+                 {"token_logprobs", Json::array()},
+                 {"top_logprobs", Json::array()},
                  {"text_offset", Json::array()}};
     size_t& offset = offsets_[static_cast<size_t>(index)];
     for (const TokenLogprob& token : tokens) {
       json["tokens"].push_back(utf8_replace_invalid(token.bytes));
       json["token_logprobs"].push_back(std::max(token.logprob, -9999.0f));
       Json top = Json::object();
-      for (const auto& [bytes, logprob] : token.top) top[utf8_replace_invalid(bytes)] = std::max(logprob, -9999.0f);
+      for (const auto& [bytes, logprob] : token.top)
+        top[utf8_replace_invalid(bytes)] = std::max(logprob, -9999.0f);
       json["top_logprobs"].push_back(std::move(top));
       json["text_offset"].push_back(offset);
       offset += token.bytes.size();
@@ -66,7 +79,10 @@ class Completion : public std::enable_shared_from_this<Completion> {
   }
 
   Json head() const {
-    return {{"id", id_}, {"object", "text_completion"}, {"created", created_}, {"model", model_},
+    return {{"id", id_},
+            {"object", "text_completion"},
+            {"created", created_},
+            {"model", model_},
             {"system_fingerprint", nullptr}};
   }
 
@@ -82,7 +98,9 @@ class Completion : public std::enable_shared_from_this<Completion> {
   }
   void chunk(int index, std::string text, Json logprobs, const char* finish) {
     Json body = head();
-    body["choices"] = Json::array({{{"text", std::move(text)}, {"index", index}, {"logprobs", std::move(logprobs)},
+    body["choices"] = Json::array({{{"text", std::move(text)},
+                                    {"index", index},
+                                    {"logprobs", std::move(logprobs)},
                                     {"finish_reason", finish != nullptr ? Json(finish) : Json(nullptr)}}});
     responder_->send(sse_data(body));
   }
@@ -179,7 +197,8 @@ void openai_completions(ApiContext& api, const RequestPtr& request, const Respon
     const auto& prompt = asked.calls[i].raw_prompt;
     if (asked.echo) {
       const auto* ids = std::get_if<std::vector<int32_t>>(&prompt);
-      all->echo(static_cast<int>(i), ids != nullptr ? model.tokenizer->decode(*ids) : std::get<std::string>(prompt));
+      all->echo(static_cast<int>(i),
+                ids != nullptr ? model.tokenizer->decode(*ids) : std::get<std::string>(prompt));
     }
     (*runs)[i]->go(std::make_shared<Completion::Part>(all, static_cast<int>(i)));
   }

@@ -30,7 +30,8 @@ std::string base64(const std::vector<float>& vector) {
   std::vector<unsigned char> bytes(vector.size() * sizeof(float));
   std::memcpy(bytes.data(), vector.data(), bytes.size());  // little-endian, as every machine we build for
   std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes.data(), static_cast<int>(bytes.size()));
+  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes.data(),
+                                static_cast<int>(bytes.size()));
   out.resize(static_cast<size_t>(n));
   return out;
 }
@@ -52,7 +53,8 @@ void openai_model(ApiContext& api, const RequestPtr& request, const ResponderPtr
   const RouteMatch match = find_route("GET", request->path);
   const std::string name = route_rest(*match.route, request->path);
   const ServedModel& model = api.service.model();
-  if (!answers_to(model.facts, name)) return answer_error(*request, *responder, no_such_model(model.facts, name));
+  if (!answers_to(model.facts, name))
+    return answer_error(*request, *responder, no_such_model(model.facts, name));
   answer_json(*responder, model_json(model, name));
 }
 
@@ -71,7 +73,8 @@ std::vector<std::vector<int32_t>> embedding_tokens(ApiContext& api, const Embedd
                                                : std::get<std::vector<int32_t>>(asked.inputs[i]);
     if (ids.empty()) *error = bad_request(fmt::format("'input[{}]' is empty", i), "input");
     if (static_cast<int64_t>(ids.size()) > most) {
-      *error = bad_request(fmt::format("'input[{}]' has {} tokens; at most {} are taken", i, ids.size(), most), "input");
+      *error = bad_request(
+          fmt::format("'input[{}]' has {} tokens; at most {} are taken", i, ids.size(), most), "input");
       (*error)->code = "context_length_exceeded";
     }
     if (*error) return inputs;
@@ -90,21 +93,25 @@ void openai_embeddings(ApiContext& api, const RequestPtr& request, const Respond
   if (error) return answer_error(*request, *responder, *error);
   const std::string model = api.service.model().facts.names.front();
   responder->on_gone(api.service.embed(
-      std::move(inputs), *request, [request, responder, model, as_base64 = asked.base64](ChatService::Embeddings result) {
+      std::move(inputs), *request,
+      [request, responder, model, as_base64 = asked.base64](ChatService::Embeddings result) {
         if (result.error) return answer_error(*request, *responder, *result.error);
         Json data = Json::array();
         for (size_t i = 0; i < result.vectors.size(); ++i) {
-          data.push_back({{"object", "embedding"},
-                          {"index", i},
-                          {"embedding", as_base64 ? Json(base64(result.vectors[i])) : Json(result.vectors[i])}});
+          data.push_back(
+              {{"object", "embedding"},
+               {"index", i},
+               {"embedding", as_base64 ? Json(base64(result.vectors[i])) : Json(result.vectors[i])}});
         }
-        answer_json(*responder,
-                    {{"object", "list"},
-                     {"data", std::move(data)},
-                     {"model", model},
-                     {"usage", {{"prompt_tokens", result.prompt_tokens}, {"total_tokens", result.prompt_tokens}}},
-                     // The model was trained to write, not to embed: say what these numbers are.
-                     {"pooling", "mean of the last layer's hidden states, scaled to length 1; not a trained embedding"}});
+        answer_json(
+            *responder,
+            {{"object", "list"},
+             {"data", std::move(data)},
+             {"model", model},
+             {"usage", {{"prompt_tokens", result.prompt_tokens}, {"total_tokens", result.prompt_tokens}}},
+             // The model was trained to write, not to embed: say what these numbers are.
+             {"pooling",
+              "mean of the last layer's hidden states, scaled to length 1; not a trained embedding"}});
       }));
 }
 

@@ -18,8 +18,8 @@ std::optional<std::vector<int32_t>> token_ids(const Json& list, const ModelFacts
 
 }  // namespace
 
-std::optional<ApiError> read_openai_completion(const Json& body, const RequestLimits& limits, const ModelFacts& facts,
-                                               OpenAiCompletionRequest* out) {
+std::optional<ApiError> read_openai_completion(const Json& body, const RequestLimits& limits,
+                                               const ModelFacts& facts, OpenAiCompletionRequest* out) {
   RequestErrors errors;
   Fields fields(body, "", errors);
   ChatCall call;
@@ -40,7 +40,8 @@ std::optional<ApiError> read_openai_completion(const Json& body, const RequestLi
   read_sampling(fields, limits, facts, &call.sampling);
   call.sampling.max_tokens = fields.integer("max_tokens", 1, 1 << 30).value_or(16);
   read_stop(fields, "stop", limits, &call.stop);
-  if (const auto top = fields.integer("logprobs", 0, limits.max_top_logprobs)) call.top_logprobs = static_cast<int>(*top);
+  if (const auto top = fields.integer("logprobs", 0, limits.max_top_logprobs))
+    call.top_logprobs = static_cast<int>(*top);
   read_grammar(fields, limits, &call);
   call.parse_special = fields.boolean("parse_special").value_or(false);
   fields.refuse("suffix", "the model was not trained to fill gaps");
@@ -51,21 +52,26 @@ std::optional<ApiError> read_openai_completion(const Json& body, const RequestLi
     out->calls.push_back(std::move(one));
   };
   const Json* prompt = fields.get("prompt");
-  const std::string wrong_ids = fmt::format("has token ids that are not whole numbers from 0 to {}", facts.vocab_size - 1);
+  const std::string wrong_ids =
+      fmt::format("has token ids that are not whole numbers from 0 to {}", facts.vocab_size - 1);
   if (prompt == nullptr || (prompt->is_array() && prompt->empty())) {
     fields.wrong("prompt", "is missing");
   } else if (prompt->is_string()) {
     if (const auto text = fields.string("prompt", limits.max_text_bytes)) add(*text);
   } else if (prompt->is_array() && (*prompt)[0].is_number()) {
-    if (auto ids = token_ids(*prompt, facts)) add(*std::move(ids));
-    else fields.wrong("prompt", wrong_ids);
+    if (auto ids = token_ids(*prompt, facts))
+      add(*std::move(ids));
+    else
+      fields.wrong("prompt", wrong_ids);
   } else if (fields.array("prompt", limits.max_prompts) != nullptr) {
     for (const Json& one : *prompt) {
       if (one.is_string() && one.get_ref<const std::string&>().size() <= limits.max_text_bytes) {
         add(one.get<std::string>());
       } else if (one.is_array() && !one.empty()) {
-        if (auto ids = token_ids(one, facts)) add(*std::move(ids));
-        else fields.wrong("prompt", wrong_ids);
+        if (auto ids = token_ids(one, facts))
+          add(*std::move(ids));
+        else
+          fields.wrong("prompt", wrong_ids);
       } else {
         fields.wrong("prompt", "must be text, token ids, or an array of these");
       }
@@ -84,16 +90,19 @@ std::optional<ApiError> read_embedding(const Json& body, const RequestLimits& li
   RequestErrors errors;
   Fields fields(body, "", errors);
   out->model = fields.string("model", limits.max_name_bytes).value_or("");
-  if (const auto format = fields.choice("encoding_format", {"float", "base64"})) out->base64 = *format == "base64";
+  if (const auto format = fields.choice("encoding_format", {"float", "base64"}))
+    out->base64 = *format == "base64";
   if (const auto size = fields.integer("dimensions", 1, 1 << 20); size && *size != facts.hidden_size) {
-    fields.wrong("dimensions", fmt::format("can only be {}, the size of the model's hidden state", facts.hidden_size));
+    fields.wrong("dimensions",
+                 fmt::format("can only be {}, the size of the model's hidden state", facts.hidden_size));
   }
   fields.ignore({"user"});
   const auto ids_of = [&](const Json& list) {
     std::vector<int32_t> ids;
     for (const Json& id : list) {
       if (!id.is_number_integer() || id < 0 || id >= facts.vocab_size) {
-        fields.wrong("input", fmt::format("has token ids that are not whole numbers from 0 to {}", facts.vocab_size - 1));
+        fields.wrong("input", fmt::format("has token ids that are not whole numbers from 0 to {}",
+                                          facts.vocab_size - 1));
         break;
       }
       ids.push_back(id.get<int32_t>());

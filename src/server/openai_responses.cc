@@ -7,9 +7,14 @@ namespace {
 
 class Writer : public ChatObserver {
  public:
-  Writer(RequestPtr request, ResponderPtr responder, std::string model, RunFacts facts, ResponsesRequest&& asked)
-      : request_(std::move(request)), responder_(std::move(responder)), model_(std::move(model)), facts_(facts),
-        asked_(std::move(asked)), id_(random_id("resp_")) {}
+  Writer(RequestPtr request, ResponderPtr responder, std::string model, RunFacts facts,
+         ResponsesRequest&& asked)
+      : request_(std::move(request)),
+        responder_(std::move(responder)),
+        model_(std::move(model)),
+        facts_(facts),
+        asked_(std::move(asked)),
+        id_(random_id("resp_")) {}
 
   void open() {
     if (!asked_.stream) return;
@@ -29,7 +34,8 @@ class Writer : public ChatObserver {
       case ChatDelta::Kind::answer: {
         need(Open::message);
         text_ += delta.text;
-        Json logprobs = asked_.call.top_logprobs >= 0 ? openai_logprobs(delta.logprobs)["content"] : Json::array();
+        Json logprobs =
+            asked_.call.top_logprobs >= 0 ? openai_logprobs(delta.logprobs)["content"] : Json::array();
         for (Json& entry : logprobs) logprobs_.push_back(entry);
         event("response.output_text.delta",
               place({{"content_index", 0}, {"delta", delta.text}, {"logprobs", std::move(logprobs)}}));
@@ -40,12 +46,14 @@ class Writer : public ChatObserver {
         const std::string arguments = dump(delta.call.arguments);
         item_id_ = random_id("fc_");
         const auto item = [&](const char* status, const std::string& said) {
-          return Json{{"id", item_id_},        {"type", "function_call"}, {"status", status},
+          return Json{{"id", item_id_},           {"type", "function_call"}, {"status", status},
                       {"call_id", delta.call.id}, {"name", delta.call.name}, {"arguments", said}};
         };
-        event("response.output_item.added", {{"output_index", output_.size()}, {"item", item("in_progress", "")}});
+        event("response.output_item.added",
+              {{"output_index", output_.size()}, {"item", item("in_progress", "")}});
         event("response.function_call_arguments.delta", place({{"delta", arguments}}));
-        event("response.function_call_arguments.done", place({{"name", delta.call.name}, {"arguments", arguments}}));
+        event("response.function_call_arguments.done",
+              place({{"name", delta.call.name}, {"arguments", arguments}}));
         const Json done = item("completed", arguments);
         event("response.output_item.done", {{"output_index", output_.size()}, {"item", done}});
         output_.push_back(done);
@@ -61,11 +69,12 @@ class Writer : public ChatObserver {
   }
 
   void on_end(const Usage& usage) override {
-    Json counted = {{"input_tokens", usage.prompt_tokens},
-                    {"input_tokens_details", {{"cached_tokens", usage.cached_tokens}, {"cache_stop", usage.cache_note}}},
-                    {"output_tokens", usage.completion_tokens},
-                    {"output_tokens_details", {{"reasoning_tokens", usage.reasoning_tokens}}},
-                    {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
+    Json counted = {
+        {"input_tokens", usage.prompt_tokens},
+        {"input_tokens_details", {{"cached_tokens", usage.cached_tokens}, {"cache_stop", usage.cache_note}}},
+        {"output_tokens", usage.completion_tokens},
+        {"output_tokens_details", {{"reasoning_tokens", usage.reasoning_tokens}}},
+        {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
     if (end_.error) {
       if (!asked_.stream) return answer_error(*request_, *responder_, *end_.error);
       Json failed = object("failed", std::move(counted));
@@ -86,9 +95,9 @@ class Writer : public ChatObserver {
   enum class Open { nothing, reasoning, message };
 
   Json object(const char* status, Json usage) const {
-    Json json = {{"id", id_}, {"object", "response"}, {"created_at", facts_.created}, {"status", status},
-                 {"error", nullptr}, {"incomplete_details", nullptr}, {"model", model_}, {"output", output_},
-                 {"usage", std::move(usage)}};
+    Json json = {{"id", id_},        {"object", "response"}, {"created_at", facts_.created},
+                 {"status", status}, {"error", nullptr},     {"incomplete_details", nullptr},
+                 {"model", model_},  {"output", output_},    {"usage", std::move(usage)}};
     for (const auto& [key, value] : asked_.echo.items()) json[key] = value;
     return json;
   }
@@ -111,10 +120,16 @@ class Writer : public ChatObserver {
   }
   Json item(const char* status, Json content) const {
     if (open_ == Open::reasoning) {
-      return {{"id", item_id_}, {"type", "reasoning"}, {"summary", Json::array()}, {"content", std::move(content)},
+      return {{"id", item_id_},
+              {"type", "reasoning"},
+              {"summary", Json::array()},
+              {"content", std::move(content)},
               {"status", status}};
     }
-    return {{"id", item_id_}, {"type", "message"}, {"status", status}, {"role", "assistant"},
+    return {{"id", item_id_},
+            {"type", "message"},
+            {"status", status},
+            {"role", "assistant"},
             {"content", std::move(content)}};
   }
 
@@ -134,7 +149,8 @@ class Writer : public ChatObserver {
     if (open_ == Open::reasoning) {
       event("response.reasoning_text.done", place({{"content_index", 0}, {"text", text_}}));
     } else {
-      event("response.output_text.done", place({{"content_index", 0}, {"text", text_}, {"logprobs", logprobs_}}));
+      event("response.output_text.done",
+            place({{"content_index", 0}, {"text", text_}, {"logprobs", logprobs_}}));
     }
     event("response.content_part.done", place({{"content_index", 0}, {"part", whole}}));
     Json done = item(incomplete_ ? "incomplete" : "completed", Json::array({whole}));
@@ -173,8 +189,8 @@ void openai_responses(ApiContext& api, const RequestPtr& request, const Responde
   if (const auto* error = std::get_if<ApiError>(&started)) return answer_error(*request, *responder, *error);
   const std::shared_ptr<ChatRun> run = std::get<std::shared_ptr<ChatRun>>(started);
   responder->on_gone([run] { run->cancel(); });
-  auto writer = std::make_shared<Writer>(request, responder, api.service.model().facts.names.front(), run->facts(),
-                                         std::move(asked));
+  auto writer = std::make_shared<Writer>(request, responder, api.service.model().facts.names.front(),
+                                         run->facts(), std::move(asked));
   writer->open();
   run->go(writer);
 }

@@ -44,7 +44,8 @@ void read_item(const Json& value, const std::string& path, const RequestLimits& 
     if (call.name.empty()) fields.wrong("name", "is missing");
     call.arguments = read_arguments(fields, "arguments", limits);
     Message& turn = assistant_turn(messages);
-    if (turn.tool_calls.size() >= limits.max_tool_calls) fields.wrong("type", "is one call too many in a row");
+    if (turn.tool_calls.size() >= limits.max_tool_calls)
+      fields.wrong("type", "is one call too many in a row");
     turn.tool_calls.push_back(std::move(call));
   } else if (type == "function_call_output") {
     Message message;
@@ -57,8 +58,9 @@ void read_item(const Json& value, const std::string& path, const RequestLimits& 
     assistant_turn(messages).reasoning += text;
     fields.ignore({"summary", "encrypted_content"});
   } else {
-    fields.wrong("type", fmt::format("is '{}'; message, function_call, function_call_output and reasoning are read",
-                                     printable(type)));
+    fields.wrong("type",
+                 fmt::format("is '{}'; message, function_call, function_call_output and reasoning are read",
+                             printable(type)));
   }
   fields.finish();
 }
@@ -72,7 +74,8 @@ void read_text_format(Fields& fields, const RequestLimits& limits, ChatCall* cal
   if (const Json* format = inner.object("format")) {
     Fields f(*format, "text.format", fields.errors());
     const auto type = f.choice("type", {"text", "json_object", "json_schema"});
-    if (type && *type == "json_object") call->constraint = ConstraintSpec{GrammarKind::json_object, "", "text.format"};
+    if (type && *type == "json_object")
+      call->constraint = ConstraintSpec{GrammarKind::json_object, "", "text.format"};
     if (type && *type == "json_schema") {
       const Json* schema = f.get("schema");
       if (schema == nullptr) f.wrong("schema", "is missing");
@@ -94,11 +97,20 @@ std::optional<ApiError> read_responses(const Json& body, const RequestLimits& li
   Fields fields(body, "", errors);
   ChatCall& call = out->call;
   Json& echo = out->echo;
-  echo = {{"instructions", nullptr}, {"max_output_tokens", nullptr}, {"parallel_tool_calls", true},
-          {"previous_response_id", nullptr}, {"reasoning", {{"effort", nullptr}, {"summary", nullptr}}},
-          {"store", false}, {"temperature", nullptr}, {"text", {{"format", {{"type", "text"}}}}},
-          {"tool_choice", "auto"}, {"tools", Json::array()}, {"top_p", nullptr}, {"truncation", "disabled"},
-          {"user", nullptr}, {"metadata", Json::object()}};
+  echo = {{"instructions", nullptr},
+          {"max_output_tokens", nullptr},
+          {"parallel_tool_calls", true},
+          {"previous_response_id", nullptr},
+          {"reasoning", {{"effort", nullptr}, {"summary", nullptr}}},
+          {"store", false},
+          {"temperature", nullptr},
+          {"text", {{"format", {{"type", "text"}}}}},
+          {"tool_choice", "auto"},
+          {"tools", Json::array()},
+          {"top_p", nullptr},
+          {"truncation", "disabled"},
+          {"user", nullptr},
+          {"metadata", Json::object()}};
   const auto repeat = [&](const char* name) {
     if (const Json* value = fields.get(name)) echo[name] = *value;
   };
@@ -139,7 +151,8 @@ std::optional<ApiError> read_responses(const Json& body, const RequestLimits& li
     call.tools = Json::array();
     for (size_t i = 0; i < tools->size() && !errors.any(); ++i) {
       Fields tool((*tools)[i], fmt::format("tools[{}]", i), errors);
-      if (!tool.choice("type", {"function"})) tool.wrong("type", "must be \"function\": other tools are not offered");
+      if (!tool.choice("type", {"function"}))
+        tool.wrong("type", "must be \"function\": other tools are not offered");
       Json read = function_tool(tool, "parameters", limits);
       // The official client marks every tool strict; the answer is then always valid.
       tool.ignore({"defer_loading", "output_schema"});
@@ -167,11 +180,14 @@ std::optional<ApiError> read_responses(const Json& body, const RequestLimits& li
   }
   if (const Json* include = fields.array("include", 32)) {
     for (const Json& what : *include) {
-      if (what == "message.output_text.logprobs") call.top_logprobs = std::max(call.top_logprobs, 0);
-      else if (what != "reasoning.encrypted_content") fields.wrong("include", "names something this server does not have");
+      if (what == "message.output_text.logprobs")
+        call.top_logprobs = std::max(call.top_logprobs, 0);
+      else if (what != "reasoning.encrypted_content")
+        fields.wrong("include", "names something this server does not have");
     }
   }
-  if (const auto truncation = fields.choice("truncation", {"auto", "disabled"}); truncation && *truncation == "auto") {
+  if (const auto truncation = fields.choice("truncation", {"auto", "disabled"});
+      truncation && *truncation == "auto") {
     fields.wrong("truncation", "\"auto\" is not offered: nothing is dropped from a conversation in silence");
   }
   fields.refuse("previous_response_id", "this server keeps no responses; send the whole conversation");

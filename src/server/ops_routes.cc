@@ -22,7 +22,8 @@ void ready(ApiContext& api, const RequestPtr&, const ResponderPtr& responder) {
 void metrics(ApiContext& api, const RequestPtr&, const ResponderPtr& responder) {
   HttpResponse response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  response.body = api.metrics->text(api.service.model().backend->snapshot(), api.connections(), api.worker_jobs());
+  response.body =
+      api.metrics->text(api.service.model().backend->snapshot(), api.connections(), api.worker_jobs());
   responder->respond(std::move(response));
 }
 

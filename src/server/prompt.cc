@@ -18,8 +18,10 @@ struct Stretch {
 
 void add_text(std::vector<Stretch>& out, std::string_view text) {
   if (text.empty()) return;
-  if (!out.empty() && out.back().special < 0) out.back().text += text;
-  else out.push_back({std::string(text), -1});
+  if (!out.empty() && out.back().special < 0)
+    out.back().text += text;
+  else
+    out.push_back({std::string(text), -1});
 }
 
 // As encode_prompt reads them: added tokens in trusted text only.
@@ -45,8 +47,10 @@ std::vector<Stretch> stretches(const ServedModel& model, const std::vector<int32
   for (const int32_t id : ids) {
     const bool known = id >= 0 && static_cast<size_t>(id) < model.token_bytes->size();
     const std::string& bytes = known ? (*model.token_bytes)[static_cast<size_t>(id)] : std::string();
-    if (bytes.empty()) out.push_back({"", id});
-    else add_text(out, bytes);
+    if (bytes.empty())
+      out.push_back({"", id});
+    else
+      add_text(out, bytes);
   }
   return out;
 }
@@ -75,8 +79,10 @@ bool put_back(const ServedModel& model, const Markers& markers, std::vector<Stre
   size_t found = 0;
   const auto add_all = [&](std::vector<Stretch> more) {
     for (Stretch& s : more) {
-      if (s.special < 0) add_text(out, s.text);
-      else out.push_back(std::move(s));
+      if (s.special < 0)
+        add_text(out, s.text);
+      else
+        out.push_back(std::move(s));
     }
   };
   const size_t length = markers.nonce.size() + 4;
@@ -104,7 +110,8 @@ bool put_back(const ServedModel& model, const Markers& markers, std::vector<Stre
 
 bool ends_in_think(const std::vector<PromptPiece>& pieces) {
   std::string tail;
-  for (auto piece = pieces.rbegin(); piece != pieces.rend() && tail.size() < 64; ++piece) tail = piece->text + tail;
+  for (auto piece = pieces.rbegin(); piece != pieces.rend() && tail.size() < 64; ++piece)
+    tail = piece->text + tail;
   const size_t last = tail.find_last_not_of(" \n");
   return last != std::string::npos && std::string_view(tail).substr(0, last + 1).ends_with("<think>");
 }
@@ -147,7 +154,8 @@ Result<BuiltPrompt> build_prompt(const ServedModel& model, const ChatCall& call,
       // Reasoning of finished turns is left out by the template; the turns themselves must be there.
       std::string text;
       for (const Stretch& s : rendered) text += s.text;
-      std::erase_if(markers.ids, [&](const auto& marker) { return text.find(marker.first) == std::string::npos; });
+      std::erase_if(markers.ids,
+                    [&](const auto& marker) { return text.find(marker.first) == std::string::npos; });
       const bool whole = std::all_of(turn_markers.begin(), turn_markers.end(),
                                      [&](const std::string& m) { return markers.ids.contains(m); });
       if (!whole || !put_back(model, markers, &rendered)) {

@@ -13,7 +13,7 @@ namespace jaju::server {
 
 struct BuiltPrompt {
   std::vector<int32_t> ids;
-  bool thinking = false;      // the prompt ends inside <think>
+  bool thinking = false;       // the prompt ends inside <think>
   size_t replayed_tokens = 0;  // of ids, taken from what was sampled before
   size_t replayed_turns = 0;   // turns with tool calls put back as they were sampled
 };

@@ -24,7 +24,8 @@ std::string wrong_param(const std::string& text) {
 TEST(Request, ReadsOpenAiChat) {
   OpenAiChatRequest out;
   const auto error = read_openai_chat(
-      parse(R"({"model":"nano","messages":[{"role":"developer","content":"s"},{"role":"user","content":[{"type":"text","text":"a"},
+      parse(
+          R"({"model":"nano","messages":[{"role":"developer","content":"s"},{"role":"user","content":[{"type":"text","text":"a"},
 {"type":"text","text":"b"}]},{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f",
 "arguments":"{\"x\": 1}"}}]},{"role":"tool","tool_call_id":"c","content":"r"}],"max_tokens":5,"max_completion_tokens":7,
 "stop":"x","logit_bias":{"5":-100},"seed":-3,"stream":true,"stream_options":{"include_usage":true},
@@ -49,20 +50,28 @@ TEST(Request, TheFirstWrongFieldIsNamed) {
   EXPECT_EQ(wrong_param(R"({"messages":[{"role":"user","content":"a"}],"x":1})"), "x");
   EXPECT_EQ(wrong_param(R"({"messages":[{"role":"user"}]})"), "messages[0].content");
   EXPECT_EQ(wrong_param(R"({"messages":[{"role":"king","content":"a"}]})"), "messages[0].role");
-  EXPECT_EQ(wrong_param(R"({"messages":[{"role":"user","content":[{"type":"image_url"}]}]})"), "messages[0].content[0].type");
-  EXPECT_EQ(wrong_param(R"({"messages":[{"role":"user","content":"a"}],"tool_choice":"required"})"), "tool_choice");
-  EXPECT_EQ(wrong_param(R"({"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"[1]"}}]}]})"),
-            "messages[0].tool_calls[0].function.arguments");
+  EXPECT_EQ(wrong_param(R"({"messages":[{"role":"user","content":[{"type":"image_url"}]}]})"),
+            "messages[0].content[0].type");
+  EXPECT_EQ(wrong_param(R"({"messages":[{"role":"user","content":"a"}],"tool_choice":"required"})"),
+            "tool_choice");
+  EXPECT_EQ(
+      wrong_param(
+          R"({"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"[1]"}}]}]})"),
+      "messages[0].tool_calls[0].function.arguments");
 }
 
 TEST(Request, NullIsAbsent) {
-  EXPECT_EQ(wrong_param(R"({"messages":[{"role":"user","content":"a"}],"temperature":null,"tools":null,"stop":null,"functions":null})"), "none");
+  EXPECT_EQ(
+      wrong_param(
+          R"({"messages":[{"role":"user","content":"a"}],"temperature":null,"tools":null,"stop":null,"functions":null})"),
+      "none");
 }
 
 TEST(Request, AnthropicTurnsBecomeMessages) {
   AnthropicRequest out;
   const auto error = read_anthropic(
-      parse(R"({"max_tokens":9,"system":[{"type":"text","text":"s"}],"messages":[{"role":"user","content":"q"},{"role":"assistant","content":
+      parse(
+          R"({"max_tokens":9,"system":[{"type":"text","text":"s"}],"messages":[{"role":"user","content":"q"},{"role":"assistant","content":
 [{"type":"thinking","thinking":"t","signature":""},{"type":"text","text":"a"},{"type":"tool_use","id":"i","name":"f","input":{"x":1}}]},
 {"role":"user","content":[{"type":"tool_result","tool_use_id":"i","content":[{"type":"text","text":"r"}]},{"type":"text","text":"more"}]}]})"),
       RequestLimits(), kFacts, false, &out);
@@ -77,8 +86,10 @@ TEST(Request, AnthropicTurnsBecomeMessages) {
 
 TEST(Request, AnthropicPrefillIsTheBeginningOfTheAnswer) {
   AnthropicRequest out;
-  const auto error = read_anthropic(parse(R"({"max_tokens":9,"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"A: "}]})"),
-                                    RequestLimits(), kFacts, false, &out);
+  const auto error = read_anthropic(
+      parse(
+          R"({"max_tokens":9,"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"A: "}]})"),
+      RequestLimits(), kFacts, false, &out);
   ASSERT_FALSE(error);
   EXPECT_EQ(out.call.prefill, "A:");
   EXPECT_EQ(out.call.messages.size(), 1u);
@@ -88,7 +99,8 @@ TEST(Request, AnthropicPrefillIsTheBeginningOfTheAnswer) {
 TEST(Request, ResponsesItemsOfOneTurnAreOneMessage) {
   ResponsesRequest out;
   const auto error = read_responses(
-      parse(R"({"input":[{"role":"user","content":"q"},{"type":"reasoning","id":"r","summary":[],"content":[{"type":"reasoning_text","text":"t"}]},
+      parse(
+          R"({"input":[{"role":"user","content":"q"},{"type":"reasoning","id":"r","summary":[],"content":[{"type":"reasoning_text","text":"t"}]},
 {"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"o"}]})"),
       RequestLimits(), kFacts, &out);
   ASSERT_FALSE(error) << error->message;
@@ -100,9 +112,10 @@ TEST(Request, ResponsesItemsOfOneTurnAreOneMessage) {
 
 TEST(Request, OllamaOptionsAndThink) {
   OllamaRequest out;
-  const auto error = read_ollama(parse(R"({"model":"nano","messages":[{"role":"user","content":"a"}],"think":"low","format":"json",
+  const auto error = read_ollama(
+      parse(R"({"model":"nano","messages":[{"role":"user","content":"a"}],"think":"low","format":"json",
 "options":{"num_predict":-1,"num_ctx":4096,"temperature":0,"stop":["x"],"mirostat":0}})"),
-                                 RequestLimits(), kFacts, true, &out);
+      RequestLimits(), kFacts, true, &out);
   ASSERT_FALSE(error) << error->message;
   EXPECT_TRUE(out.stream);
   EXPECT_EQ(out.call.thinking.budget, 1024);

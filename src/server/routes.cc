@@ -36,7 +36,8 @@ std::vector<Route> make_routes() {
   list("POST", "/api/show", ollama_show);
   list("GET", "/api/version", ollama_version);
   table.push_back({"GET", "/metrics", Access::metrics, false, metrics});
-  // Open to everybody: alive or not, ready or not, and the files of the web page, which asks for a key itself.
+  // Open to everybody: alive or not, ready or not, and the files of the web page, which asks for a key
+  // itself.
   table.push_back({"GET", "/health", Access::open, false, health});
   table.push_back({"GET", "/ready", Access::open, false, ready});
   table.push_back({"GET", "/", Access::open, false, web_page});
@@ -101,7 +102,8 @@ void answer_error(const HttpRequest& request, Responder& responder, const ApiErr
     request.slot->add_user();
     request.slot->drop_user();
   }
-  responder.respond(error_response(dialect_of(request), error, request.record != nullptr ? request.record->id : ""));
+  responder.respond(
+      error_response(dialect_of(request), error, request.record != nullptr ? request.record->id : ""));
 }
 
 void answer_json(Responder& responder, const Json& json) {

@@ -38,7 +38,8 @@ struct Route {
   std::string path;  // "/v1/models/{id}": the last part takes the rest of the path
   Access access = Access::key;
   bool model = false;  // uses the model: counts against the key's limits
-  std::function<void(ApiContext&, const std::shared_ptr<HttpRequest>&, const std::shared_ptr<Responder>&)> handle;
+  std::function<void(ApiContext&, const std::shared_ptr<HttpRequest>&, const std::shared_ptr<Responder>&)>
+      handle;
 };
 
 // Every route there is.

@@ -36,14 +36,14 @@ struct ServedModel {
   ModelFacts facts;
   std::string architecture;  // "AXK1ForCausalLM"
   std::string family = "axk1";
-  std::string precision;     // "bf16"
+  std::string precision;  // "bf16"
   int64_t parameters = 0;
-  int64_t bytes = 0;         // of the weights' files
-  int64_t created = 0;       // seconds since 1970
-  std::string digest;        // of config.json, for Ollama's lists
+  int64_t bytes = 0;    // of the weights' files
+  int64_t created = 0;  // seconds since 1970
+  std::string digest;   // of config.json, for Ollama's lists
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<ChatTemplate> chat_template;
-  SamplingParams defaults;   // stop tokens included
+  SamplingParams defaults;  // stop tokens included
   bool think_by_default = false;
   std::unique_ptr<Backend> backend;
   GrammarCompiler compile;
@@ -57,8 +57,9 @@ struct ServedModel {
   void prepare(int64_t replay_bytes = 64 << 20);
 };
 
-// The vocabulary for grammars: bytes of ordinary tokens, and of <tool_call> and </tool_call>, which answers may
-// spell; other added tokens are never text. End tokens are the model's stop tokens.
-VocabularyBytes grammar_vocabulary(const Tokenizer& tokenizer, const SamplingParams& defaults, int64_t vocab_size);
+// The vocabulary for grammars: bytes of ordinary tokens, and of <tool_call> and </tool_call>, which answers
+// may spell; other added tokens are never text. End tokens are the model's stop tokens.
+VocabularyBytes grammar_vocabulary(const Tokenizer& tokenizer, const SamplingParams& defaults,
+                                   int64_t vocab_size);
 
 }  // namespace jaju::server

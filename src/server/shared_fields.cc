@@ -10,7 +10,8 @@
 
 namespace jaju::server {
 
-void read_sampling(Fields& fields, const RequestLimits& limits, const ModelFacts& facts, SamplingFields* out) {
+void read_sampling(Fields& fields, const RequestLimits& limits, const ModelFacts& facts,
+                   SamplingFields* out) {
   out->temperature = fields.number("temperature", 0, 10);
   out->top_p = fields.number("top_p", 1e-6, 1);
   out->top_k = fields.integer("top_k", -1, 1 << 20);
@@ -19,19 +20,21 @@ void read_sampling(Fields& fields, const RequestLimits& limits, const ModelFacts
   out->repetition_penalty = fields.number("repetition_penalty", 0.01, 100);
   out->presence_penalty = fields.number("presence_penalty", -2, 2);
   out->frequency_penalty = fields.number("frequency_penalty", -2, 2);
-  if (const auto seed = fields.integer("seed", INT64_MIN, INT64_MAX)) out->seed = static_cast<uint64_t>(*seed);
+  if (const auto seed = fields.integer("seed", INT64_MIN, INT64_MAX))
+    out->seed = static_cast<uint64_t>(*seed);
   const Json* bias = fields.object("logit_bias");
   if (bias == nullptr) return;
   if (bias->size() > limits.max_logit_bias) {
-    fields.wrong("logit_bias", fmt::format("has {} entries; at most {} are taken", bias->size(), limits.max_logit_bias));
+    fields.wrong("logit_bias",
+                 fmt::format("has {} entries; at most {} are taken", bias->size(), limits.max_logit_bias));
     return;
   }
   for (const auto& [key, value] : bias->items()) {
     int64_t id = -1;
     const auto [end, failure] = std::from_chars(key.data(), key.data() + key.size(), id);
     if (failure != std::errc() || end != key.data() + key.size() || id < 0 || id >= facts.vocab_size) {
-      fields.wrong("logit_bias", fmt::format("names token '{}', which is not an id from 0 to {}", printable(key),
-                                             facts.vocab_size - 1));
+      fields.wrong("logit_bias", fmt::format("names token '{}', which is not an id from 0 to {}",
+                                             printable(key), facts.vocab_size - 1));
       return;
     }
     const double v = value.is_number() ? value.get<double>() : 1e9;
@@ -43,13 +46,15 @@ void read_sampling(Fields& fields, const RequestLimits& limits, const ModelFacts
   }
 }
 
-void read_stop(Fields& fields, std::string_view name, const RequestLimits& limits, std::vector<std::string>* out) {
+void read_stop(Fields& fields, std::string_view name, const RequestLimits& limits,
+               std::vector<std::string>* out) {
   const Json* value = fields.get(name);
   if (value == nullptr) return;
   const Json list = value->is_string() ? Json::array({*value}) : *value;
   if (!list.is_array()) return fields.wrong(name, "must be a string or an array of strings");
   if (list.size() > limits.max_stop_strings) {
-    return fields.wrong(name, fmt::format("has {} entries; at most {} are taken", list.size(), limits.max_stop_strings));
+    return fields.wrong(
+        name, fmt::format("has {} entries; at most {} are taken", list.size(), limits.max_stop_strings));
   }
   for (const Json& stop : list) {
     if (!stop.is_string()) return fields.wrong(name, "must be a string or an array of strings");
@@ -70,7 +75,8 @@ Json function_tool(Fields& fields, std::string_view schema_field, const RequestL
     return nullptr;
   }
   function["name"] = *name;
-  if (const auto description = fields.string("description", limits.max_tool_bytes)) function["description"] = *description;
+  if (const auto description = fields.string("description", limits.max_tool_bytes))
+    function["description"] = *description;
   if (const Json* schema = fields.object(schema_field)) function["parameters"] = *schema;
   if (const auto strict = fields.boolean("strict")) function["strict"] = *strict;
   if (function.dump(-1, ' ', false, Json::error_handler_t::replace).size() > limits.max_tool_bytes) {
@@ -85,7 +91,8 @@ void read_tools(Fields& fields, const RequestLimits& limits, ChatCall* call) {
     call->tools = Json::array();
     for (size_t i = 0; i < tools->size(); ++i) {
       Fields tool((*tools)[i], fmt::format("{}[{}]", fields.at("tools"), i), fields.errors());
-      if (!tool.choice("type", {"function"})) tool.wrong("type", "must be \"function\": other tools are not offered");
+      if (!tool.choice("type", {"function"}))
+        tool.wrong("type", "must be \"function\": other tools are not offered");
       const Json* function = tool.object("function");
       if (function == nullptr) {
         tool.wrong("function", "is missing");
@@ -154,7 +161,8 @@ void read_template_kwargs(Fields& fields, ChatCall* call) {
     for (const auto& [key, value] : kwargs->items()) {
       if (key == "enable_thinking" || key == "thinking") {
         if (!value.is_boolean()) {
-          return fields.wrong("chat_template_kwargs", fmt::format("has '{}', which must be true or false", key));
+          return fields.wrong("chat_template_kwargs",
+                              fmt::format("has '{}', which must be true or false", key));
         }
         call->thinking.on = value.get<bool>();
       } else {
@@ -169,9 +177,11 @@ void read_template_kwargs(Fields& fields, ChatCall* call) {
   }
 }
 
-void set_schema(Fields& fields, std::string_view name, const Json* schema, const RequestLimits& limits, ChatCall* call) {
+void set_schema(Fields& fields, std::string_view name, const Json* schema, const RequestLimits& limits,
+                ChatCall* call) {
   if (schema == nullptr) return;
-  if (!schema->is_object()) return fields.wrong(name, fmt::format("must be a JSON Schema (an object), not {}", kind_of(*schema)));
+  if (!schema->is_object())
+    return fields.wrong(name, fmt::format("must be a JSON Schema (an object), not {}", kind_of(*schema)));
   std::string text = dump(*schema);
   if (text.size() > limits.max_schema_bytes) {
     return fields.wrong(name, fmt::format("is longer than {} bytes", limits.max_schema_bytes));
@@ -192,10 +202,13 @@ void read_grammar(Fields& fields, const RequestLimits& limits, ChatCall* call) {
   text("regex", GrammarKind::regex);
   text("guided_regex", GrammarKind::regex);
   if (const Json* schema = fields.get("guided_json")) {
-    if (++n > 1) fields.wrong("guided_json", "is a second constraint; give one of response_format, grammar and regex");
+    if (++n > 1)
+      fields.wrong("guided_json", "is a second constraint; give one of response_format, grammar and regex");
     if (schema->is_string()) {
-      Result<Json> parsed = parse_ordered_json(schema->get_ref<const std::string&>(), "guided_json", limits.max_json_depth);
-      if (!parsed.ok()) return fields.wrong("guided_json", fmt::format("can not be read: {}", parsed.message()));
+      Result<Json> parsed =
+          parse_ordered_json(schema->get_ref<const std::string&>(), "guided_json", limits.max_json_depth);
+      if (!parsed.ok())
+        return fields.wrong("guided_json", fmt::format("can not be read: {}", parsed.message()));
       set_schema(fields, "guided_json", &*parsed, limits, call);
     } else {
       set_schema(fields, "guided_json", schema, limits, call);
@@ -203,8 +216,8 @@ void read_grammar(Fields& fields, const RequestLimits& limits, ChatCall* call) {
   }
 }
 
-std::string read_content(Fields& fields, std::string_view name, std::initializer_list<std::string_view> text_types,
-                         const RequestLimits& limits) {
+std::string read_content(Fields& fields, std::string_view name,
+                         std::initializer_list<std::string_view> text_types, const RequestLimits& limits) {
   const Json* content = fields.get(name);
   if (content == nullptr) return {};
   if (content->is_string()) return fields.string(name, limits.max_text_bytes).value_or("");
@@ -223,7 +236,8 @@ std::string read_content(Fields& fields, std::string_view name, std::initializer
     bool known = false;
     for (const std::string_view word : text_types) known = known || (type && *type == word);
     if (!known) {
-      part.wrong("type", fmt::format("is '{}': this model reads text only", type ? printable(*type) : "missing"));
+      part.wrong("type",
+                 fmt::format("is '{}': this model reads text only", type ? printable(*type) : "missing"));
       return {};
     }
     const auto more = part.string("text", limits.max_text_bytes);

@@ -20,7 +20,8 @@ std::optional<Target> read_target(std::string_view target) {
   const size_t question = target.find('?');
   if (question != std::string_view::npos) out.query = target.substr(question + 1);
   const std::string_view raw = target.substr(0, question);
-  if (raw.find('#') != std::string_view::npos || out.query.find('#') != std::string::npos) return std::nullopt;
+  if (raw.find('#') != std::string_view::npos || out.query.find('#') != std::string::npos)
+    return std::nullopt;
   for (size_t i = 0; i < raw.size(); ++i) {
     char c = raw[i];
     if (c == '%') {

@@ -13,8 +13,8 @@ struct Target {
 };
 
 // Splits and decodes an origin-form target. nullopt for what has more than one reading: broken or doubly
-// encoded percents, an encoded '/', '\\', NUL or control byte, empty segments ("//"), "." and ".." segments, a
-// backslash, a '#', bytes that are not UTF-8. Upper and lower case are different paths, and so are "/a" and
+// encoded percents, an encoded '/', '\\', NUL or control byte, empty segments ("//"), "." and ".." segments,
+// a backslash, a '#', bytes that are not UTF-8. Upper and lower case are different paths, and so are "/a" and
 // "/a/".
 std::optional<Target> read_target(std::string_view target);
 

@@ -91,10 +91,12 @@ Result<std::shared_ptr<TlsContext>> TlsContext::load(const std::string& certific
                        failure);
   context->use_certificate_chain_file(certificate_file, failure);
   if (failure) {
-    return error("{}: not a PEM certificate chain this server can read ({})", certificate_file, failure.message());
+    return error("{}: not a PEM certificate chain this server can read ({})", certificate_file,
+                 failure.message());
   }
   context->use_private_key_file(key_file, asio::ssl::context::pem, failure);
-  if (failure) return error("{}: not a PEM private key this server can read ({})", key_file, failure.message());
+  if (failure)
+    return error("{}: not a PEM private key this server can read ({})", key_file, failure.message());
   if (SSL_CTX_check_private_key(context->native_handle()) != 1) {
     return error("{}: is not the key of the certificate in {}", key_file, certificate_file);
   }

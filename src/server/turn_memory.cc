@@ -19,7 +19,8 @@ bool same_value(const nlohmann::ordered_json& a, const nlohmann::ordered_json& b
 }
 
 int64_t cost(const RememberedTurn& turn) {
-  size_t bytes = 256 + 4 * (turn.reasoning.size() + turn.rest.size()) + turn.reasoning_text.size() + turn.content.size();
+  size_t bytes =
+      256 + 4 * (turn.reasoning.size() + turn.rest.size()) + turn.reasoning_text.size() + turn.content.size();
   // Arguments are a part of what was sampled; a parsed value takes a few times its text.
   bytes += 8 * turn.rest.size();
   for (const ToolCall& call : turn.calls) bytes += 128 + call.id.size() + call.name.size();
@@ -56,8 +57,10 @@ std::shared_ptr<const RememberedTurn> TurnMemory::find(const std::string& tenant
     ages_.splice(ages_.begin(), ages_, found->second.age);
     turn = found->second.turn;
   }
-  if (turn->calls.size() != message.tool_calls.size() || trim(turn->content) != trim(message.content)) return nullptr;
-  if (!trim(message.reasoning).empty() && trim(message.reasoning) != trim(turn->reasoning_text)) return nullptr;
+  if (turn->calls.size() != message.tool_calls.size() || trim(turn->content) != trim(message.content))
+    return nullptr;
+  if (!trim(message.reasoning).empty() && trim(message.reasoning) != trim(turn->reasoning_text))
+    return nullptr;
   for (size_t i = 0; i < turn->calls.size(); ++i) {
     const ToolCall& a = turn->calls[i];
     const ToolCall& b = message.tool_calls[i];

@@ -2,8 +2,8 @@
 //
 // A call comes back from its client as JSON that was parsed and written again: other spaces, other escapes,
 // another order. Rendered, it would be other bytes, and everything behind it would be read again; its
-// reasoning, which most clients drop, would be missing. So a turn that comes back with the ids and the meaning
-// it was sent with is replaced by what the model really said.
+// reasoning, which most clients drop, would be missing. So a turn that comes back with the ids and the
+// meaning it was sent with is replaced by what the model really said.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct RememberedTurn {
   std::vector<int32_t> reasoning;  // in front of </think>; empty: none
   std::vector<int32_t> rest;       // behind </think> (or all), without the stop token
   std::string reasoning_text;
-  std::string content;             // as the client was told
+  std::string content;  // as the client was told
   std::vector<ToolCall> calls;
 };
 

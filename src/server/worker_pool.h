@@ -1,5 +1,5 @@
-// Threads for what takes milliseconds: reading JSON, templates, tokenizing, compiling grammars, turning tokens
-// into text. Sockets and the scheduler have threads of their own and never wait for these.
+// Threads for what takes milliseconds: reading JSON, templates, tokenizing, compiling grammars, turning
+// tokens into text. Sockets and the scheduler have threads of their own and never wait for these.
 #pragma once
 
 #include <condition_variable>

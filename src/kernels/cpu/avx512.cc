@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "kernels/backends.h"
-#include "kernels/cpu/unroll.h"
 #include "kernels/cpu/bf16_dot.h"
+#include "kernels/cpu/unroll.h"
 
 #define JAJU_ISA avx512
 #define JAJU_ISA_NAME "avx512"

@@ -20,8 +20,8 @@ void round_row(const float* from, int64_t n, uint16_t* to);
 void dot_rows(const uint16_t* w, int64_t w_stride, int64_t n_rows, int64_t cols, const uint16_t* const* x,
               int64_t n, float* out, int64_t out_stride);
 
-// out[i][k] = keep[i] * out[i][k] + sum_j a[i][j] b[j][k] for n inputs, j < n_rows, k < width; pairs of j upwards.
-// keep null: starts from zero.
+// out[i][k] = keep[i] * out[i][k] + sum_j a[i][j] b[j][k] for n inputs, j < n_rows, k < width; pairs of j
+// upwards. keep null: starts from zero.
 void weigh_rows(const uint16_t* b, int64_t b_stride, int64_t n_rows, int64_t width, const uint16_t* a,
                 int64_t a_stride, int64_t n, const float* keep, float* out, int64_t out_stride);
 

@@ -8,8 +8,8 @@ inline int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
 
-// body(i, thread) for every i below n: on the team where all tasks together take long enough on one thread, by a
-// guess in nanoseconds, else here.
+// body(i, thread) for every i below n: on the team where all tasks together take long enough on one thread,
+// by a guess in nanoseconds, else here.
 template <typename Body>
 inline void for_tasks(Context& context, int64_t n, int64_t nanoseconds, const Body& body) {
   constexpr int64_t kWorthSharing = 3000;  // three times what it costs to start a region and wait for its end
@@ -35,9 +35,9 @@ inline bool takes_bf16(const Context& context, DType type) {
 #endif
 }
 
-// Copies the inputs of a matmul to shared scratch when that pays: rounded to bf16 where some matrix takes them
-// so; else, for several rows, to rows that do not all start in the same sets of the first-level cache (rows a
-// multiple of 4 KiB apart do, and the widths of models are such).
+// Copies the inputs of a matmul to shared scratch when that pays: rounded to bf16 where some matrix takes
+// them so; else, for several rows, to rows that do not all start in the same sets of the first-level cache
+// (rows a multiple of 4 KiB apart do, and the widths of models are such).
 inline Inputs prepare(Context& context, Rows x, bool any_bf16) {
   Inputs in;
   in.x = x;
@@ -130,7 +130,8 @@ inline void swiglu_block(const Context& context, const ExpertGroup& g, const Inp
                          int64_t r1) {
   float gate[kMostInputs * kRowBlock];
   float up[kMostInputs * kRowBlock];
-  const int64_t block = input_block(g.gate, x) < input_block(g.up, x) ? input_block(g.gate, x) : input_block(g.up, x);
+  const int64_t block =
+      input_block(g.gate, x) < input_block(g.up, x) ? input_block(g.gate, x) : input_block(g.up, x);
   const int64_t rows = r1 - r0;
   const Inputs inner = inner_of(context, g);
   for (int64_t i = 0; i < g.n; i += block) {
@@ -147,7 +148,8 @@ inline void swiglu_block(const Context& context, const ExpertGroup& g, const Inp
       }
 #ifdef JAJU_HAS_BF16_DOT
       if (inner.bf16 != nullptr) {
-        bf16dot::round_row(product, rows, const_cast<uint16_t*>(inner.bf16) + (i + j) * inner.bf16_stride + r0);
+        bf16dot::round_row(product, rows,
+                           const_cast<uint16_t*>(inner.bf16) + (i + j) * inner.bf16_stride + r0);
       }
 #endif
     }
@@ -156,8 +158,8 @@ inline void swiglu_block(const Context& context, const ExpertGroup& g, const Inp
 
 inline void mlps(Context& context, std::span<const ExpertGroup> groups, Rows x) {
   if (groups.empty()) return;
-  // Asked of all of them, so that which experts the rest of the batch visits changes nothing where experts are
-  // of different types.
+  // Asked of all of them, so that which experts the rest of the batch visits changes nothing where experts
+  // are of different types.
   bool any_bf16 = false;
   for (const ExpertGroup& g : groups) {
     JAJU_CHECK(g.gate.cols == x.cols && g.up.cols == x.cols && g.up.rows == g.gate.rows &&

@@ -184,9 +184,9 @@ inline void expand_bf16(Pieces scratch, const ExpandedHead& h) {
   const int64_t width = a.latent + a.rope;
   const int64_t qk = h.qk();
   const int64_t wider = a.nope > a.v ? a.nope : a.v;
-  float* const wide = scratch.floats(kBlock * wider);      // keys or values before they are rounded
-  uint16_t* const keys = scratch.halves(qk * kBlock);      // (qk, positions)
-  uint16_t* const values = scratch.halves(kBlock * a.v);   // (positions, v)
+  float* const wide = scratch.floats(kBlock * wider);     // keys or values before they are rounded
+  uint16_t* const keys = scratch.halves(qk * kBlock);     // (qk, positions)
+  uint16_t* const values = scratch.halves(kBlock * a.v);  // (positions, v)
   float* const scores = scratch.floats(kMlaRows * kBlock);
   uint16_t* const weights = scratch.halves(kMlaRows * kBlock);
   uint16_t* const queries = scratch.halves(h.s.n_rows * qk);
@@ -204,7 +204,8 @@ inline void expand_bf16(Pieces scratch, const ExpandedHead& h) {
     }
     for (int64_t d = 0; d < a.nope; ++d) bf16dot::round_row(wide + d * kBlock, n, keys + d * kBlock);
     for (int64_t j = 0; j < n; ++j) {
-      for (int64_t d = 0; d < a.rope; ++d) keys[(a.nope + d) * kBlock + j] = latents[j * width + a.latent + d];
+      for (int64_t d = 0; d < a.rope; ++d)
+        keys[(a.nope + d) * kBlock + j] = latents[j * width + a.latent + d];
       x[j] = latents + j * width;
     }
     bf16dot::dot_rows(w_uv, a.latent, a.v, a.latent, x, n, wide, a.v);
@@ -262,8 +263,8 @@ inline void mla_expanded(Context& context, const MlaArgs& a) {
 // scores and weighted latents, those through W_UV.
 //
 // The cache of a row is cut into parts whose length depends on its position alone, each summed by itself, the
-// parts then added from the first to the last: so the team can share one long cache, and the bits are the same
-// where it does not.
+// parts then added from the first to the last: so the team can share one long cache, and the bits are the
+// same where it does not.
 struct AbsorbedRow {
   const SequenceSlice* slice;
   int64_t i;  // row of the slice
@@ -281,20 +282,21 @@ struct Absorbed {
   Context& context;
   const MlaArgs& a;
   const AbsorbedRow* rows;
-  int64_t n;     // of them, all with caches of one kind
-  bool in_bf16;  // queries and weighted latents are then kept rounded
-  float* wide_queries;               // (n, heads, width)
-  float* wide_latents = nullptr;     // (n, heads, latent); null in bf16
-  uint16_t* queries = nullptr;       // both rounded; null in f32
+  int64_t n;                      // of them, all with caches of one kind
+  bool in_bf16;                   // queries and weighted latents are then kept rounded
+  float* wide_queries;            // (n, heads, width)
+  float* wide_latents = nullptr;  // (n, heads, latent); null in bf16
+  uint16_t* queries = nullptr;    // both rounded; null in f32
   uint16_t* latents = nullptr;
-  uint16_t* heads_in = nullptr;      // (n, heads * qk): the queries as they came, rounded
+  uint16_t* heads_in = nullptr;  // (n, heads * qk): the queries as they came, rounded
 
   int64_t width() const { return a.latent + a.rope; }
   int64_t qk() const { return a.nope + a.rope; }
   int64_t tiles() const { return ceil_div(a.n_heads, kMlaHeads); }
 
   void absorb_queries(int64_t head) const;
-  void attend(float* weighted, Running* running, int thread, int64_t r, int64_t h0, int64_t heads, int64_t part) const;
+  void attend(float* weighted, Running* running, int thread, int64_t r, int64_t h0, int64_t heads,
+              int64_t part) const;
   void add_part(float* sum, Running* total, const float* part, const Running* running, int64_t heads) const;
   void finish(float* weighted, const Running* running, int64_t r, int64_t h0, int64_t heads) const;
   void project(int64_t head) const;
@@ -338,8 +340,8 @@ inline void Absorbed::absorb_queries(int64_t head) const {
   }
 }
 
-// One part of one row's cache for heads [h0, h0 + heads): weighted (heads, latent) = sum of exp(score - top) times
-// the latents.
+// One part of one row's cache for heads [h0, h0 + heads): weighted (heads, latent) = sum of exp(score - top)
+// times the latents.
 inline void Absorbed::attend(float* weighted, Running* running, int thread, int64_t r, int64_t h0,
                              int64_t heads, int64_t part) const {
   const AbsorbedRow& row = rows[r];
@@ -414,7 +416,8 @@ inline void Absorbed::project(int64_t head) const {
   const int64_t stride = a.n_heads * a.latent;
   for (int64_t r = 0; r < n;) {
     int64_t together = 1;
-    while (together < kInputBlock && r + together < n && rows[r + together].row() == rows[r].row() + together) {
+    while (together < kInputBlock && r + together < n &&
+           rows[r + together].row() == rows[r].row() + together) {
       ++together;
     }
     Inputs in;
@@ -475,7 +478,9 @@ inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* r
   } else {
     const int64_t part_floats = kMlaHeads * (a.latent + 2);
     float* const parts = scratch.floats(n * tiles * kMlaParts * part_floats);
-    const auto weighted = [&](int64_t tile, int64_t p) { return parts + (tile * kMlaParts + p) * part_floats; };
+    const auto weighted = [&](int64_t tile, int64_t p) {
+      return parts + (tile * kMlaParts + p) * part_floats;
+    };
     const auto running = [&](int64_t tile, int64_t p) {
       return reinterpret_cast<Running*>(weighted(tile, p) + kMlaHeads * a.latent);
     };

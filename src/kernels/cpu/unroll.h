@@ -1,5 +1,5 @@
-// Before a loop over a register tile: unroll it whole, early. Left to itself gcc 12 keeps tiles with a tail in memory
-// and copies every accumulator there and back, 130 cycles a tile (docs/log.md).
+// Before a loop over a register tile: unroll it whole, early. Left to itself gcc 12 keeps tiles with a tail
+// in memory and copies every accumulator there and back, 130 cycles a tile (docs/log.md).
 #pragma once
 
 #if defined(__clang__)

@@ -97,8 +97,8 @@ inline void sum_tile(const V (&acc)[4][C], float* out, int64_t stride) {
   if constexpr (C >= 4) {
     for (; c + 4 <= C; c += 4) {
       __m512 r[4];  // row a: 128 bits per input
-      JAJU_UNROLL for (int a = 0; a < 4; ++a)
-        r[a] = fold4(acc[a][c].v, acc[a][c + 1].v, acc[a][c + 2].v, acc[a][c + 3].v);
+      JAJU_UNROLL for (int a = 0; a < 4; ++a) r[a] =
+          fold4(acc[a][c].v, acc[a][c + 1].v, acc[a][c + 2].v, acc[a][c + 3].v);
       const __m512 r01 =
           _mm512_add_ps(_mm512_shuffle_ps(r[0], r[1], 0x44), _mm512_shuffle_ps(r[0], r[1], 0xee));
       const __m512 r23 =

@@ -202,7 +202,7 @@ void combine_experts(Context&, Rows y, const int32_t* slots, const float* weight
 }  // namespace
 
 const Ops& ops() {
-  static constexpr Ops kOps = {"ref",        embed,         rms_norm,     add,          products, rope,
+  static constexpr Ops kOps = {"ref",         embed,        rms_norm,     add,  products,       rope,
                                append_latent, mla_absorbed, mla_expanded, mlps, combine_experts};
   return kOps;
 }
