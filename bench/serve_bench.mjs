@@ -41,7 +41,7 @@ function parseServer(text) {
   const parsed = new URL(url)
   const here = ['localhost', '[::1]'].includes(parsed.hostname) || /^127(\.\d{1,3}){3}$/.test(parsed.hostname)
   if (parsed.protocol !== 'http:' || !here) fail(`--server ${text}: only http on this machine's own address (127.0.0.1, localhost, [::1])`)
-  return { name, url: parsed, fields: { ...kinds[kind], ...JSON.parse(extra ?? '{}') }, agent: new http.Agent({ keepAlive: true }) }
+  return { name, url: parsed, fields: { ...kinds[kind], ...JSON.parse(extra ?? '{}') }, agent: new http.Agent({ keepAlive: false }) } // llama-server closes after a stream without saying so
 }
 
 // Seeded dice (mulberry32), so that every server reads the same words.
