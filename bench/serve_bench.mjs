@@ -120,6 +120,9 @@ function quantile(values, q) {
 }
 
 async function run(server, streams, round, options, key) {
+  // Connections of its own: a server may have closed one that lay idle while another server was measured.
+  server.agent.destroy()
+  server.agent = new http.Agent({ keepAlive: true })
   const answers = []
   const began = performance.now()
   await Promise.all(

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 const program = fileURLToPath(new URL('../../bench/serve_bench.mjs', import.meta.url))
 
 // Answers with `tokens ?? max_tokens` words, two to an event when `pairs`; remembers what it was asked.
-async function fake({ tokens, pairs = false, text = () => ' xyz', status = 200 } = {}) {
+async function fake({ tokens, pairs = false, closes = false, text = () => ' xyz', status = 200 } = {}) {
   const asked = []
   let now = 0
   let most = 0
@@ -40,6 +40,8 @@ async function fake({ tokens, pairs = false, text = () => ' xyz', status = 200 }
     response.write(`data: ${JSON.stringify({ choices: [], usage })}\n\ndata: [DONE]\n\n`)
     --now
     response.end()
+    // As if the connection had lain idle for long; the client learns of it only when it writes again.
+    if (closes) setTimeout(() => request.socket.destroy(), 5)
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   return { asked, url: `http://127.0.0.1:${server.address().port}`, most: () => most, close: () => server.close() }
@@ -88,7 +90,7 @@ test('the round decides who is first, and differing texts are told', async () =>
     if (i === 0 && wanted.max_tokens === 4) order.push(name)
     return name === 'b' && i === 2 ? ' no' : ' ok'
   }
-  const a = await fake({ text: tell('a') })
+  const a = await fake({ text: tell('a'), closes: true })
   const b = await fake({ text: tell('b') })
   const done = await measure('--server', `a,llama,${a.url}`, '--server', `b,llama,${b.url}`, '--streams', '1', '--prompt', '3',
     '--generate', '4', '--requests', '1', '--rounds', '3')
