@@ -25,7 +25,7 @@ class Server:
         self.home = pathlib.Path(home or self._home.name)
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("JAJU_", "XDG_"))}
         kept.update(JAJU_HOME=str(self.home), LANG="C.UTF-8", **(env or {}))
-        command = [PROGRAM, "serve", *([model] if model else []), "--port", "0", "--threads", "1", *words]
+        command = [PROGRAM, "serve", "--port", "0", "--threads", "1", *words, *([model] if model else [])]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=kept)
         self.lines = []
         self._ready = threading.Event()
