@@ -352,8 +352,7 @@ void add_serve(CLI::App& app, Action& action) {
               },
               help)
           ->group(std::string(setting.group))
-          ->expected(1, 1000)
-          ->allow_extra_args(false)  // one value a flag: what follows may be the model
+          ->expected(1)  // value a flag: what follows may be the model
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     }
   }
