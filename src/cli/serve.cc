@@ -352,7 +352,8 @@ void add_serve(CLI::App& app, Action& action) {
               },
               help)
           ->group(std::string(setting.group))
-          ->expected(1)  // value a flag: what follows may be the model
+          ->expected(1)  // one value a flag, however often it is given: what follows may be the model
+          ->allow_extra_args(false)
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     }
   }
