@@ -56,6 +56,22 @@ int64_t line_with_deep_keys(std::string_view text) {
   return 0;
 }
 
+// The first line, counted from 1, with a character outside quotes and comments that is not ASCII; 0: none.
+// TOML knows no such keys or values, and asked whether one is a space toml++ 3.3 runs into code it calls
+// unreachable.
+int64_t line_with_stray_character(std::string_view text) {
+  int64_t line = 1;
+  for (size_t i = text.starts_with("\xEF\xBB\xBF") ? 3 : 0; i < text.size();) {
+    size_t next = i + 1;
+    if (text[i] == '"' || text[i] == '\'') next = skip_string(text, i);
+    if (text[i] == '#') next = std::min(text.find('\n', i), text.size());
+    if (static_cast<unsigned char>(text[i]) >= 0x80) return line;
+    line += std::count(text.data() + i, text.data() + next, '\n');
+    i = next;
+  }
+  return 0;
+}
+
 }  // namespace
 
 Result<toml::table> parse_toml(std::string_view text, const std::string& what) {
@@ -63,6 +79,9 @@ Result<toml::table> parse_toml(std::string_view text, const std::string& what) {
   if (const int64_t line = line_with_deep_keys(text); line > 0) {
     return error("{} line {}: its keys have more than {} dots; no table of a recipe lies so deep", what, line,
                  kMaxKeyParts);
+  }
+  if (const int64_t line = line_with_stray_character(text); line > 0) {
+    return error("{} line {}: a character outside quotes is not ASCII; put the text in \"...\"", what, line);
   }
   toml::parse_result parsed = toml::parse(text);
   if (parsed.failed()) {
@@ -75,7 +94,8 @@ Result<toml::table> parse_toml(std::string_view text, const std::string& what) {
 Result<toml::table> parse_toml_value(const std::string& word, const std::string& what) {
   const std::string line = "v = " + word;
   if (utf8_valid(line) && line_with_deep_keys(line) == 0) {
-    toml::parse_result parsed = toml::parse(line, what);
+    toml::parse_result parsed;
+    if (line_with_stray_character(line) == 0) parsed = toml::parse(line, what);
     if (parsed && parsed.table().size() == 1) return std::move(parsed).table();
     std::ostringstream quoted;
     quoted << "v = " << toml::value<std::string>(word);
