@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "base/check.h"
+#include "formats/toml.h"
 #include "train/config.h"
 #include "train/recipe.h"
-#include "train/toml.h"
 
 namespace {
 

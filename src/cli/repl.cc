@@ -2,9 +2,8 @@
 
 #include <cstdio>
 
-#include "base/progress.h"
-#include "cli/interrupt.h"
 #include "cli/line_editor.h"
+#include "cli/printed_turn.h"
 #include "cli/prompt_history.h"
 
 namespace jaju::cli {
@@ -90,27 +89,10 @@ void note_reason(const Answer& answer) {
 
 Status ask_and_print(Conversation& conversation, const std::string& prompt, const RunSettings& settings,
                      bool second_interrupt_ends, bool* interrupted) {
-  AnswerPrinter printer(settings.printer);
-  InterruptScope interrupt(second_interrupt_ends);
-  std::unique_ptr<Progress> progress;
-  AskHooks hooks;
-  hooks.cancel = interrupt.flag();
-  hooks.on_prefill = [&](int64_t done, int64_t total) {
-    if (progress == nullptr) progress = std::make_unique<Progress>("reading the prompt", "tokens", total);
-    progress->update(done);
-  };
-  hooks.on_reasoning = [&](std::string_view text) {
-    progress.reset();
-    printer.reasoning(text);
-  };
-  hooks.on_answer = [&](std::string_view text) {
-    progress.reset();
-    printer.answer(text);
-  };
+  PrintedTurn turn(settings.printer, second_interrupt_ends);
+  const auto hooks = turn.hooks<AskHooks>();
   const Result<Answer> answer = conversation.ask(prompt, settings.ask, hooks);
-  progress.reset();
-  printer.finish();
-  *interrupted = interrupt.hit();
+  *interrupted = turn.finish();
   if (!answer.ok()) return answer.status();
   if (!*interrupted) note_reason(*answer);
   if (settings.verbose) std::fputs(("\n" + describe_answer(*answer, settings.ask)).c_str(), stderr);

@@ -3,11 +3,10 @@
 #include <cstdlib>
 #include <memory>
 
-#include "base/progress.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
-#include "cli/interrupt.h"
 #include "cli/line_editor.h"
+#include "cli/printed_turn.h"
 #include "cli/prompt_history.h"
 #include "cli/remote.h"
 
@@ -51,31 +50,14 @@ class Session {
   void set_think(bool on) { think_ = on; }
 
   Status ask(const std::string& prompt, bool second_interrupt_ends, bool* interrupted) {
-    AnswerPrinter printer(run_.printer);
-    InterruptScope interrupt(second_interrupt_ends);
-    std::unique_ptr<Progress> progress;
-    RemoteHooks hooks;
-    hooks.cancel = interrupt.flag();
-    hooks.on_prefill = [&](int64_t done, int64_t total) {
-      if (progress == nullptr) progress = std::make_unique<Progress>("reading the prompt", "tokens", total);
-      progress->update(done);
-    };
-    hooks.on_reasoning = [&](std::string_view text) {
-      progress.reset();
-      printer.reasoning(text);
-    };
-    hooks.on_answer = [&](std::string_view text) {
-      progress.reset();
-      printer.answer(text);
-    };
+    PrintedTurn turn(run_.printer, second_interrupt_ends);
+    const auto hooks = turn.hooks<RemoteHooks>();
     messages_.push_back({{"role", "user"}, {"content", prompt}});
     Json body = run_.fields.is_object() ? run_.fields : Json::object();
     body["messages"] = messages_;
     if (think_) body["chat_template_kwargs"] = {{"enable_thinking", *think_}};
     const Result<RemoteAnswer> answer = server_.chat(std::move(body), hooks);
-    progress.reset();
-    printer.finish();
-    *interrupted = interrupt.hit();
+    *interrupted = turn.finish();
     if (!answer.ok()) {
       messages_.erase(messages_.size() - 1);
       return answer.status();

@@ -46,6 +46,7 @@ class SchedulerBackend : public server::Backend {
   }
   void cancel(RequestId id) override { scheduler_.cancel(id); }
   SchedulerSnapshot snapshot() const override { return scheduler_.snapshot(); }
+  std::vector<ExpertFigures> experts() const override { return scheduler_.experts(); }
   int64_t max_tokens_per_request() const override { return scheduler_.max_tokens_per_request(); }
 
  private:

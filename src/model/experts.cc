@@ -42,6 +42,7 @@ void Forward::moe(const Step& step, const MoeWeights& w) {
   auto& starts = act_.expert_counts;
   std::fill(starts.begin(), starts.end(), 0);
   for (size_t v = 0; v < visits; ++v) ++starts[static_cast<size_t>(act_.expert_ids[v]) + 1];
+  if (step.moe_layer >= 0) experts_.add(step.moe_layer, std::span(starts).subspan(1));
   for (size_t e = 1; e < starts.size(); ++e) starts[e] += starts[e - 1];
   const int64_t inner_stride = staggered_stride(c.moe_intermediate_size, sizeof(float));
   act_.groups.clear();

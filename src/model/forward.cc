@@ -94,7 +94,12 @@ int64_t Activations::row_bytes(const ModelConfig& c, const Weights& weights) {
 }
 
 Forward::Forward(const ModelConfig& config, const Weights& weights, Context& context, int64_t max_rows)
-    : config_(config), weights_(weights), context_(context), rope_(config), act_(config, weights, max_rows) {
+    : config_(config),
+      weights_(weights),
+      context_(context),
+      rope_(config),
+      act_(config, weights, max_rows),
+      experts_(config) {
   // The most sequences a step can hold is one per row.
   expanded_.reserve(static_cast<size_t>(max_rows));
   absorbed_.reserve(static_cast<size_t>(max_rows));

@@ -15,6 +15,7 @@
 #include "kernels/ops.h"
 #include "model/activations.h"
 #include "model/config.h"
+#include "model/expert_tally.h"
 #include "model/kv_view.h"
 #include "model/rope.h"
 #include "model/weights.h"
@@ -68,6 +69,9 @@ class Forward {
   // after tokens[i].
   void run_mtp(const Batch& batch, Rows hidden, MutRows logits);
 
+  // What run() routed where since the start. Any thread, also during a run.
+  const ExpertTally& experts() const { return experts_; }
+
   // Layers a cache page must hold: one more than the model's when the weights have an MTP block.
   int64_t cache_layers() const;
 
@@ -89,15 +93,16 @@ class Forward {
   Context& context_;
   Rope rope_;
   Activations act_;
+  ExpertTally experts_;
   std::vector<SequenceSlice> expanded_;  // of the current step
   std::vector<SequenceSlice> absorbed_;
 };
 
-// The batch at hand: how many rows, and who wants to see the experts.
+// The batch at hand: how many rows, and where their experts are counted.
 struct Forward::Step {
   int64_t n_rows = 0;
   const ForwardExtras* extras = nullptr;
-  int64_t moe_layer = -1;  // counted over MoE layers; -1: nobody asks
+  int64_t moe_layer = -1;  // counted over MoE layers; -1: the MTP block's
 };
 
 }  // namespace jaju

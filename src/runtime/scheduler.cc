@@ -146,6 +146,10 @@ void Scheduler::cancel(RequestId id) {
 SchedulerSnapshot Scheduler::snapshot() const {
   return impl_->snapshot();
 }
+
+std::vector<ExpertFigures> Scheduler::experts() const {
+  return impl_->engine.forward->experts().figures();
+}
 int64_t Scheduler::max_tokens_per_request() const {
   return impl_->most_positions;
 }

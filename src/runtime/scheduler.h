@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "model/expert_tally.h"
 #include "runtime/engine.h"
 #include "runtime/sampler.h"
 #include "runtime/token_constraint.h"
@@ -224,6 +225,8 @@ class Scheduler {
   void cancel(RequestId id);
 
   SchedulerSnapshot snapshot() const;  // any thread
+  // Routing since the start, one entry per MoE layer. Any thread.
+  std::vector<ExpertFigures> experts() const;
   // Longest prompt + answer one request may have: the context or the whole KV budget, whichever is less.
   int64_t max_tokens_per_request() const;
 

@@ -55,6 +55,43 @@ TEST(Scheduler, AnswersInABatchAreThoseGivenAlone) {
   }
 }
 
+// Against the routing that Engine::evaluate reports for the same tokens.
+TEST(Scheduler, ExpertFiguresAreTheRoutersChoices) {
+  const auto engine = open_model("mtp-f32", {.prefill_chunk = 64});
+  ASSERT_NE(engine, nullptr);
+  const auto prompt = made_up_prompt(5, 40, *engine);
+  const auto evaluation = engine->evaluate(prompt);
+  ASSERT_TRUE(evaluation.ok()) << evaluation.message();
+  const auto scheduler = start_by_hand(*engine);
+  const std::vector<ExpertFigures> before = scheduler->experts();
+  GenerationRequest request = greedy(prompt, 0);
+  request.want_hidden = true;  // every row goes through the last layer's experts, too
+  submit(*scheduler, std::move(request));
+  run_until_idle(*scheduler);
+  const std::vector<ExpertFigures> figures = scheduler->experts();
+  ASSERT_EQ(figures.size(), evaluation->experts.size());
+  const ModelConfig& c = engine->config();
+  size_t layer = 0;
+  for (int64_t i = 0; i < c.n_layers; ++i) {
+    if (!c.is_moe(i)) continue;
+    SCOPED_TRACE(i);
+    std::vector<uint64_t> visits(static_cast<size_t>(c.n_routed_experts));
+    for (const auto& ids : evaluation->experts[layer]) {
+      for (const int32_t id : ids) ++visits[static_cast<size_t>(id)];
+    }
+    const auto unvisited = std::count(visits.begin(), visits.end(), 0u);
+    const ExpertFigures& f = figures[layer];
+    EXPECT_EQ(f.layer, i);
+    EXPECT_EQ(f.experts, c.n_routed_experts);
+    EXPECT_EQ(f.visits - before[layer].visits, prompt.size() * static_cast<size_t>(c.n_experts_per_token));
+    EXPECT_EQ(f.reads - before[layer].reads, visits.size() - static_cast<size_t>(unvisited)) << "one step";
+    EXPECT_EQ(f.busiest, 2 * *std::max_element(visits.begin(), visits.end())) << "evaluated, then read";
+    EXPECT_EQ(f.unvisited, unvisited);
+    ++layer;
+  }
+  EXPECT_GT(layer, 0u);
+}
+
 // Paths of the prefix cache, each against an answer without one.
 TEST(Scheduler, CachedAnswersAreUncachedAnswers) {
   for (const char* name : kModels) {

@@ -1,10 +1,4 @@
-#define TOML_HEADER_ONLY 1
-#define TOML_EXCEPTIONS 0
-// Its parser asserts what a text may break ("[.a]"), then handles it.
-#define TOML_ASSERT(expr) static_assert(true)
 #include "server/config.h"
-
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <charconv>
@@ -13,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/utf8.h"
+#include "formats/toml.h"
 
 namespace jaju::server {
 namespace {
@@ -256,13 +251,8 @@ std::string environment_of(const Setting& setting) {
 }
 
 Status apply_config_text(std::string_view toml_text, const std::string& what, ServeConfig* config) {
-  if (!utf8_valid(toml_text)) return error("{}: is not UTF-8", what);
-  const toml::parse_result parsed = toml::parse(toml_text);
-  if (!parsed) {
-    return error("{}, line {}: {}", what, parsed.error().source().begin.line,
-                 std::string(parsed.error().description()));
-  }
-  for (const auto& [key, node] : parsed.table()) {
+  JAJU_ASSIGN(const toml::table parsed, parse_toml(toml_text, what));
+  for (const auto& [key, node] : parsed) {
     const std::string name(key.str());
     const auto at = [&, line = node.source().begin.line] {
       return fmt::format("{}, line {}, {}", what, line, printable(name));

@@ -37,6 +37,7 @@ TEST(ServeConfig, MistakesNameFileLineAndSetting) {
                                                         {"[server]\nport = 1\n", "server"},
                                                         {"kv = \"f64\"\n", "kv"},
                                                         {"= 3", "line 1"},
+                                                        {"포트 = 3", "line 1"},
                                                         {"name = [1]\n", "name"}}) {
     const Status read = apply_config_text(text, "f", &config);
     EXPECT_FALSE(read.ok()) << text;

@@ -114,6 +114,52 @@ struct ServerMetrics::Impl {
   Mirror drafted = mirror("jaju_speculation_drafted_tokens_total", "Tokens guessed by speculation");
   Mirror taken = mirror("jaju_speculation_accepted_tokens_total", "Of them right");
   Mirror evictions = mirror("jaju_cache_evictions_total", "Prefixes that had to make room");
+
+  // Per MoE layer, labelled with its number.
+  struct ExpertMetrics {
+    Mirror visits, reads;
+    Gauge& busiest;
+    Gauge& unvisited;
+  };
+  Family<Counter>& expert_visits = BuildCounter()
+                                       .Name("jaju_expert_visits_total")
+                                       .Help("Rows sent to routed experts, of a layer")
+                                       .Register(registry);
+  Family<Counter>& expert_reads = BuildCounter()
+                                      .Name("jaju_expert_reads_total")
+                                      .Help(
+                                          "Experts that a step had to read, of a layer; visits / reads is "
+                                          "the rows an expert serves at once")
+                                      .Register(registry);
+  Family<Gauge>& expert_busiest = BuildGauge()
+                                      .Name("jaju_expert_busiest_ratio")
+                                      .Help("Visits of a layer's busiest expert, of the mean; 1 is balanced")
+                                      .Register(registry);
+  Family<Gauge>& expert_unvisited = BuildGauge()
+                                        .Name("jaju_experts_unvisited")
+                                        .Help("Experts of a layer that no row has visited yet")
+                                        .Register(registry);
+  Gauge& experts = gauge("jaju_experts", "Routed experts of a layer");
+  std::vector<ExpertMetrics> layers;
+
+  void set(std::span<const ExpertFigures> figures) {
+    experts.Set(figures.empty() ? 0 : static_cast<double>(figures[0].experts));
+    for (const ExpertFigures& f : figures.subspan(std::min(layers.size(), figures.size()))) {
+      const prometheus::Labels layer = {{"layer", std::to_string(f.layer)}};
+      layers.push_back({{expert_visits.Add(layer)},
+                        {expert_reads.Add(layer)},
+                        expert_busiest.Add(layer),
+                        expert_unvisited.Add(layer)});
+    }
+    for (size_t i = 0; i < figures.size(); ++i) {
+      const ExpertFigures& f = figures[i];
+      layers[i].visits.set(static_cast<double>(f.visits));
+      layers[i].reads.set(static_cast<double>(f.reads));
+      const double mean = static_cast<double>(f.visits) / static_cast<double>(f.experts);
+      layers[i].busiest.Set(mean > 0 ? static_cast<double>(f.busiest) / mean : 0);
+      layers[i].unvisited.Set(static_cast<double>(f.unvisited));
+    }
+  }
 };
 
 ServerMetrics::ServerMetrics(const std::string& model) : impl_(std::make_unique<Impl>()) {
@@ -151,7 +197,8 @@ void ServerMetrics::answered(const RequestRecord& record) {
   if (record.gone) impl_->gone.Increment();
 }
 
-std::string ServerMetrics::text(const SchedulerSnapshot& now, int64_t connections, int64_t worker_jobs) {
+std::string ServerMetrics::text(const SchedulerSnapshot& now, std::span<const ExpertFigures> experts,
+                                int64_t connections, int64_t worker_jobs) {
   Impl& m = *impl_;
   const std::lock_guard lock(m.text_mutex);
   m.waiting.Set(static_cast<double>(now.waiting));
@@ -181,6 +228,7 @@ std::string ServerMetrics::text(const SchedulerSnapshot& now, int64_t connection
   m.drafted.set(static_cast<double>(now.drafted_tokens));
   m.taken.set(static_cast<double>(now.accepted_tokens));
   m.evictions.set(static_cast<double>(now.cache_evictions));
+  m.set(experts);
   return prometheus::TextSerializer().Serialize(m.registry.Collect());
 }
 

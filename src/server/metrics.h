@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "runtime/scheduler.h"
@@ -27,8 +28,9 @@ class ServerMetrics {
   void tokens(TokenClock& clock, size_t n);
   void finished(const Usage& usage);
   void answered(const RequestRecord& record);
-  // The text format, with the scheduler's counters and gauges as they are now.
-  std::string text(const SchedulerSnapshot& now, int64_t connections, int64_t worker_jobs);
+  // The text format, with the scheduler's counters and gauges and the experts' figures as they are now.
+  std::string text(const SchedulerSnapshot& now, std::span<const ExpertFigures> experts, int64_t connections,
+                   int64_t worker_jobs);
 
  private:
   struct Impl;

@@ -22,8 +22,9 @@ void ready(ApiContext& api, const RequestPtr&, const ResponderPtr& responder) {
 void metrics(ApiContext& api, const RequestPtr&, const ResponderPtr& responder) {
   HttpResponse response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  const Backend& backend = *api.service.model().backend;
   response.body =
-      api.metrics->text(api.service.model().backend->snapshot(), api.connections(), api.worker_jobs());
+      api.metrics->text(backend.snapshot(), backend.experts(), api.connections(), api.worker_jobs());
   responder->respond(std::move(response));
 }
 

@@ -25,6 +25,7 @@ class Backend {
   virtual Submission submit(GenerationRequest request, std::shared_ptr<GenerationSink> sink) = 0;
   virtual void cancel(RequestId id) = 0;
   virtual SchedulerSnapshot snapshot() const = 0;
+  virtual std::vector<ExpertFigures> experts() const = 0;
   virtual int64_t max_tokens_per_request() const = 0;
 };
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "train/amx.h"
+#include "train/bf16_product.h"
 
 namespace jaju::train {
 namespace {
@@ -17,7 +17,7 @@ uint16_t* mutable_bits(const Tensor& t) {
 }
 
 void multiply(const Tensor& a, const Tensor& packed, int64_t cols, const Tensor& out) {
-  AmxProduct p;
+  Bf16Product p;
   p.rows = a.size(0);
   p.cols = cols;
   p.depth = a.size(1);
@@ -30,30 +30,30 @@ void multiply(const Tensor& a, const Tensor& packed, int64_t cols, const Tensor&
   } else {
     p.out_bf16 = mutable_bits(out);
   }
-  amx_multiply(p);
+  bf16_multiply(p);
 }
 
 }  // namespace
 
-bool on_amx(at::ScalarType type) {
-  return type == at::kBFloat16 && amx_ready();
+bool own_products(at::ScalarType type) {
+  return type == at::kBFloat16 && bf16_isa() != Bf16Isa::none;
 }
 
 Weight::Weight(const Tensor& w, at::ScalarType type, bool forward, bool backward)
     : out_(w.size(0)), in_(w.size(1)) {
   torch::NoGradGuard no_grad;
   const Tensor plain = w.detach().to(type).contiguous();
-  if (!on_amx(type)) {
+  if (!own_products(type)) {
     plain_ = plain;
     return;
   }
   if (forward) {
-    forward_ = at::empty({amx_packed_size(in_, out_)}, plain.options());
-    amx_pack_transposed(bits(plain), in_, in_, out_, mutable_bits(forward_));
+    forward_ = at::empty({bf16_packed_size(in_, out_)}, plain.options());
+    bf16_pack_transposed(bits(plain), in_, in_, out_, mutable_bits(forward_));
   }
   if (backward) {
-    backward_ = at::empty({amx_packed_size(out_, in_)}, plain.options());
-    amx_pack(bits(plain), in_, out_, in_, mutable_bits(backward_));
+    backward_ = at::empty({bf16_packed_size(out_, in_)}, plain.options());
+    bf16_pack(bits(plain), in_, out_, in_, mutable_bits(backward_));
   }
 }
 
@@ -76,7 +76,7 @@ void Weight::apply_transposed(const Tensor& dy, const Tensor& dx) const {
 }
 
 void add_outer(const Tensor& dy, const Tensor& x, const Tensor& dw) {
-  if (!on_amx(dy.scalar_type())) {
+  if (!own_products(dy.scalar_type())) {
     Tensor out = dw;
     out.add_(at::mm(dy.t(), x));
     return;
@@ -86,8 +86,8 @@ void add_outer(const Tensor& dy, const Tensor& x, const Tensor& dw) {
   const int64_t rows = x.size(0);
   const int64_t room = std::min(kChunk, (rows + 31) / 32 * 32);
   const Tensor left = at::empty({dw.size(0), room}, dy.options());
-  const Tensor right = at::empty({amx_packed_size(room, dw.size(1))}, x.options());
-  AmxProduct p;
+  const Tensor right = at::empty({bf16_packed_size(room, dw.size(1))}, x.options());
+  Bf16Product p;
   p.rows = dw.size(0);
   p.cols = dw.size(1);
   p.a = bits(left);
@@ -99,9 +99,9 @@ void add_outer(const Tensor& dy, const Tensor& x, const Tensor& dw) {
   for (int64_t first = 0; first < rows; first += kChunk) {
     const int64_t n = std::min(kChunk, rows - first);
     p.depth = (n + 31) / 32 * 32;
-    amx_transpose(bits(dy) + first * dy.stride(0), dy.stride(0), n, p.rows, mutable_bits(left), room);
-    amx_pack(bits(x) + first * x.stride(0), x.stride(0), n, p.cols, mutable_bits(right));
-    amx_multiply(p);
+    bf16_transpose(bits(dy) + first * dy.stride(0), dy.stride(0), n, p.rows, mutable_bits(left), room);
+    bf16_pack(bits(x) + first * x.stride(0), x.stride(0), n, p.cols, mutable_bits(right));
+    bf16_multiply(p);
   }
 }
 

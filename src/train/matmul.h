@@ -1,5 +1,5 @@
 // Products of activations with weights, on row slices and on the calling thread, for the fused functions.
-// With AMX they are ours (amx.h), else LibTorch's.
+// bf16 ones are ours where the CPU multiplies bf16 (bf16_product.h), all others LibTorch's.
 #pragma once
 
 #include <torch/torch.h>
@@ -17,7 +17,7 @@ class Weight {
 
   int64_t out() const { return out_; }
   int64_t in() const { return in_; }
-  // y (rows, out) = x (rows, in) w^T. y: the activations' type, or f32 with AMX.
+  // y (rows, out) = x (rows, in) w^T. y: the activations' type, or f32 with our own products.
   void apply(const torch::Tensor& x, const torch::Tensor& y) const;
   // dx (rows, in) = dy (rows, out) w
   void apply_transposed(const torch::Tensor& dy, const torch::Tensor& dx) const;
@@ -25,12 +25,12 @@ class Weight {
  private:
   int64_t out_ = 0;
   int64_t in_ = 0;
-  torch::Tensor plain_;  // (out, in); undefined with AMX
+  torch::Tensor plain_;  // (out, in); undefined with our own products
   torch::Tensor forward_, backward_;
 };
 
-// Whether tensors of this type go to AMX.
-bool on_amx(at::ScalarType type);
+// Whether tensors of this type are multiplied by bf16_product.h.
+bool own_products(at::ScalarType type);
 
 // dw (out, in) f32 += dy^T x, with dy (rows, out) and x (rows, in).
 void add_outer(const torch::Tensor& dy, const torch::Tensor& x, const torch::Tensor& dw);

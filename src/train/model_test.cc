@@ -11,7 +11,7 @@
 
 #include "base/json.h"
 #include "runtime/engine.h"
-#include "train/amx.h"
+#include "train/bf16_product.h"
 #include "train/loops.h"
 #include "train/model_parts.h"
 #include "train/ops.h"
@@ -360,13 +360,16 @@ TEST(Gradients, Bf16OnesAreAsCloseAsPlainAutograds) {
   for (const bool log_probs : {false, true}) {
     const auto want = gradients(model, batch, log_probs);
     std::vector<double> median;
-    for (const std::string how : {"reference", "fused", "fused with AMX"}) {
-      if (how == "fused with AMX" && !amx_ready()) continue;
+    for (const std::string how : {"reference", "fused", "fused, AVX-512", "fused, AMX"}) {
+      const Bf16Isa isa = how == "fused, AMX"       ? Bf16Isa::amx
+                          : how == "fused, AVX-512" ? Bf16Isa::avx512
+                                                    : Bf16Isa::none;
+      if (bf16_isa() < isa) continue;
       force_reference(how == "reference");
-      allow_amx(how == "fused with AMX");
+      limit_bf16_isa(isa);
       const auto got = gradients(rounded, batch, log_probs);
       force_reference(false);
-      allow_amx(true);
+      limit_bf16_isa(Bf16Isa::amx);
       std::vector<double> errors;
       for (size_t i = 0; i < want.size(); ++i) {
         if (!want[i].defined()) continue;

@@ -180,7 +180,7 @@ class Experts : public torch::autograd::Function<Experts> {
           loops().swiglu(a, first, last);
           Weight(down[e], x.scalar_type(), true, false).apply(part(act), part(packed));
         },
-        !on_amx(x.scalar_type()));
+        !own_products(x.scalar_type()));
     const Tensor out = at::empty_like(x);
     combine(packed, slots, top_k, base, out);
     ctx->save_for_backward({input, both, act, packed_weights, slots, rows, gate_up, down});
@@ -226,7 +226,7 @@ class Experts : public torch::autograd::Function<Experts> {
               .apply_transposed(part(grad_both), part(grad_input));
           add_outer(part(grad_both), part(input), grad_gate_up[e]);
         },
-        !on_amx(input.scalar_type()));
+        !own_products(input.scalar_type()));
     const Tensor grad_x = at::empty_like(grad_out);
     combine(grad_input, slots, top_k, {}, grad_x);
     const Tensor grad_weights = at::empty({n_visits / top_k, top_k}, packed_weights.options());

@@ -163,13 +163,13 @@ struct HeadPass {
   void run(const Tensor& log_p, const float* row_grad, const Tensor& grad_hidden,
            const Tensor& grad_head) const {
     const int64_t rows = hidden.size(0);
-    const bool amx = on_amx(hidden.scalar_type());
+    const bool own = own_products(hidden.scalar_type());
     const bool with_grad = row_grad != nullptr;
-    const Weight weight = amx ? Weight(head, hidden.scalar_type(), true, with_grad) : Weight();
+    const Weight weight = own ? Weight(head, hidden.scalar_type(), true, with_grad) : Weight();
     for (int64_t first = 0; first < rows; first += kHeadSlice) {
       const int64_t last = std::min(first + kHeadSlice, rows);
-      if (amx) {
-        slice_on_amx(weight, first, last, log_p, row_grad, grad_hidden, grad_head);
+      if (own) {
+        slice_by_own_products(weight, first, last, log_p, row_grad, grad_hidden, grad_head);
         continue;
       }
       const Tensor h = hidden.slice(0, first, last);
@@ -203,8 +203,9 @@ struct HeadPass {
 
   // Few rows at a time, so that their f32 logits stay in a core's cache; then blocks of the vocabulary, each
   // the one owner of its rows of the head's gradient.
-  void slice_on_amx(const Weight& weight, int64_t first, int64_t last, const Tensor& log_p,
-                    const float* row_grad, const Tensor& grad_hidden, const Tensor& grad_head) const {
+  void slice_by_own_products(const Weight& weight, int64_t first, int64_t last, const Tensor& log_p,
+                             const float* row_grad, const Tensor& grad_hidden,
+                             const Tensor& grad_head) const {
     constexpr int64_t kRows = 64;
     constexpr int64_t kVocabBlock = 256;
     const int64_t vocab = head.size(0);
@@ -230,7 +231,7 @@ struct HeadPass {
   }
 };
 
-// x w^T on AMX: rows in short chunks, so that no shape is ever new to a library.
+// x w^T by bf16_product.h: rows in short chunks, so that no shape is ever new to a library.
 class Project : public torch::autograd::Function<Project> {
  public:
   static Tensor forward(AutogradContext* ctx, const Tensor& x_in, const Tensor& w) {
@@ -397,7 +398,7 @@ Tensor project_f32(const Tensor& x, const Tensor& w) {
 }
 
 Tensor project(const Tensor& x, const Tensor& w) {
-  if (use_fused(x) && on_amx(x.scalar_type())) return Project::apply(x, w);
+  if (use_fused(x) && own_products(x.scalar_type())) return Project::apply(x, w);
 
   return at::linear(x, w.to(x.scalar_type()));
 }

@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/utf8.h"
-#include "train/toml.h"
+#include "formats/toml.h"
 
 namespace jaju::train {
 namespace {

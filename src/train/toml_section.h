@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "train/toml.h"
+#include "formats/toml.h"
 
 namespace jaju::train {
 

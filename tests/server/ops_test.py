@@ -212,9 +212,16 @@ class Figures(ServerTest):
         self.assertEqual(status, 200)
         for name in ("jaju_http_requests_total{", "jaju_queue_waiting", "jaju_batch_rows", "jaju_generated_tokens_total",
                      "jaju_time_to_first_token_seconds_bucket{", "jaju_inter_token_seconds_bucket{", "jaju_cache_pages_prefix",
-                     "jaju_preemptions_total", "jaju_speculation_accepted_tokens_total", "jaju_prompt_tokens_cached_total"):
+                     "jaju_preemptions_total", "jaju_speculation_accepted_tokens_total", "jaju_prompt_tokens_cached_total",
+                     'jaju_expert_visits_total{layer="1"}', 'jaju_expert_reads_total{layer="1"}', 'jaju_expert_busiest_ratio{layer="1"}',
+                     'jaju_experts_unvisited{layer="1"}', "jaju_experts "):
             self.assertIn(name, text)
         self.assertIn("jaju_inter_token_seconds_count 4", text)
+        values = {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if not line.startswith("#")}
+        visits, reads = values['jaju_expert_visits_total{layer="1"}'], values['jaju_expert_reads_total{layer="1"}']
+        self.assertGreaterEqual(visits, values["jaju_step_rows_total"], "each row visits at least one expert")
+        self.assertTrue(0 < reads <= visits)
+        self.assertTrue(1 <= values['jaju_expert_busiest_ratio{layer="1"}'] <= values["jaju_experts"])
 
     def test_the_log_has_no_contents(self):
         self.server.ask("/v1/chat/completions?secret=in-the-query", {**BODY, "messages": [{"role": "user", "content": "my-secret-word"}]})

@@ -1,12 +1,12 @@
 #define TOML_IMPLEMENTATION
-#include "train/toml.h"
+#include "formats/toml.h"
 
 #include <algorithm>
 #include <sstream>
 
 #include "base/utf8.h"
 
-namespace jaju::train {
+namespace jaju {
 namespace {
 
 // Behind the string whose opening quote is text[at]; a line that ends inside "..." ends it, as an error of
@@ -75,9 +75,9 @@ int64_t line_with_stray_character(std::string_view text) {
 }  // namespace
 
 Result<toml::table> parse_toml(std::string_view text, const std::string& what) {
-  if (!utf8_valid(text)) return error("{}: a recipe must be UTF-8", what);
+  if (!utf8_valid(text)) return error("{}: is not UTF-8", what);
   if (const int64_t line = line_with_deep_keys(text); line > 0) {
-    return error("{} line {}: its keys have more than {} dots; no table of a recipe lies so deep", what, line,
+    return error("{} line {}: its keys have more than {} dots; no table needs to lie so deep", what, line,
                  kMaxKeyParts);
   }
   if (const int64_t line = line_with_stray_character(text); line > 0) {
@@ -105,4 +105,4 @@ Result<toml::table> parse_toml_value(const std::string& word, const std::string&
   return error("{}: the value is neither TOML nor a text", what);
 }
 
-}  // namespace jaju::train
+}  // namespace jaju

@@ -1,5 +1,5 @@
-// The tile products against sums in double precision, at sizes with every kind of tail.
-#include "train/amx.h"
+// The products against sums in double precision, at sizes with every kind of tail.
+#include "train/bf16_product.h"
 
 #include <gtest/gtest.h>
 
@@ -23,8 +23,11 @@ double value(const std::vector<uint16_t>& v, int64_t i) {
   return static_cast<double>(bf16_to_f32(v[static_cast<size_t>(i)]));
 }
 
-TEST(Amx, ProductsAndTransposes) {
-  if (!amx_ready()) GTEST_SKIP() << "this CPU has no AMX";
+class Bf16Products : public testing::TestWithParam<Bf16Isa> {};
+
+TEST_P(Bf16Products, ProductsAndTransposes) {
+  if (bf16_isa() < GetParam()) GTEST_SKIP() << "this CPU has no such instructions";
+  limit_bf16_isa(GetParam());
   std::mt19937 random(1);
   const int64_t sizes[][3] = {{32, 32, 32}, {70, 37, 45}, {1, 16, 192}, {48, 8, 64},
                               {33, 80, 80}, {17, 15, 33}, {5, 100, 1},  {256, 20, 300}};
@@ -38,17 +41,17 @@ TEST(Amx, ProductsAndTransposes) {
         b_transposed[static_cast<size_t>(j * k + i)] = b[static_cast<size_t>(i * n + j)];
       }
     }
-    std::vector<uint16_t> packed(static_cast<size_t>(amx_packed_size(k, n)),
+    std::vector<uint16_t> packed(static_cast<size_t>(bf16_packed_size(k, n)),
                                  0x7fc0);  // NaN where nothing writes
     std::vector<uint16_t> again = packed;
-    amx_pack(b.data(), n, k, n, packed.data());
-    amx_pack_transposed(b_transposed.data(), k, k, n, again.data());
+    bf16_pack(b.data(), n, k, n, packed.data());
+    bf16_pack_transposed(b_transposed.data(), k, k, n, again.data());
     EXPECT_EQ(packed, again);
 
     const int64_t stride = n + 3;
     std::vector<float> sums(static_cast<size_t>(m * stride), 1.0f);
     std::vector<uint16_t> rounded(sums.size(), 7);
-    AmxProduct p;
+    Bf16Product p;
     p.rows = m;
     p.cols = n;
     p.depth = k;
@@ -58,10 +61,10 @@ TEST(Amx, ProductsAndTransposes) {
     p.out_stride = stride;
     p.out_f32 = sums.data();
     p.add = true;
-    amx_multiply(p);
+    bf16_multiply(p);
     p.out_f32 = nullptr;
     p.out_bf16 = rounded.data();
-    amx_multiply(p);
+    bf16_multiply(p);
     for (int64_t i = 0; i < m; ++i) {
       for (int64_t j = 0; j < stride; ++j) {
         const auto at = static_cast<size_t>(i * stride + j);
@@ -84,7 +87,7 @@ TEST(Amx, ProductsAndTransposes) {
 
     const int64_t room = (m + 31) / 32 * 32;
     std::vector<uint16_t> turned(static_cast<size_t>(k * room), 0x7fc0);
-    amx_transpose(a.data(), k, m, k, turned.data(), room);
+    bf16_transpose(a.data(), k, m, k, turned.data(), room);
     for (int64_t i = 0; i < k; ++i) {
       for (int64_t j = 0; j < room; ++j) {
         const uint16_t want = j < m ? a[static_cast<size_t>(j * k + i)] : 0;
@@ -92,7 +95,11 @@ TEST(Amx, ProductsAndTransposes) {
       }
     }
   }
+  limit_bf16_isa(Bf16Isa::amx);
 }
+
+INSTANTIATE_TEST_SUITE_P(, Bf16Products, testing::Values(Bf16Isa::avx512, Bf16Isa::amx),
+                         [](const auto& info) { return info.param == Bf16Isa::amx ? "amx" : "avx512"; });
 
 }  // namespace
 }  // namespace jaju::train

@@ -23,7 +23,7 @@
 
 #include "base/status.h"
 
-namespace jaju::train {
+namespace jaju {
 
 // Tables in tables that one key may name, here and in `--set`.
 constexpr int64_t kMaxKeyParts = 100;
@@ -36,4 +36,4 @@ Result<toml::table> parse_toml(std::string_view text, const std::string& what);
 // value is taken as a text. Errors: neither of them.
 Result<toml::table> parse_toml_value(const std::string& word, const std::string& what);
 
-}  // namespace jaju::train
+}  // namespace jaju
