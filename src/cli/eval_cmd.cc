@@ -130,6 +130,16 @@ void add_eval(CLI::App& app, Action& action) {
   const auto count = CLI::Range(int64_t{1}, int64_t{1'000'000'000});
   verb->add_option("--limit", words->items.limit, "At most so many questions")->check(count);
   verb->add_option("--per-task", words->items.per_task, "At most so many questions of a task")->check(count);
+  verb->add_option("--task", words->items.tasks, "Only questions of these tasks, parted by commas")
+      ->delimiter(',');
+  verb->add_option("--language", words->items.languages,
+                   "Only questions in these languages, parted by commas")
+      ->delimiter(',');
+  verb->add_option("--difficulty", words->items.difficulty, "Only questions of this level")
+      ->check(CLI::Range(1, 5));
+  verb->add_option("--unless-in", words->items.unless_in,
+                   "Training data: leaves out what it asks, or asks in other words with the same numbers")
+      ->take_all();
   verb->add_option("--slots", words->eval.slots, "Answers made side by side (default: 32)")
       ->check(CLI::Range(1, 4096));
   verb->add_option("--max-tokens", words->eval.max_tokens, "Of one answer, thinking included (default: 400)")
@@ -154,6 +164,7 @@ GSM8K's "#### 42", or {"question", "choices", "answer"} as MMLU, KMMLU and ARC h
 
 Examples
   jaju eval models/nano --data test.jsonl --per-task 50
+  jaju eval models/nano --data test.jsonl --task mul --difficulty 3 --unless-in train.jsonl
   jaju eval models/nano --data test.jsonl --mode think --json result.json --wrong wrong.jsonl)");
   verb->callback([&action, words] { action = [words] { return run_eval(*words); }; });
 }

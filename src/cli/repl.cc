@@ -89,10 +89,10 @@ void note_reason(const Answer& answer) {
 
 Status ask_and_print(Conversation& conversation, const std::string& prompt, const RunSettings& settings,
                      bool second_interrupt_ends, bool* interrupted) {
-  PrintedTurn turn(settings.printer, second_interrupt_ends);
-  const auto hooks = turn.hooks<AskHooks>();
+  PrintedTurn printed(settings.printer, second_interrupt_ends);
+  const auto hooks = printed.hooks<AskHooks>();
   const Result<Answer> answer = conversation.ask(prompt, settings.ask, hooks);
-  *interrupted = turn.finish();
+  *interrupted = printed.finish();
   if (!answer.ok()) return answer.status();
   if (!*interrupted) note_reason(*answer);
   if (settings.verbose) std::fputs(("\n" + describe_answer(*answer, settings.ask)).c_str(), stderr);

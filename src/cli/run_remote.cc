@@ -50,14 +50,14 @@ class Session {
   void set_think(bool on) { think_ = on; }
 
   Status ask(const std::string& prompt, bool second_interrupt_ends, bool* interrupted) {
-    PrintedTurn turn(run_.printer, second_interrupt_ends);
-    const auto hooks = turn.hooks<RemoteHooks>();
+    PrintedTurn printed(run_.printer, second_interrupt_ends);
+    const auto hooks = printed.hooks<RemoteHooks>();
     messages_.push_back({{"role", "user"}, {"content", prompt}});
     Json body = run_.fields.is_object() ? run_.fields : Json::object();
     body["messages"] = messages_;
     if (think_) body["chat_template_kwargs"] = {{"enable_thinking", *think_}};
     const Result<RemoteAnswer> answer = server_.chat(std::move(body), hooks);
-    *interrupted = turn.finish();
+    *interrupted = printed.finish();
     if (!answer.ok()) {
       messages_.erase(messages_.size() - 1);
       return answer.status();

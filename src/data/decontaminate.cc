@@ -286,4 +286,32 @@ Result<ContaminationReport> check_contamination(const std::vector<fs::path>& tra
   return report;
 }
 
+Result<std::vector<bool>> seen_in_training(std::span<const Problem> problems,
+                                           const std::vector<fs::path>& train) {
+  std::unordered_multimap<uint64_t, size_t> by_question;
+  std::unordered_multimap<uint64_t, size_t> by_numbers;
+  for (size_t i = 0; i < problems.size(); ++i) {
+    by_question.emplace(question_key(problems[i].question), i);
+    if (const std::optional<uint64_t> key = numbers_key(problems[i])) by_numbers.emplace(*key, i);
+  }
+  std::vector<bool> seen(problems.size());
+  const auto mark = [&](const auto& index, uint64_t key) {
+    const auto [first, last] = index.equal_range(key);
+    for (auto it = first; it != last; ++it) seen[it->second] = true;
+  };
+  std::string record;
+  for (const fs::path& file : train) {
+    JAJU_ASSIGN(const RecordKind kind, record_kind(file, false));
+    JAJU_ASSIGN(const std::unique_ptr<RecordReader> reader, RecordReader::open(file, kind));
+    while (true) {
+      JAJU_ASSIGN(const bool found, reader->next(record));
+      if (!found) break;
+      JAJU_ASSIGN(const std::string text, question_of(record, kind, reader->place()));
+      mark(by_question, question_key(text));
+      if (const std::optional<uint64_t> key = numbers_of(record, kind)) mark(by_numbers, *key);
+    }
+  }
+  return seen;
+}
+
 }  // namespace jaju::data

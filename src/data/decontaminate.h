@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -51,5 +52,10 @@ struct ContaminationReport {
 // test files only; each may hold at most 10 million questions. Errors: a bad line, an unreadable file.
 Result<ContaminationReport> check_contamination(const std::vector<std::filesystem::path>& train,
                                                 const std::vector<std::filesystem::path>& test);
+
+// For each problem whether a file of `train` asks the same question, or the same numbers in other words.
+// Memory grows with `problems` only. Errors: as above.
+Result<std::vector<bool>> seen_in_training(std::span<const Problem> problems,
+                                           const std::vector<std::filesystem::path>& train);
 
 }  // namespace jaju::data

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "data/decontaminate.h"
 
 namespace jaju::eval {
 namespace {
@@ -199,7 +200,23 @@ Result<Item> item_from_json(std::string_view text, const std::string& what, cons
   return item;
 }
 
-std::vector<Item> select_items(std::vector<Item> items, const ItemOptions& options) {
+Result<std::vector<Item>> select_items(std::vector<Item> items, const ItemOptions& options) {
+  const auto wanted = [&](const Item& item) {
+    const auto one_of = [](const std::vector<std::string>& names, const std::string& name) {
+      return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
+    };
+    return one_of(options.tasks, item.problem.task) && one_of(options.languages, item.problem.language) &&
+           (options.difficulty == 0 || options.difficulty == item.problem.difficulty);
+  };
+  std::erase_if(items, [&](const Item& item) { return !wanted(item); });
+  if (!options.unless_in.empty()) {
+    std::vector<data::Problem> problems;
+    for (const Item& item : items) problems.push_back(item.problem);
+    JAJU_ASSIGN(const std::vector<bool> seen, data::seen_in_training(problems, options.unless_in));
+    size_t i = 0;
+    std::erase_if(items, [&](const Item&) { return seen[i++]; });
+  }
+  if (items.empty()) return error("no question is left: the filters leave out every one");
   std::map<std::string, int64_t> seen;
   std::vector<Item> kept;
   for (Item& item : items) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 namespace jaju::eval {
 namespace {
@@ -116,6 +117,43 @@ TEST(ReadItems, CountsLinesAndKeepsTheFirst) {
   EXPECT_NE(read_items(path, {}).message().find("no questions"), std::string::npos);
   EXPECT_FALSE(read_items("/nonexistent.jsonl", {}).ok());
   std::filesystem::remove(path);
+}
+
+TEST(SelectItems, FiltersAndLeavesOutWhatTrainingHolds) {
+  const auto line = [](const std::string& task, const std::string& language, int difficulty,
+                       const std::string& question, const std::string& expected) {
+    return nlohmann::json{{"task", task},         {"language", language}, {"difficulty", difficulty},
+                          {"question", question}, {"thinking", "t"},      {"answer", expected},
+                          {"expected", expected}}
+        .dump();
+  };
+  std::vector<Item> items;
+  for (const auto& text :
+       {line("mul", "en", 3, "What is 47*86?", "4042"), line("mul", "ko", 3, "12 곱하기 34는?", "408"),
+        line("mul", "en", 2, "What is 4*86?", "344"), line("add", "en", 3, "What is 123+456?", "579")}) {
+    items.push_back(good(text));
+  }
+  const auto questions = [&](const ItemOptions& options) {
+    std::vector<std::string> all;
+    const auto kept = select_items(items, options);
+    EXPECT_TRUE(kept.ok()) << kept.message();
+    for (const Item& item : kept.ok() ? *kept : std::vector<Item>()) all.push_back(item.problem.question);
+    return all;
+  };
+  using Questions = std::vector<std::string>;
+  EXPECT_EQ(questions({}).size(), 4u);
+  EXPECT_EQ(questions({.tasks = {"add"}}), Questions{"What is 123+456?"});
+  EXPECT_EQ(questions({.tasks = {"mul"}, .languages = {"en"}, .difficulty = 3}), Questions{"What is 47*86?"});
+
+  const auto file = std::filesystem::temp_directory_path() / "jaju_select_items.jsonl";
+  // The first in other words, the last as it is; the third's numbers, but of another task.
+  std::ofstream(file) << line("mul", "ko", 3, "86과 47을 곱하면?", "4042") << "\n"
+                      << line("add", "en", 3, "what is  123+456", "579") << "\n"
+                      << line("sub", "en", 2, "Take 86 and 4", "344") << "\n";
+  EXPECT_EQ(questions({.unless_in = {file}}), (Questions{"12 곱하기 34는?", "What is 4*86?"}));
+  EXPECT_FALSE(select_items(items, {.tasks = {"add"}, .unless_in = {file}}).ok()) << "nothing is left";
+  EXPECT_FALSE(select_items(items, {.unless_in = {file.string() + ".missing"}}).ok());
+  std::filesystem::remove(file);
 }
 
 }  // namespace

@@ -256,6 +256,10 @@ Result<EvalSettings> read_eval(const StepCall& call) {
   in.text("mode", mode);
   in.integer("limit", 1, kMany, s.items.limit);
   in.integer("per_task", 1, kMany, s.items.per_task);
+  in.texts("tasks", s.items.tasks);
+  in.texts("languages", s.items.languages);
+  in.integer("difficulty", 1, 5, s.items.difficulty);
+  in.texts("unless_in", s.items.unless_in);
   in.integer("slots", 1, 4096, s.options.slots);
   in.integer("max_tokens", 1, 1'000'000, s.options.max_tokens);
   in.number("temperature", 0, 100, s.options.temperature);
@@ -281,7 +285,7 @@ Result<StepResult> evaluate(const StepCall& call) {
     JAJU_ASSIGN(std::vector<eval::Item> more, eval::read_items(file, {}));
     std::move(more.begin(), more.end(), std::back_inserter(items));
   }
-  items = eval::select_items(std::move(items), s.items);
+  JAJU_ASSIGN(items, eval::select_items(std::move(items), s.items));
   JAJU_ASSIGN(const fs::path model, find_model_dir(s.model));
   // Checkpoints have no tokenizer of their own.
   const fs::path words = s.tokenizer.empty() ? model : s.tokenizer;
