@@ -124,7 +124,6 @@ void add_eval(CLI::App& app, Action& action) {
   verb->add_option("MODEL", words->model, "A directory or a name")->required();
   verb->add_option("--data", words->data, "JSON lines with questions; may be given more than once")
       ->required()
-      ->expected(1)
       ->take_all();
   verb->add_option("--mode", words->mode, "think, direct or both (default)")
       ->check(CLI::IsMember({"think", "direct", "both"}));
