@@ -34,9 +34,15 @@ struct PackWords {
 };
 
 // Files of a model besides its weights, as they are.
-constexpr const char* kCopied[] = {"config.json",           "tokenizer.json",        "tokenizer_config.json",
-                                   "chat_template.jinja",   "generation_config.json", "special_tokens_map.json",
-                                   "chat_template.json",    "README.md",              "LICENSE"};
+constexpr const char* kCopied[] = {"config.json",
+                                   "tokenizer.json",
+                                   "tokenizer_config.json",
+                                   "chat_template.jinja",
+                                   "generation_config.json",
+                                   "special_tokens_map.json",
+                                   "chat_template.json",
+                                   "README.md",
+                                   "LICENSE"};
 constexpr int64_t kMaxCopied = int64_t{1} << 30;
 
 // What decides the bytes of a packed model.
@@ -79,11 +85,12 @@ Sizes sizes_of(const std::vector<PackShard>& shards) {
       plain{"embedding, kv_b", "", 0, 0}, vectors{"norms, routers", "F32", 0, 0};
   for (const PackShard& shard : shards) {
     for (const PackPart& p : shard.parts) {
-      Sizes::Part& part = p.vector != nullptr          ? vectors
-                          : p.matrices.size() == 3     ? experts
-                          : p.scheme != Scheme::none   ? rest
-                                                       : plain;
-      if (part.scheme.empty()) part.scheme = p.scheme != Scheme::none ? name_of(p.scheme) : name_of(p.spec.dtype);
+      Sizes::Part& part = p.vector != nullptr        ? vectors
+                          : p.matrices.size() == 3   ? experts
+                          : p.scheme != Scheme::none ? rest
+                                                     : plain;
+      if (part.scheme.empty())
+        part.scheme = p.scheme != Scheme::none ? name_of(p.scheme) : name_of(p.spec.dtype);
       part.values += p.values;
       part.bytes += p.bytes;
       sizes.bytes += p.bytes;
@@ -101,7 +108,8 @@ void print_sizes(const Sizes& sizes, const std::string& name, bool json) {
     }
     return print(Json{{"bytes", sizes.bytes}, {"shards", sizes.shards}, {"parts", parts}}.dump() + "\n");
   }
-  print(fmt::format("{}\n\n{:<18}{:>8}{:>20}{:>12}{:>8}\n", name, "", "scheme", "parameters", "bytes", "bits"));
+  print(
+      fmt::format("{}\n\n{:<18}{:>8}{:>20}{:>12}{:>8}\n", name, "", "scheme", "parameters", "bytes", "bits"));
   const auto line = [](const std::string& what, const std::string& scheme, int64_t values, int64_t bytes) {
     const double bits = 8.0 * static_cast<double>(bytes) / static_cast<double>(std::max<int64_t>(values, 1));
     print(fmt::format("{:<18}{:>8}{:>20}{:>12}{:>8.2f}\n", what, scheme, with_commas(values),
@@ -213,7 +221,8 @@ void add_pack(CLI::App& app, Action& action) {
   verb->add_option("MODEL", words->model, "A directory or a name")->required();
   verb->add_option("--to", words->to, "The directory to make");
   const auto scheme = CLI::IsMember({"q8", "q6", "q4"});
-  verb->add_option("--experts", words->experts, "Scheme of the routed experts: q8, q6 or q4 (8.5, 6.5, 4.5 bits)")
+  verb->add_option("--experts", words->experts,
+                   "Scheme of the routed experts: q8, q6 or q4 (8.5, 6.5, 4.5 bits)")
       ->check(scheme)
       ->capture_default_str();
   verb->add_option("--rest", words->rest, "Scheme of attention, dense and shared MLPs and the head")
@@ -223,7 +232,8 @@ void add_pack(CLI::App& app, Action& action) {
       ->transform(CLI::AsSizeValue(true));
   verb->add_option("--threads", words->threads, "Default: one per CPU");
   verb->add_flag("--dry-run", words->dry_run, "Prints the sizes and writes nothing");
-  verb->add_flag("--verify", words->verify, "MODEL is a packed model: compares every tensor with its checksum");
+  verb->add_flag("--verify", words->verify,
+                 "MODEL is a packed model: compares every tensor with its checksum");
   verb->add_flag("--json", words->json, "Figures as JSON");
   verb->add_flag("--quiet", words->quiet, "No progress");
   verb->footer(

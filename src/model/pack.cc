@@ -23,7 +23,9 @@ constexpr int64_t kPieceBytes = int64_t{32} << 20;  // of the output, made and w
 // Row r of a matrix as f32. False: it holds a value that is not finite.
 bool read_row(const Matrix& m, int64_t r, float* out) {
   switch (m.dtype) {
-    case DType::f32: std::memcpy(out, m.row(r), static_cast<size_t>(m.row_bytes())); break;
+    case DType::f32:
+      std::memcpy(out, m.row(r), static_cast<size_t>(m.row_bytes()));
+      break;
     case DType::bf16:
       for (int64_t c = 0; c < m.cols; ++c) out[c] = load_as_f32(m.row(r), DType::bf16, c);
       break;
@@ -59,9 +61,10 @@ class Writer {
     if (options_.progress) options_.progress(done_, total_);
   }
   Status not_finite(const PackPart& p) const {
-    return error("'{}' would be made of values that are NaN or infinite: `jaju run --check` names the tensors; "
-                 "download the checkpoint again",
-                 p.spec.name);
+    return error(
+        "'{}' would be made of values that are NaN or infinite: `jaju run --check` names the tensors; "
+        "download the checkpoint again",
+        p.spec.name);
   }
 
   struct Free {
@@ -81,7 +84,8 @@ Status Writer::quantised(const PackPart& p, const Matrix& m) {
   const int64_t each = panel_bytes(p.scheme, m.cols);
   const int64_t panels = (m.rows + kPanelRows - 1) / kPanelRows;
   const int64_t at_once = std::clamp<int64_t>(kPieceBytes / each, 1, panels);
-  if (static_cast<int64_t>(piece_.size()) < at_once * each) piece_.resize(static_cast<size_t>(at_once * each));
+  if (static_cast<int64_t>(piece_.size()) < at_once * each)
+    piece_.resize(static_cast<size_t>(at_once * each));
   std::vector<std::vector<float>> rows(static_cast<size_t>(team_.size()));
   for (auto& buffer : rows) buffer.resize(static_cast<size_t>(kPanelRows * m.cols));
   std::atomic<bool> finite{true};

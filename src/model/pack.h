@@ -1,12 +1,14 @@
-// A loaded checkpoint as a packed model: a directory of safetensors whose quantised matrices lie in the order the kernels
-// read them (tensor/packed.h, packed_names.h), beside packed.json with a checksum of every tensor.
+// A loaded checkpoint as a packed model: a directory of safetensors whose quantised matrices lie in the order
+// the kernels read them (tensor/packed.h, packed_names.h), beside packed.json with a checksum of every
+// tensor.
 //
-// Experts get one scheme, every other large matrix another. Norms, routers and their biases stay F32; the embedding and kv_b
-// keep their type (a lookup and the absorbed attention read them by rows), f8 ones become BF16.
+// Experts get one scheme, every other large matrix another. Norms, routers and their biases stay F32; the
+// embedding and kv_b keep their type (a lookup and the absorbed attention read them by rows), f8 ones become
+// BF16.
 //
-// Streams: memory for the largest tensor of the output and its rows in f32, a few dozen megabytes for A.X K1, beside the mapped
-// checkpoint. The work is done in DIR.partial (base/staged_dir.h), shard by shard of whole layers; interrupted, it
-// goes on with the shards it has.
+// Streams: memory for the largest tensor of the output and its rows in f32, a few dozen megabytes for A.X K1,
+// beside the mapped checkpoint. The work is done in DIR.partial (base/staged_dir.h), shard by shard of whole
+// layers; interrupted, it goes on with the shards it has.
 #pragma once
 
 #include <cstdint>
@@ -26,9 +28,10 @@ namespace jaju {
 struct PackOptions {
   Scheme experts = Scheme::q4;
   Scheme rest = Scheme::q8;
-  int64_t shard_bytes = 5'000'000'000;  // whole layers up to about this size; a larger layer gets a shard of its own
-  std::string source;                   // what decides the values: a fingerprint of the checkpoint
-  std::function<void(int64_t done, int64_t total)> progress;  // bytes written; may be null
+  int64_t shard_bytes =
+      5'000'000'000;   // whole layers up to about this size; a larger layer gets a shard of its own
+  std::string source{};  // what decides the values: a fingerprint of the checkpoint
+  std::function<void(int64_t done, int64_t total)> progress{};  // bytes written; may be null
 };
 
 // One tensor of the output.
@@ -48,7 +51,8 @@ struct PackShard {
 };
 
 // What would be written; reads no weights.
-std::vector<PackShard> plan_pack(const Weights& weights, const ModelConfig& config, const PackOptions& options);
+std::vector<PackShard> plan_pack(const Weights& weights, const ModelConfig& config,
+                                 const PackOptions& options);
 
 struct PackReport {
   int64_t tensors = 0;
@@ -57,17 +61,19 @@ struct PackReport {
   int shards_kept = 0;  // that interrupted work had finished
 };
 
-// Writes shards, index and packed.json into `stage`. Errors: a tensor with values that are not finite, by name; a
-// checkpoint that shrinks; the disk.
+// Writes shards, index and packed.json into `stage`. Errors: a tensor with values that are not finite, by
+// name; a checkpoint that shrinks; the disk.
 Result<PackReport> write_packed(const Weights& weights, const std::vector<PackShard>& shards,
-                                const std::filesystem::path& stage, const PackOptions& options, ThreadTeam& team);
+                                const std::filesystem::path& stage, const PackOptions& options,
+                                ThreadTeam& team);
 
 struct VerifyReport {
   int64_t tensors = 0;
   int64_t bytes = 0;
 };
 
-// Compares every tensor with its checksum. Errors: no packed model, tensors missing, damaged ones by name and file.
+// Compares every tensor with its checksum. Errors: no packed model, tensors missing, damaged ones by name and
+// file.
 Result<VerifyReport> verify_packed(const std::filesystem::path& dir, ThreadTeam& team,
                                    const std::function<void(int64_t done, int64_t total)>& progress);
 

@@ -16,7 +16,8 @@ Result<VerifyReport> verify_packed(const std::filesystem::path& dir, ThreadTeam&
   const std::filesystem::path file = dir / kPackedManifestFile;
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored)) {
-    return error("{} is no packed model: it has no {}; `jaju pack` makes one", dir.string(), kPackedManifestFile);
+    return error("{} is no packed model: it has no {}; `jaju pack` makes one", dir.string(),
+                 kPackedManifestFile);
   }
   JAJU_ASSIGN(const std::string text, read_file(file, kMaxPackedManifest));
   JAJU_ASSIGN(const PackedManifest manifest, parse_packed_manifest(text, file.string()));

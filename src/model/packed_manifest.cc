@@ -44,13 +44,12 @@ const PackedShardSums* PackedManifest::find(std::string_view file) const {
 std::string to_json(const PackedManifest& m) {
   Json shards = Json::array();
   for (const PackedShardSums& shard : m.shards) {
-    Json tensors = Json::object();
+    nlohmann::json tensors = nlohmann::json::object();  // sorted, whatever order they came in
     for (const auto& [name, sum] : shard.tensors) tensors[name] = fmt::format("{:016x}", sum);
     shards.push_back({{"file", shard.file}, {"tensors", std::move(tensors)}});
   }
-  const Json all = {{"format", kPackedFormat},      {"version", kVersion},
-                    {"experts", name_of(m.experts)}, {"rest", name_of(m.rest)},
-                    {"source", m.source},            {"shards", std::move(shards)}};
+  const Json all = {{"format", kPackedFormat}, {"version", kVersion}, {"experts", name_of(m.experts)},
+                    {"rest", name_of(m.rest)}, {"source", m.source},  {"shards", std::move(shards)}};
   return all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

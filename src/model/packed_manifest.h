@@ -1,7 +1,8 @@
 // packed.json: how a packed model was made, and the checksum of every tensor.
 //
 //   {"format": "jaju-packed", "version": 1, "experts": "q4", "rest": "q8", "source": "...",
-//    "shards": [{"file": "model-00001-of-00002.safetensors", "tensors": {"model.norm.weight": "0123456789abcdef", ...}}]}
+//    "shards": [{"file": "model-00001-of-00002.safetensors", "tensors": {"model.norm.weight":
+//    "0123456789abcdef", ...}}]}
 //
 // Checksums are XXH3-64 over the tensor's bytes, padding included, as 16 hex digits.
 #pragma once
@@ -38,8 +39,8 @@ struct PackedManifest {
 };
 
 std::string to_json(const PackedManifest& manifest);
-// `what` names the text in messages. Errors: no JSON, another format or a later version, a field that is missing or
-// of the wrong type, a file name that leaves the directory.
+// `what` names the text in messages. Errors: no JSON, another format or a later version, a field that is
+// missing or of the wrong type, a file name that leaves the directory.
 Result<PackedManifest> parse_packed_manifest(std::string_view text, const std::string& what);
 
 // "q4" and so on; nothing for another word.

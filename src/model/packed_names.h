@@ -1,6 +1,6 @@
-// Names of tensors in a packed model (tensor/packed.h): the checkpoint's own name, a dot and the scheme. An expert is one
-// tensor, "model.layers.3.mlp.experts.7.q4": gate, up and down behind one another, padded with zeros to whole
-// extents, so that one read of the disk fetches it.
+// Names of tensors in a packed model (tensor/packed.h): the checkpoint's own name, a dot and the scheme. An
+// expert is one tensor, "model.layers.3.mlp.experts.7.q4": gate, up and down behind one another, padded with
+// zeros to whole extents, so that one read of the disk fetches it.
 #pragma once
 
 #include <cstdint>

@@ -473,7 +473,7 @@ Result<std::unique_ptr<Weights>> Weights::load(const std::filesystem::path& dir,
   for (int64_t i = 0; i < config.n_layers; ++i) w->layers.push_back(loader.layer(i, config.is_moe(i)));
   w->final_norm = loader.vector("model.norm.weight", {config.hidden_size}, kNorms);
   if (config.tie_word_embeddings) {
-    w->head = w->embed;  // a copy in the file is not used, as in transformers
+    w->head = w->embed;                            // a copy in the file is not used, as in transformers
     if (loader.packed_as(head) != Scheme::none) {  // but a packed model's is: the same values, read faster
       w->head = loader.matrix(head, config.vocab_size, config.hidden_size, kHead);
       loader.tallies[kHead].parameters = 0;
