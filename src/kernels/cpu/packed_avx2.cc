@@ -13,10 +13,15 @@ namespace {
 using F = __m256;
 using I = __m256i;
 constexpr int kLanes = 8;
+constexpr int kTileUnits = 1;
 constexpr int kTileInputs = 4;
+constexpr int64_t kFewInputs = 4;
 
 inline I bytes_at(const std::byte* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+inline void store_bytes(std::byte* p, I a) {
+  _mm256_store_si256(reinterpret_cast<__m256i*>(p), a);
 }
 inline F zero() {
   return _mm256_setzero_ps();
@@ -73,11 +78,9 @@ inline I add_pairs(I sum, I unsigned_bytes, I signed_bytes) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
-// Weights of the four steps of group g of a block, eight rows from `part` on.
-template <Scheme S>
-struct Weights;
-
-struct SignedSteps {
+// Weights of the four steps of a group, eight rows.
+template <bool Q6>
+struct Steps {
   I step[4];
   I magnitude[4];
   void set(int s, I weights) {
@@ -89,14 +92,14 @@ struct SignedSteps {
   }
   static I start(const std::byte*, int64_t) { return _mm256_setzero_si256(); }
 };
-
+// With 46 added.
 template <>
-struct Weights<Scheme::q8> : SignedSteps {
-  Weights(const std::byte* block, int part, int g) {
-    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
-      const I code = bytes_at(block + 64 + 64 * (4 * g + s) + 4 * part);
-      set(s, _mm256_xor_si256(code, _mm256_set1_epi8(-128)));  // code - 128
-    }
+struct Steps<true> {
+  I step[4];
+  void set(int s, I weights) { step[s] = weights; }
+  I add_step(I sum, int s, I codes) const { return add_pairs(sum, step[s], codes); }
+  static I start(const std::byte* in, int64_t group) {
+    return four_codes(in + packed_dot::kQ6OffsetsAt + 4 * group);
   }
 };
 
@@ -106,25 +109,25 @@ inline I nibbles(const std::byte* half, int part, int s, int high) {
   return _mm256_and_si256(high != 0 ? _mm256_srli_epi16(both, 4) : both, _mm256_set1_epi8(15));
 }
 
-template <>
-struct Weights<Scheme::q4> : SignedSteps {
-  Weights(const std::byte* block, int part, int g) {
+// Group g of a block, from row `part` on. q6, from codes, which are u + 32: max(code - 50, 0) + code +
+// min(code, 14) = 2 u - clamp(u, -18, 18) + 46.
+template <Scheme S>
+inline void unpack(const std::byte* block, int part, int g, Steps<S == Scheme::q6>& to) {
+  if constexpr (S == Scheme::q8) {
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+      const I code = bytes_at(block + 64 + 64 * (4 * g + s) + 4 * part);
+      to.set(s, _mm256_xor_si256(code, _mm256_set1_epi8(-128)));  // code - 128
+    }
+  } else if constexpr (S == Scheme::q4) {
     const I table = _mm256_broadcastsi128_si256(
         _mm_setr_epi8(kQ4Values[0], kQ4Values[1], kQ4Values[2], kQ4Values[3], kQ4Values[4], kQ4Values[5],
                       kQ4Values[6], kQ4Values[7], kQ4Values[8], kQ4Values[9], kQ4Values[10], kQ4Values[11],
                       kQ4Values[12], kQ4Values[13], kQ4Values[14], kQ4Values[15]));
     const std::byte* const half = block + 64 + g / 2 * (4 * 64);
     JAJU_UNROLL for (int s = 0; s < 4; ++s) {
-      set(s, _mm256_shuffle_epi8(table, nibbles(half, part, s, g % 2)));
+      to.set(s, _mm256_shuffle_epi8(table, nibbles(half, part, s, g % 2)));
     }
-  }
-};
-
-// Of codes, which are u + 32: max(code - 50, 0) + code + min(code, 14) = 2 u - clamp(u, -18, 18) + 46.
-template <>
-struct Weights<Scheme::q6> {
-  I step[4];
-  Weights(const std::byte* block, int part, int g) {
+  } else {
     const std::byte* const half = block + 64 + g / 2 * (6 * 64);
     const I high = bytes_at(half + 4 * 64 + g % 2 * 64 + 4 * part);
     const I mask = _mm256_set1_epi8(0x30);
@@ -135,14 +138,10 @@ struct Weights<Scheme::q6> {
       const I code = _mm256_or_si256(nibbles(half, part, s, g % 2), high_bits[s]);
       const I above = _mm256_subs_epu8(code, _mm256_set1_epi8(32 + kQ6Knee));
       const I below = _mm256_min_epu8(code, _mm256_set1_epi8(32 - kQ6Knee));
-      step[s] = _mm256_add_epi8(_mm256_add_epi8(code, above), below);
+      to.set(s, _mm256_add_epi8(_mm256_add_epi8(code, above), below));
     }
   }
-  I add_step(I sum, int s, I codes) const { return add_pairs(sum, step[s], codes); }
-  static I start(const std::byte* in, int64_t group) {
-    return four_codes(in + packed_dot::kQ6OffsetsAt + 4 * group);
-  }
-};
+}
 
 #include "kernels/cpu/packed_tile.h"
 

@@ -6,9 +6,9 @@
 constexpr int64_t kGroups = packed_dot::kPieceCols / kGroupCols;
 constexpr int64_t kBlocksOfPiece = packed_dot::kPieceCols / kBlockCols;
 constexpr int kParts = kPanelRows / kLanes;  // of a panel
-// From this many inputs on, columns are blocked, so that the pieces of a tile's inputs stay in the
-// first-level cache while the panels pass.
-constexpr int64_t kPiecesAtOnce = 4;
+// With more than kFewInputs inputs this much is unpacked at once: it and the pieces of a tile's inputs stay
+// in the first-level cache.
+constexpr int64_t kPiecesAtOnce = 2;
 constexpr int64_t kPanelsAtOnce = 2;
 // Decoding reads this far ahead of the block at work.
 constexpr int64_t kAheadBytes = 4096;
@@ -55,70 +55,160 @@ void quantize_row(const float* from, int64_t cols, std::byte* to) {
   }
 }
 
-// kLanes rows of a panel, from `part` rows on, over pieces [p0, p1) of `blocks` blocks in all, times C
-// inputs. sums: C * kLanes floats, the outputs so far.
-template <Scheme S, int C, bool Ahead>
-[[gnu::noinline]] void dot_tile(const std::byte* panel, int part, int64_t blocks, int64_t p0, int64_t p1,
-                                const std::byte* const* x, float* sums) {
+// Where a tile's weights come from: the panels themselves, unpacked as they pass, ...
+template <Scheme S>
+struct PackedSource {
+  static constexpr bool kQ6 = S == Scheme::q6;
+  const std::byte* first;  // of the panels
+  int64_t panel_bytes;
+  int part;  // row of a panel that is the first
+
+  const std::byte* block(int panel, int64_t b) const {
+    return first + panel * panel_bytes + kPanelHeaderBytes + b * kBlockBytes<S>;
+  }
+  void get(int panel, int64_t b, int g, Steps<kQ6>& steps, F& scale) const {
+    unpack<S>(block(panel, b), part, g, steps);
+    scale = scales(block(panel, b) + g * kPanelRows + part);
+  }
+  void fetch(int64_t b) const {
+    JAJU_UNROLL for (int64_t line = 0; line < kBlockBytes<S>; line += 64) {
+      _mm_prefetch(reinterpret_cast<const char*>(block(0, b) + kAheadBytes + line), _MM_HINT_T0);
+    }
+  }
+};
+
+// ... or, where several tiles of inputs pass, what was unpacked of them before: for each group its steps and
+// scales.
+constexpr int64_t kWideGroupBytes = 16 * kLanes + 4 * kLanes;
+template <bool Q6>
+struct WideSource {
+  static constexpr bool kQ6 = Q6;
+  const std::byte* first;
+  int64_t panel_bytes;
+  int64_t first_block;
+
+  void get(int panel, int64_t b, int g, Steps<kQ6>& steps, F& scale) const {
+    const std::byte* const from = first + panel * panel_bytes + ((b - first_block) * 4 + g) * kWideGroupBytes;
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) steps.set(s, bytes_at(from + 4 * kLanes * s));
+    scale = set(from + 16 * kLanes);
+  }
+  void fetch(int64_t) const {}
+};
+
+// kLanes rows of each of P panels over pieces [p0, p1) of `blocks` blocks in all, times C inputs. sums: the
+// outputs so far, kLanes of a panel and an input; panels are panel_sums apart.
+template <int P, int C, typename Source>
+[[gnu::noinline]] void dot_tile(const Source& source, int64_t blocks, int64_t p0, int64_t p1,
+                                const std::byte* const* x, float* sums, int64_t panel_sums) {
+  const Source from = source;
   const std::byte* in[C];
   JAJU_UNROLL for (int c = 0; c < C; ++c) in[c] = x[c] + p0 * packed_dot::kPieceBytes;
-  const std::byte* block = panel + kPanelHeaderBytes + p0 * kBlocksOfPiece * kBlockBytes<S>;
   for (int64_t p = p0; p < p1; ++p) {
     const int64_t left = blocks - p * kBlocksOfPiece;
     const int64_t n_blocks = left < kBlocksOfPiece ? left : kBlocksOfPiece;
-    F acc[C];
-    JAJU_UNROLL for (int c = 0; c < C; ++c) acc[c] = zero();
-    for (int64_t b = 0; b < n_blocks; ++b, block += kBlockBytes<S>) {
-      if constexpr (Ahead) {
-        JAJU_UNROLL for (int64_t line = 0; line < kBlockBytes<S>; line += 64) {
-          _mm_prefetch(reinterpret_cast<const char*>(block + kAheadBytes + line), _MM_HINT_T0);
-        }
-      }
+    F acc[P][C];
+    JAJU_UNROLL for (int a = 0; a < P; ++a) {
+      JAJU_UNROLL for (int c = 0; c < C; ++c) acc[a][c] = zero();
+    }
+    for (int64_t b = 0; b < n_blocks; ++b) {
+      if constexpr (P == 1 && C <= kFewInputs) from.fetch(p * kBlocksOfPiece + b);
       JAJU_UNROLL for (int g = 0; g < 4; ++g) {
-        const Weights<S> weights(block, part, g);
-        const F scale = scales(block + g * kPanelRows + part);
+        Steps<Source::kQ6> weights[P];
+        F scale[P];
+        JAJU_UNROLL for (int a = 0; a < P; ++a) from.get(a, p * kBlocksOfPiece + b, g, weights[a], scale[a]);
         JAJU_UNROLL for (int c = 0; c < C; ++c) {
           const std::byte* const codes = in[c] + b * kBlockCols + g * kGroupCols;
-          I sum = Weights<S>::start(in[c], b * 4 + g);
-          JAJU_UNROLL for (int s = 0; s < 4; ++s) sum = weights.add_step(sum, s, four_codes(codes + 4 * s));
-          acc[c] = fma(to_float(sum), scale, acc[c]);
+          const I start = Steps<Source::kQ6>::start(in[c], b * 4 + g);
+          I sum[P];
+          JAJU_UNROLL for (int a = 0; a < P; ++a) sum[a] = start;
+          JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+            const I input = four_codes(codes + 4 * s);
+            JAJU_UNROLL for (int a = 0; a < P; ++a) sum[a] = weights[a].add_step(sum[a], s, input);
+          }
+          JAJU_UNROLL for (int a = 0; a < P; ++a) acc[a][c] = fma(to_float(sum[a]), scale[a], acc[a][c]);
         }
       }
     }
     JAJU_UNROLL for (int c = 0; c < C; ++c) {
       const F piece_scale = set1(in[c] + packed_dot::kScaleAt);
-      store(sums + c * kLanes, fma(acc[c], piece_scale, load(sums + c * kLanes)));
+      JAJU_UNROLL for (int a = 0; a < P; ++a) {
+        float* const to = sums + a * panel_sums + c * kLanes;
+        store(to, fma(acc[a][c], piece_scale, load(to)));
+      }
       in[c] += packed_dot::kPieceBytes;
     }
   }
 }
 
-// Sizes of a tile; a count between two takes the larger, its last input several times.
+// The same for n inputs, at most kTileInputs.
+template <int P, int C = kTileInputs, typename Source>
+inline void dot_inputs(const Source& source, int64_t blocks, int64_t p0, int64_t p1,
+                       const std::byte* const* x, int64_t n, float* sums, int64_t panel_sums) {
+  if constexpr (C > 1) {
+    if (n < C) return dot_inputs<P, C - 1>(source, blocks, p0, p1, x, n, sums, panel_sums);
+  }
+  dot_tile<P, C>(source, blocks, p0, p1, x, sums, panel_sums);
+}
+
+// Few inputs: panel after panel, from one end to the other.
 template <Scheme S>
-inline void dot_inputs(const std::byte* panel, int part, int64_t blocks, int64_t p0, int64_t p1,
-                       const std::byte* const* x, int64_t n, float* sums) {
-  const auto run = [&](auto tile, int64_t size) {
-    if (n == size) return tile(panel, part, blocks, p0, p1, x, sums);
-    const std::byte* padded[kTileInputs];
-    alignas(64) float padded_sums[kTileInputs * kLanes];
-    for (int64_t i = 0; i < size; ++i) padded[i] = x[i < n ? i : n - 1];
-    __builtin_memset(padded_sums, 0, sizeof padded_sums);
-    __builtin_memcpy(padded_sums, sums, static_cast<size_t>(n * kLanes) * sizeof(float));
-    tile(panel, part, blocks, p0, p1, padded, padded_sums);
-    __builtin_memcpy(sums, padded_sums, static_cast<size_t>(n * kLanes) * sizeof(float));
-  };
-  if (n == 1) return run(dot_tile<S, 1, true>, 1);
-  if (n == 2) return run(dot_tile<S, 2, true>, 2);
-  if constexpr (kTileInputs <= 4) {
-    if (n == 3) return run(dot_tile<S, 3, true>, 3);
-    return run(dot_tile<S, 4, true>, 4);
-  } else {
-    if (n == 3) return run(dot_tile<S, 3, true>, 3);
-    if (n == 4) return run(dot_tile<S, 4, true>, 4);
-    if (n <= 6) return run(dot_tile<S, 6, false>, 6);
-    if (n <= 8) return run(dot_tile<S, 8, false>, 8);
-    if (n <= 12) return run(dot_tile<S, 12, false>, 12);
-    return run(dot_tile<S, kTileInputs, false>, kTileInputs);
+inline void dot_few(const packed_dot::Panels& w, int64_t first, int64_t panels, const std::byte* const* x,
+                    int64_t n, float* sums) {
+  const int64_t blocks = (w.cols + kBlockCols - 1) / kBlockCols;
+  const int64_t pieces = (blocks + kBlocksOfPiece - 1) / kBlocksOfPiece;
+  for (int64_t p = 0; p < panels; ++p) {
+    for (int part = 0; part < kParts; ++part) {
+      const PackedSource<S> source{w.first + (first + p) * w.bytes, w.bytes, part * kLanes};
+      dot_inputs<1>(source, blocks, 0, pieces, x, n, sums + (p * kParts + part) * n * kLanes, 0);
+    }
+  }
+}
+
+// More: some pieces of the panels are unpacked for all inputs, which pass in tiles of equal size.
+template <Scheme S>
+inline void dot_many(const packed_dot::Panels& w, int64_t first, int64_t panels, const std::byte* const* x,
+                     int64_t n, float* sums) {
+  constexpr bool kQ6 = S == Scheme::q6;
+  constexpr int64_t kUnitBytes = kPiecesAtOnce * kGroups * kWideGroupBytes;
+  alignas(64) std::byte wide[kPanelsAtOnce * kParts * kUnitBytes];
+  const int64_t blocks = (w.cols + kBlockCols - 1) / kBlockCols;
+  const int64_t pieces = (blocks + kBlocksOfPiece - 1) / kBlocksOfPiece;
+  const int64_t tiles = (n + kTileInputs - 1) / kTileInputs;
+  const int64_t units = panels * kParts;
+  for (int64_t p0 = 0; p0 < pieces; p0 += kPiecesAtOnce) {
+    const int64_t p1 = p0 + kPiecesAtOnce < pieces ? p0 + kPiecesAtOnce : pieces;
+    const int64_t b0 = p0 * kBlocksOfPiece;
+    const int64_t b1 = p1 * kBlocksOfPiece < blocks ? p1 * kBlocksOfPiece : blocks;
+    for (int64_t u = 0; u < units; ++u) {
+      const PackedSource<S> source{w.first + (first + u / kParts) * w.bytes, w.bytes,
+                                   static_cast<int>(u % kParts) * kLanes};
+      std::byte* to = wide + u * kUnitBytes;
+      for (int64_t b = b0; b < b1; ++b) {
+        JAJU_UNROLL for (int g = 0; g < 4; ++g) {
+          Steps<kQ6> steps;
+          F scale;
+          source.get(0, b, g, steps, scale);
+          JAJU_UNROLL for (int s = 0; s < 4; ++s) store_bytes(to + 4 * kLanes * s, steps.step[s]);
+          store(reinterpret_cast<float*>(to + 16 * kLanes), scale);
+          to += kWideGroupBytes;
+        }
+      }
+    }
+    for (int64_t t = 0; t < tiles; ++t) {
+      const int64_t i = n * t / tiles;
+      const int64_t count = n * (t + 1) / tiles - i;
+      int64_t u = 0;
+      if constexpr (kTileUnits == 2) {
+        for (; u + 2 <= units; u += 2) {
+          const WideSource<kQ6> source{wide + u * kUnitBytes, kUnitBytes, b0};
+          dot_inputs<2>(source, blocks, p0, p1, x + i, count, sums + (u * n + i) * kLanes, n * kLanes);
+        }
+      }
+      for (; u < units; ++u) {
+        const WideSource<kQ6> source{wide + u * kUnitBytes, kUnitBytes, b0};
+        dot_inputs<1>(source, blocks, p0, p1, x + i, count, sums + (u * n + i) * kLanes, 0);
+      }
+    }
   }
 }
 
@@ -126,38 +216,22 @@ template <Scheme S>
 inline void dot_scheme(const packed_dot::Panels& w, const std::byte* const* x, int64_t n, float* out,
                        int64_t out_stride) {
   alignas(64) float sums[kPanelsAtOnce * packed_dot::kMaxInputs * kPanelRows];
-  const int64_t blocks = (w.cols + kBlockCols - 1) / kBlockCols;
-  const int64_t pieces = (w.cols + packed_dot::kPieceCols - 1) / packed_dot::kPieceCols;
   const int64_t panels = (w.rows + kPanelRows - 1) / kPanelRows;
-  // Equal tiles.
-  const int64_t tiles = (n + kTileInputs - 1) / kTileInputs;
-  const int64_t at_once = tiles == 1 ? 1 : kPanelsAtOnce;
-  const int64_t pieces_at_once = tiles == 1 ? pieces : kPiecesAtOnce;
-  for (int64_t first = 0; first < panels; first += at_once) {
-    const int64_t last = first + at_once < panels ? first + at_once : panels;
-    __builtin_memset(sums, 0, static_cast<size_t>((last - first) * n * kPanelRows) * sizeof(float));
-    for (int64_t p0 = 0; p0 < pieces; p0 += pieces_at_once) {
-      const int64_t p1 = p0 + pieces_at_once < pieces ? p0 + pieces_at_once : pieces;
-      for (int64_t t = 0; t < tiles; ++t) {
-        const int64_t i = n * t / tiles;
-        const int64_t count = n * (t + 1) / tiles - i;
-        for (int64_t p = first; p < last; ++p) {
-          for (int part = 0; part < kParts; ++part) {
-            float* const to = sums + (((p - first) * kParts + part) * n + i) * kLanes;
-            dot_inputs<S>(w.first + p * w.bytes, part * kLanes, blocks, p0, p1, x + i, count, to);
-          }
-        }
-      }
+  for (int64_t first = 0; first < panels; first += kPanelsAtOnce) {
+    const int64_t count = panels - first < kPanelsAtOnce ? panels - first : kPanelsAtOnce;
+    __builtin_memset(sums, 0, static_cast<size_t>(count * n * kPanelRows) * sizeof(float));
+    if (n <= kFewInputs) {
+      dot_few<S>(w, first, count, x, n, sums);
+    } else {
+      dot_many<S>(w, first, count, x, n, sums);
     }
-    for (int64_t p = first; p < last; ++p) {
-      for (int part = 0; part < kParts; ++part) {
-        const int64_t r = p * kPanelRows + part * kLanes;
-        const int64_t rows = w.rows - r < kLanes ? w.rows - r : kLanes;
-        const F factors = set(w.first + p * w.bytes + 4 * part * kLanes);
-        const float* const from = sums + ((p - first) * kParts + part) * n * kLanes;
-        for (int64_t i = 0; i < n && rows > 0; ++i) {
-          store_n(out + i * out_stride + r, mul(load(from + i * kLanes), factors), rows);
-        }
+    for (int64_t u = 0; u < count * kParts; ++u) {
+      const int64_t r = first * kPanelRows + u * kLanes;
+      const int64_t left = w.rows - r;
+      const F factors = set(w.first + (first + u / kParts) * w.bytes + 4 * (u % kParts) * kLanes);
+      for (int64_t i = 0; i < n && left > 0; ++i) {
+        store_n(out + i * out_stride + r, mul(load(sums + (u * n + i) * kLanes), factors),
+                left < kLanes ? left : kLanes);
       }
     }
   }

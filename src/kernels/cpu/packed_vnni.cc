@@ -11,10 +11,16 @@ namespace {
 using F = __m512;
 using I = __m512i;
 constexpr int kLanes = 16;
-constexpr int kTileInputs = 16;
+// Register tile: 16 accumulators, 8 vectors of weights; two panels share an input's broadcast.
+constexpr int kTileUnits = 2;
+constexpr int kTileInputs = 8;
+constexpr int64_t kFewInputs = 8;
 
 inline I bytes_at(const std::byte* p) {
   return _mm512_loadu_si512(p);
+}
+inline void store_bytes(std::byte* p, I a) {
+  _mm512_store_si512(p, a);
 }
 inline F zero() {
   return _mm512_setzero_ps();
@@ -64,22 +70,14 @@ inline void round_to_codes(const float* values, float factor, int8_t* codes) {
   }
 }
 
-// Unsigned weights of the four steps of group g of a block.
-template <Scheme S>
-struct Weights;
-
+// Unsigned weights of the four steps of a group.
+template <bool Q6>
 struct Steps {
   I step[4];
+  void set(int s, I weights) { step[s] = weights; }
   I add_step(I sum, int s, I codes) const { return _mm512_dpbusd_epi32(sum, step[s], codes); }
-};
-
-template <>
-struct Weights<Scheme::q8> : Steps {
-  Weights(const std::byte* block, int, int g) {
-    JAJU_UNROLL for (int s = 0; s < 4; ++s) step[s] = bytes_at(block + 64 + 64 * (4 * g + s));
-  }
   static I start(const std::byte* in, int64_t group) {
-    return four_codes(in + packed_dot::kOffsetsAt + 4 * group);
+    return four_codes(in + (Q6 ? packed_dot::kQ6OffsetsAt : packed_dot::kOffsetsAt) + 4 * group);
   }
 };
 
@@ -89,9 +87,13 @@ inline I nibbles(const std::byte* half, int s, int high) {
   return _mm512_and_si512(high != 0 ? _mm512_srli_epi16(both, 4) : both, _mm512_set1_epi8(15));
 }
 
-template <>
-struct Weights<Scheme::q4> : Steps {
-  Weights(const std::byte* block, int, int g) {
+// Group g of a block. q6, from codes, which are u + 32: max(code - 50, 0) + code + min(code, 14) = 2 u -
+// clamp(u, -18, 18) + 46.
+template <Scheme S>
+inline void unpack(const std::byte* block, int, int g, Steps<S == Scheme::q6>& to) {
+  if constexpr (S == Scheme::q8) {
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) to.set(s, bytes_at(block + 64 + 64 * (4 * g + s)));
+  } else if constexpr (S == Scheme::q4) {
     alignas(16) static constexpr uint8_t kTable[16] = {
         kQ4Values[0] + 128,  kQ4Values[1] + 128,  kQ4Values[2] + 128,  kQ4Values[3] + 128,
         kQ4Values[4] + 128,  kQ4Values[5] + 128,  kQ4Values[6] + 128,  kQ4Values[7] + 128,
@@ -99,17 +101,8 @@ struct Weights<Scheme::q4> : Steps {
         kQ4Values[12] + 128, kQ4Values[13] + 128, kQ4Values[14] + 128, kQ4Values[15] + 128};
     const I table = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(kTable)));
     const std::byte* const half = block + 64 + g / 2 * (4 * 64);
-    JAJU_UNROLL for (int s = 0; s < 4; ++s) step[s] = _mm512_shuffle_epi8(table, nibbles(half, s, g % 2));
-  }
-  static I start(const std::byte* in, int64_t group) {
-    return four_codes(in + packed_dot::kOffsetsAt + 4 * group);
-  }
-};
-
-// Of codes, which are u + 32: max(code - 50, 0) + code + min(code, 14) = 2 u - clamp(u, -18, 18) + 46.
-template <>
-struct Weights<Scheme::q6> : Steps {
-  Weights(const std::byte* block, int, int g) {
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) to.set(s, _mm512_shuffle_epi8(table, nibbles(half, s, g % 2)));
+  } else {
     const std::byte* const half = block + 64 + g / 2 * (6 * 64);
     const I high = bytes_at(half + 4 * 64 + g % 2 * 64);
     const I mask = _mm512_set1_epi8(0x30);
@@ -120,13 +113,10 @@ struct Weights<Scheme::q6> : Steps {
       const I code = _mm512_or_si512(nibbles(half, s, g % 2), high_bits[s]);
       const I above = _mm512_subs_epu8(code, _mm512_set1_epi8(32 + kQ6Knee));
       const I below = _mm512_min_epu8(code, _mm512_set1_epi8(32 - kQ6Knee));
-      step[s] = _mm512_add_epi8(_mm512_add_epi8(code, above), below);
+      to.set(s, _mm512_add_epi8(_mm512_add_epi8(code, above), below));
     }
   }
-  static I start(const std::byte* in, int64_t group) {
-    return four_codes(in + packed_dot::kQ6OffsetsAt + 4 * group);
-  }
-};
+}
 
 #include "kernels/cpu/packed_tile.h"
 
