@@ -340,6 +340,27 @@ TEST_P(Packed, MlpsBitsDoNotDependOnBatchOrThreads) {
   }
 }
 
+// What reserve_scratch makes for a step of these sizes holds its inputs in two forms; a check in the kernels
+// would stop us.
+TEST_P(Packed, ScratchOfAStepIsEnough) {
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    for (const int64_t cols : {1, 15, 33, 255, 257, 513, 1025}) {
+      const int64_t n = 300;
+      Context context(team, *ops, precision);
+      reserve_scratch(context, {.max_rows = n, .max_input = n * staggered_stride(cols, 4)});
+      const Owned packed = random_packed(Scheme::q4, 3, cols, 1);
+      const Owned plain = matrix_of(Scheme::none, DType::bf16, normal_values(2 * cols, 2), 2, cols);
+      const std::vector<float> x = normal_values(n * cols, 7);
+      std::vector<float> a(static_cast<size_t>(n * 3), NAN), b(static_cast<size_t>(n * 2), NAN);
+      const Product products[] = {{packed.view, MutRows(a.data(), n, 3)},
+                                  {plain.view, MutRows(b.data(), n, 2)}};
+      ops->products(context, {products, 2}, Rows(x.data(), n, cols));
+      for (const float y : a) ASSERT_TRUE(std::isfinite(y));
+      for (const float y : b) ASSERT_TRUE(std::isfinite(y));
+    }
+  }
+}
+
 TEST_P(Packed, NanAndInfinityOfAnInputStayItsOwn) {
   Context context = context_for(team, *ops);
   for (const Scheme scheme : kSchemes) {

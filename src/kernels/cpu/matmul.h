@@ -17,9 +17,13 @@ inline void for_tasks(Context& context, int64_t n, int64_t nanoseconds, const Bo
   for (int64_t i = 0; i < n; ++i) body(i, 0);
 }
 
-// Guesses: 64 multiplications a nanosecond, or 16 values read or written from beyond the nearest caches.
+// Guesses: 64 multiplications a nanosecond, 256 in int8, or 16 values read or written from beyond the nearest
+// caches.
 inline int64_t product_cost(int64_t rows, int64_t cols, int64_t n) {
   return rows * cols * (n + 4) / 64;
+}
+inline int64_t product_cost(const Matrix& w, int64_t n) {
+  return w.packed() ? w.rows * w.cols * (n + 2) / 256 : product_cost(w.rows, w.cols, n);
 }
 inline int64_t copy_cost(int64_t values) {
   return values / 16;
@@ -136,7 +140,7 @@ inline void products(Context& context, std::span<const Product> products, Rows x
   const auto at = [&](int64_t m) -> const Product& { return products[static_cast<size_t>(m)]; };
   for_row_blocks(
       context, static_cast<int64_t>(products.size()), [&](int64_t m) { return at(m).w.rows; },
-      [&](int64_t m) { return product_cost(at(m).w.rows, x.cols, x.n); },
+      [&](int64_t m) { return product_cost(at(m).w, x.n); },
       [&](int64_t m, int64_t r0, int64_t r1) { multiply(at(m).w, r0, r1, in, x.n, at(m).y); });
 }
 
@@ -220,7 +224,7 @@ inline void mlps(Context& context, std::span<const ExpertGroup> groups, Rows x) 
   const auto at = [&](int64_t m) -> const ExpertGroup& { return groups[static_cast<size_t>(m)]; };
   for_row_blocks(
       context, n, [&](int64_t m) { return at(m).gate.rows; },
-      [&](int64_t m) { return product_cost(2 * at(m).gate.rows, x.cols, at(m).n); },
+      [&](int64_t m) { return 2 * product_cost(at(m).gate, at(m).n); },
       [&](int64_t m, int64_t r0, int64_t r1) {
         Inputs in = shared;
         in.index = at(m).rows;
@@ -229,7 +233,7 @@ inline void mlps(Context& context, std::span<const ExpertGroup> groups, Rows x) 
   if (packed_down) quantize_inner(context, groups);
   for_row_blocks(
       context, n, [&](int64_t m) { return at(m).down.rows; },
-      [&](int64_t m) { return product_cost(at(m).down.rows, at(m).down.cols, at(m).n); },
+      [&](int64_t m) { return product_cost(at(m).down, at(m).n); },
       [&](int64_t m, int64_t r0, int64_t r1) {
         const ExpertGroup& g = at(m);
         multiply(g.down, r0, r1, inner_of(context, g), g.n, MutRows(g.out, g.n, g.down.rows));
