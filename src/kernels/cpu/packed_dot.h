@@ -16,10 +16,13 @@
 namespace jaju::packed_dot {
 
 constexpr int64_t kPieceCols = 256;
+// What makes weights unsigned: added to the values of q8 and q4, and of q6, whose least is 2 * -32 + kQ6Knee.
+constexpr int32_t kAdded = 128;
+constexpr int32_t kQ6Added = 64 - kQ6Knee;
 // Of a piece: 256 codes, padded with zeros; then for each group of 16, as int32, minus its sum of codes times
-// what was added to make weights unsigned; then the scale.
-constexpr int64_t kOffsetsAt = 256;    // for q8 and q4, 128 is added
-constexpr int64_t kQ6OffsetsAt = 320;  // for q6, 46
+// what is added to weights; then the scale.
+constexpr int64_t kOffsetsAt = 256;
+constexpr int64_t kQ6OffsetsAt = 320;
 constexpr int64_t kScaleAt = 384;
 constexpr int64_t kPieceBytes =
     448;  // an odd number of cache lines: pieces of several rows fall in different sets

@@ -14,8 +14,8 @@ constexpr int64_t kPanelsAtOnce = 2;
 constexpr int64_t kAheadBytes = 4096;
 
 template <Scheme S>
-constexpr int64_t kBlockBytes = kPanelRows* kBlockCols / kGroupCols +
-                                kPanelRows* kBlockCols* code_bits(S) / 8;
+constexpr int64_t kBlockBytes = 64 + 128 * code_bits(S);
+static_assert(kBlockBytes<Scheme::q6> == block_bytes(Scheme::q6));
 
 void quantize_row(const float* from, int64_t cols, std::byte* to) {
   for (int64_t first = 0; first < cols; first += packed_dot::kPieceCols, to += packed_dot::kPieceBytes) {
@@ -44,8 +44,8 @@ void quantize_row(const float* from, int64_t cols, std::byte* to) {
     for (int64_t g = 0; g < kGroups; ++g) {
       int32_t sum = 0;
       for (int64_t c = 0; c < kGroupCols; ++c) sum += codes[g * kGroupCols + c];
-      offsets[g] = -128 * sum;
-      q6_offsets[g] = -46 * sum;
+      offsets[g] = -packed_dot::kAdded * sum;
+      q6_offsets[g] = -packed_dot::kQ6Added * sum;
     }
     __builtin_memcpy(to, codes, sizeof codes);
     __builtin_memcpy(to + packed_dot::kOffsetsAt, offsets, sizeof offsets);

@@ -95,10 +95,14 @@ inline void unpack(const std::byte* block, int, int g, Steps<S == Scheme::q6>& t
     JAJU_UNROLL for (int s = 0; s < 4; ++s) to.set(s, bytes_at(block + 64 + 64 * (4 * g + s)));
   } else if constexpr (S == Scheme::q4) {
     alignas(16) static constexpr uint8_t kTable[16] = {
-        kQ4Values[0] + 128,  kQ4Values[1] + 128,  kQ4Values[2] + 128,  kQ4Values[3] + 128,
-        kQ4Values[4] + 128,  kQ4Values[5] + 128,  kQ4Values[6] + 128,  kQ4Values[7] + 128,
-        kQ4Values[8] + 128,  kQ4Values[9] + 128,  kQ4Values[10] + 128, kQ4Values[11] + 128,
-        kQ4Values[12] + 128, kQ4Values[13] + 128, kQ4Values[14] + 128, kQ4Values[15] + 128};
+        kQ4Values[0] + packed_dot::kAdded,  kQ4Values[1] + packed_dot::kAdded,
+        kQ4Values[2] + packed_dot::kAdded,  kQ4Values[3] + packed_dot::kAdded,
+        kQ4Values[4] + packed_dot::kAdded,  kQ4Values[5] + packed_dot::kAdded,
+        kQ4Values[6] + packed_dot::kAdded,  kQ4Values[7] + packed_dot::kAdded,
+        kQ4Values[8] + packed_dot::kAdded,  kQ4Values[9] + packed_dot::kAdded,
+        kQ4Values[10] + packed_dot::kAdded, kQ4Values[11] + packed_dot::kAdded,
+        kQ4Values[12] + packed_dot::kAdded, kQ4Values[13] + packed_dot::kAdded,
+        kQ4Values[14] + packed_dot::kAdded, kQ4Values[15] + packed_dot::kAdded};
     const I table = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(kTable)));
     const std::byte* const half = block + 64 + g / 2 * (4 * 64);
     JAJU_UNROLL for (int s = 0; s < 4; ++s) to.set(s, _mm512_shuffle_epi8(table, nibbles(half, s, g % 2)));
