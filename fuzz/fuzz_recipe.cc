@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "formats/toml.h"
+#include "base/toml.h"
 #include "train/config.h"
 #include "train/recipe.h"
 

@@ -30,13 +30,13 @@ struct Item {
 Result<Item> item_from_json(std::string_view line, const std::string& what, const std::string& default_task);
 
 struct ItemOptions {
-  int64_t limit = 0;                          // at most so many in all; 0: no limit
-  int64_t per_task = 0;                       // at most so many of a task; 0: no limit
-  std::vector<std::string> tasks, languages;  // only these; empty: all
-  int difficulty = 0;                         // only this one; 0: all
+  int64_t limit = 0;                              // at most so many in all; 0: no limit
+  int64_t per_task = 0;                           // at most so many of a task; 0: no limit
+  std::vector<std::string> tasks{}, languages{};  // only these; empty: all
+  int difficulty = 0;                             // only this one; 0: all
   // Files of training data: what they ask, or ask in other words with the same numbers, is left out
   // (data/decontaminate.h).
-  std::vector<std::filesystem::path> unless_in;
+  std::vector<std::filesystem::path> unless_in{};
 };
 
 // Reads a file of JSON lines (at most 1 GB), in its order; empty lines are skipped. Error: one sentence that

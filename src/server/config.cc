@@ -6,8 +6,8 @@
 #include <cstdlib>
 
 #include "base/file.h"
+#include "base/toml.h"
 #include "base/utf8.h"
-#include "formats/toml.h"
 
 namespace jaju::server {
 namespace {

@@ -13,8 +13,8 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/toml.h"
 #include "base/utf8.h"
-#include "formats/toml.h"
 
 namespace jaju::train {
 namespace {

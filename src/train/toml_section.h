@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "formats/toml.h"
+#include "base/toml.h"
 
 namespace jaju::train {
 

@@ -1,5 +1,5 @@
 #define TOML_IMPLEMENTATION
-#include "formats/toml.h"
+#include "base/toml.h"
 
 #include <algorithm>
 #include <sstream>
