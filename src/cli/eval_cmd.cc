@@ -131,14 +131,19 @@ void add_eval(CLI::App& app, Action& action) {
   verb->add_option("--limit", words->items.limit, "At most so many questions")->check(count);
   verb->add_option("--per-task", words->items.per_task, "At most so many questions of a task")->check(count);
   verb->add_option("--task", words->items.tasks, "Only questions of these tasks, parted by commas")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->expected(1);
   verb->add_option("--language", words->items.languages,
                    "Only questions in these languages, parted by commas")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->expected(1);
   verb->add_option("--difficulty", words->items.difficulty, "Only questions of this level")
       ->check(CLI::Range(1, 5));
-  verb->add_option("--unless-in", words->items.unless_in,
-                   "Training data: leaves out what it asks, or asks in other words with the same numbers")
+  verb->add_option(
+          "--unless-in", words->items.unless_in,
+          "Training data, may be given more than once: leaves out what it asks, or asks in other words "
+          "with the same numbers")
+      ->expected(1)
       ->take_all();
   verb->add_option("--slots", words->eval.slots, "Answers made side by side (default: 32)")
       ->check(CLI::Range(1, 4096));

@@ -308,6 +308,7 @@ Result<std::vector<bool>> seen_in_training(std::span<const Problem> problems,
       if (!found) break;
       JAJU_ASSIGN(const std::string text, question_of(record, kind, reader->place()));
       mark(by_question, question_key(text));
+      if (by_numbers.empty()) continue;
       if (const std::optional<uint64_t> key = numbers_of(record, kind)) mark(by_numbers, *key);
     }
   }

@@ -14,7 +14,8 @@ namespace jaju {
 struct ExpertFigures {
   int64_t layer = 0;    // of the model, dense layers counted
   int64_t experts = 0;  // routed ones
-  uint64_t visits = 0;  // rows times experts per token
+  uint64_t visits = 0;  // rows that reached it times experts per token; the last layer sees only rows whose
+                        // logits are wanted
   uint64_t reads = 0;  // experts with at least one row in a step, summed over steps: weights read from memory
   uint64_t busiest = 0;   // visits of the expert with the most
   int64_t unvisited = 0;  // experts that were never chosen

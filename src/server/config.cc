@@ -255,7 +255,7 @@ Status apply_config_text(std::string_view toml_text, const std::string& what, Se
   for (const auto& [key, node] : parsed) {
     const std::string name(key.str());
     const auto at = [&, line = node.source().begin.line] {
-      return fmt::format("{}, line {}, {}", what, line, printable(name));
+      return fmt::format("{} line {}, {}", what, line, printable(name));
     };
     if (name == "model") {
       if (!node.is_string()) return error("{}: must be a text", at());

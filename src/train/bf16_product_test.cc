@@ -23,11 +23,19 @@ double value(const std::vector<uint16_t>& v, int64_t i) {
   return static_cast<double>(bf16_to_f32(v[static_cast<size_t>(i)]));
 }
 
+// Also when an assertion leaves the test early.
+struct LimitedIsa {
+  explicit LimitedIsa(Bf16Isa most) { limit_bf16_isa(most); }
+  ~LimitedIsa() { limit_bf16_isa(Bf16Isa::amx); }
+  LimitedIsa(const LimitedIsa&) = delete;
+  LimitedIsa& operator=(const LimitedIsa&) = delete;
+};
+
 class Bf16Products : public testing::TestWithParam<Bf16Isa> {};
 
 TEST_P(Bf16Products, ProductsAndTransposes) {
   if (bf16_isa() < GetParam()) GTEST_SKIP() << "this CPU has no such instructions";
-  limit_bf16_isa(GetParam());
+  const LimitedIsa limited(GetParam());
   std::mt19937 random(1);
   const int64_t sizes[][3] = {{32, 32, 32}, {70, 37, 45}, {1, 16, 192}, {48, 8, 64},
                               {33, 80, 80}, {17, 15, 33}, {5, 100, 1},  {256, 20, 300}};
@@ -95,7 +103,6 @@ TEST_P(Bf16Products, ProductsAndTransposes) {
       }
     }
   }
-  limit_bf16_isa(Bf16Isa::amx);
 }
 
 INSTANTIATE_TEST_SUITE_P(, Bf16Products, testing::Values(Bf16Isa::avx512, Bf16Isa::amx),
