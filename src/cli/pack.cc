@@ -50,9 +50,9 @@ std::string fingerprint(const fs::path& dir, const PackWords& words) {
   Json files = Json::array();
   std::vector<fs::path> names;
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(dir, ignored)) {
-    const std::string kind = entry.path().extension().string();
-    if (kind == ".safetensors" || kind == ".json") names.push_back(entry.path());
+  for (fs::directory_iterator entry(dir, ignored), end; entry != end; entry.increment(ignored)) {
+    const std::string kind = entry->path().extension().string();
+    if (kind == ".safetensors" || kind == ".json") names.push_back(entry->path());
   }
   std::sort(names.begin(), names.end());
   for (const fs::path& name : names) {
@@ -60,8 +60,12 @@ std::string fingerprint(const fs::path& dir, const PackWords& words) {
                      {"bytes", fs::file_size(name, ignored)},
                      {"changed", fs::last_write_time(name, ignored).time_since_epoch().count()}});
   }
-  const Json all = {
-      {"experts", words.experts}, {"rest", words.rest}, {"shard_bytes", words.shard}, {"files", files}};
+  constexpr int kEncoder = 1;  // counts up when quantize_panel gives other bytes
+  const Json all = {{"encoder", kEncoder},
+                    {"experts", words.experts},
+                    {"rest", words.rest},
+                    {"shard_bytes", words.shard},
+                    {"files", files}};
   return all.dump(1, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 
@@ -135,23 +139,32 @@ Status copy_files(const fs::path& from, const fs::path& to) {
   return {};
 }
 
-// A full disk is better known before the hours of work than after them.
-Status check_room(const fs::path& place, int64_t bytes) {
+// A full disk is better known before the hours of work than after them. Files of an earlier start are there
+// already.
+Status check_room(const StagedDir& staged, const std::vector<PackShard>& shards) {
+  int64_t needed = 0;
+  bool started = false;
   std::error_code failed;
-  const fs::space_info space = fs::space(place, failed);
-  if (failed || static_cast<double>(space.available) >= static_cast<double>(bytes)) return {};
-  return error("{} has {} free, the packed model needs {}: free some, or give another --to", place.string(),
-               human_bytes(static_cast<double>(space.available)), human_bytes(static_cast<double>(bytes)));
+  for (const PackShard& shard : shards) {
+    const bool there = fs::exists(staged.stage() / shard.file, failed);
+    started = started || there;
+    if (!there) needed += shard.bytes;
+  }
+  const fs::space_info space = fs::space(staged.stage(), failed);
+  if (failed || static_cast<double>(space.available) >= static_cast<double>(needed)) return {};
+  const std::string where = staged.stage().parent_path().string();
+  if (!started) staged.abandon();
+  return error("{} has {} free, the packed model needs {}{}: free some, or give another --to",
+               where.empty() ? "." : where, human_bytes(static_cast<double>(space.available)),
+               human_bytes(static_cast<double>(needed)), started ? " more" : "");
 }
 
 Status pack_model(const PackWords& words) {
   JAJU_ASSIGN(const fs::path dir, find_model(words.model));
-  std::error_code ignored;
-  if (fs::exists(dir / kPackedManifestFile, ignored)) {
-    return error("{} is packed already: pack the checkpoint it was made from", dir.string());
-  }
   JAJU_ASSIGN(const ModelConfig config, load_config(dir));
   JAJU_ASSIGN(const auto weights, Weights::load(dir, config));
+  if (weights->packed)
+    return error("{} is packed already: pack the checkpoint it was made from", dir.string());
   PackOptions options;
   options.experts = *scheme_from_name(words.experts);
   options.rest = *scheme_from_name(words.rest);
@@ -164,8 +177,8 @@ Status pack_model(const PackWords& words) {
   }
   if (words.to.empty()) return error("where to? --to DIR names the directory to make");
   JAJU_ASSIGN(const StagedDir staged, StagedDir::open(words.to, fingerprint(dir, words)));
-  JAJU_RETURN_IF_ERROR(check_room(staged.stage(), sizes.bytes));
-  options.source = dir.filename().string();
+  JAJU_RETURN_IF_ERROR(check_room(staged, shards));
+  options.source = fs::absolute(dir).lexically_normal().filename().string();
   ThreadTeam team(words.threads);
   std::unique_ptr<Progress> bar;
   options.progress = [&](int64_t done, int64_t total) {

@@ -196,6 +196,7 @@ Result<PackReport> write_packed(const Weights& weights, const std::vector<PackSh
     JAJU_RETURN_IF_ERROR(weights.intact());  // what a shrinking file gave is not worth a checksum
     PackedShardSums entry{shard.file, {}};
     for (size_t i = 0; i < sums.size(); ++i) entry.tensors.emplace_back(shard.parts[i].spec.name, sums[i]);
+    std::erase_if(manifest.shards, [&](const PackedShardSums& s) { return s.file == shard.file; });
     manifest.shards.push_back(std::move(entry));
     JAJU_RETURN_IF_ERROR(write_file_atomic(manifest_file, to_json(manifest)));
   }

@@ -6,9 +6,9 @@
 // embedding and kv_b keep their type (a lookup and the absorbed attention read them by rows), f8 ones become
 // BF16.
 //
-// Streams: memory for the largest tensor of the output and its rows in f32, a few dozen megabytes for A.X K1,
-// beside the mapped checkpoint. The work is done in DIR.partial (base/staged_dir.h), shard by shard of whole
-// layers; interrupted, it goes on with the shards it has.
+// Streams: pieces of 32 MB, and 16 rows in f32 for each thread, beside the mapped checkpoint. The work is
+// done in DIR.partial (base/staged_dir.h), shard by shard of whole layers; interrupted, it goes on with the
+// shards it has.
 #pragma once
 
 #include <cstdint>
@@ -28,9 +28,9 @@ namespace jaju {
 struct PackOptions {
   Scheme experts = Scheme::q4;
   Scheme rest = Scheme::q8;
-  int64_t shard_bytes =
-      5'000'000'000;   // whole layers up to about this size; a larger layer gets a shard of its own
-  std::string source{};  // what decides the values: a fingerprint of the checkpoint
+  // Whole layers up to about this size; a larger layer gets a shard of its own.
+  int64_t shard_bytes = 5'000'000'000;
+  std::string source{};                                         // the checkpoint's name, for packed.json
   std::function<void(int64_t done, int64_t total)> progress{};  // bytes written; may be null
 };
 

@@ -204,15 +204,17 @@ TEST_F(Pack, InterruptedWorkGoesOnToTheSameBytes) {
   EXPECT_FALSE(fs::exists(dir_ / "parts"));
   EXPECT_TRUE(fs::exists(stage / shards[1].file));
   fs::remove_all(stage / shards[2].file);
+  fs::remove(stage / shards[0].file);  // written down as done, and lost
   // A file that was cut off in the middle of writing, as after kill -9.
   std::ofstream(stage / (shards[2].file + ".123.partial")) << "half";
 
   const auto report = pack(*from, "parts", options);
   ASSERT_TRUE(report.ok()) << report.message();
-  EXPECT_EQ(report->shards_kept, 2);
+  EXPECT_EQ(report->shards_kept, 1);
   for (const auto& entry : fs::directory_iterator(dir_ / "whole")) {
     EXPECT_EQ(bytes_of(entry.path()), bytes_of(dir_ / "parts" / entry.path().filename())) << entry.path();
   }
+  EXPECT_TRUE(verify_packed(dir_ / "parts", team_, nullptr).ok());
   size_t files = 0;
   for ([[maybe_unused]] const auto& entry : fs::directory_iterator(dir_ / "parts")) ++files;
   EXPECT_EQ(files, shards.size() + 2) << "shards, index, packed.json";
@@ -266,6 +268,71 @@ TEST_F(Pack, AnExpertTooFewOrOfAnotherSizeIsNamed) {
   EXPECT_FALSE(Weights::load(dir_ / "to", config_).ok());
 }
 
+// What kernels read by rows may not come packed, whatever a file says.
+TEST_F(Pack, APackedEmbeddingOrKvBIsRefused) {
+  for (const std::string name : {"model.embed_tokens.weight", "model.layers.1.self_attn.kv_b_proj.weight"}) {
+    SyntheticCheckpoint checkpoint(config_, {});
+    const SyntheticTensor& plain = checkpoint.at(name);
+    const int64_t bytes = packed_bytes(Scheme::q8, plain.shape[0], plain.shape[1]);
+    checkpoint.remove(name);
+    checkpoint.add(packed_name(name, Scheme::q8), DType::u8, {bytes});
+    checkpoint.write(dir_ / "from");
+    const auto refused = Weights::load(dir_ / "from", config_);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_NE(refused.message().find("missing '" + name + "'"), std::string::npos) << refused.message();
+  }
+}
+
+// The whole model with packed weights against the same model in f32, and the backends against each other.
+TEST_F(Pack, LogitsAreNearTheCheckpointsOnEveryBackend) {
+  SyntheticCheckpoint(config_, {}).write(dir_ / "from");
+  const auto from = load("from");
+  ASSERT_TRUE(pack(*from, "q8", {.experts = Scheme::q8, .rest = Scheme::q8}).ok());
+  ASSERT_TRUE(pack(*from, "q4", {}).ok());
+  const auto logits = [&](const Weights& weights, const Ops& ops) {
+    constexpr int64_t kRows = 20;
+    Context context(team_, ops, Precision::f32);
+    Forward forward(config_, weights, context, kRows);
+    const int64_t width = config_.kv_width() * static_cast<int64_t>(sizeof(float)) * LatentCache::kPositions;
+    std::vector<std::byte> page(static_cast<size_t>(width * forward.cache_layers()));
+    std::byte* const pages[] = {page.data()};
+    std::vector<int32_t> tokens, wanted;
+    for (int32_t i = 0; i < kRows; ++i) {
+      tokens.push_back(i * 7 % 150);
+      wanted.push_back(i);
+    }
+    BatchSequence sequence;
+    sequence.n_rows = kRows;
+    sequence.kv = KvView{pages, DType::f32, config_.kv_width()};
+    std::vector<float> out(static_cast<size_t>(kRows * config_.vocab_size));
+    forward.run({tokens, {&sequence, 1}, wanted}, MutRows(out.data(), kRows, config_.vocab_size));
+    return out;
+  };
+  // Error over size of the logits.
+  const auto distance = [](const std::vector<float>& a, const std::vector<float>& b) {
+    double error = 0, size = 0;
+    for (size_t i = 0; i < a.size(); ++i) {
+      const auto x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
+      error += (x - y) * (x - y);
+      size += y * y;
+    }
+    return std::sqrt(error / size);
+  };
+  const std::vector<float> truth = logits(*from, *find_ops("ref"));
+  for (const auto& [name, most] : {std::pair{"q8", 0.05}, std::pair{"q4", 0.3}}) {
+    SCOPED_TRACE(name);
+    const auto packed = load(name);
+    const std::vector<float> slow = logits(*packed, *find_ops("ref"));
+    EXPECT_LT(distance(slow, truth), most);
+    EXPECT_GT(distance(slow, truth), 0);
+    for (const char* backend : {"avx2", "avx512"}) {
+      const Ops* ops = find_ops(backend);
+      if (ops == nullptr) continue;
+      EXPECT_LT(distance(logits(*packed, *ops), slow), 0.1) << backend << ": inputs of 8 bits";
+    }
+  }
+}
+
 TEST(PackedManifest, RoundTripAndMistakes) {
   PackedManifest m{Scheme::q4, Scheme::q8, "from", {{"a.safetensors", {{"x", 7}, {"y", ~0ull}}}}};
   const std::string text = to_json(m);
@@ -282,7 +349,8 @@ TEST(PackedManifest, RoundTripAndMistakes) {
     EXPECT_NE(parsed.message().find(word), std::string::npos) << parsed.message();
   };
   says("jaju-packed", "other", "format");
-  says("\"version\": 1", "\"version\": 2", "version");
+  says("\"version\": 1", "\"version\": 2", "later");
+  says("\"version\": 1", "\"version\": 0", "must be 1");
   says("\"q4\"", "\"q5\"", "experts");
   says("a.safetensors", "../a.safetensors", "file");
   says("0000000000000007", "000000000000007", "'x'");

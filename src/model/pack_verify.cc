@@ -33,7 +33,11 @@ Result<VerifyReport> verify_packed(const std::filesystem::path& dir, ThreadTeam&
       const StoredTensor* t = checkpoint->find(name);
       if (t == nullptr) {
         return error("{}: tensor '{}' of {} is missing: pack the model again", dir.string(), printable(name),
-                     shard.file);
+                     printable(shard.file));
+      }
+      if (std::filesystem::path(checkpoint->file_name(t->file)).filename() != shard.file) {
+        return error("{}: tensor '{}' is in {}, not in {}: pack the model again", dir.string(),
+                     printable(name), checkpoint->file_name(t->file), printable(shard.file));
       }
       items.push_back({t, sum});
       report.bytes += t->info.bytes;

@@ -66,7 +66,10 @@ Result<PackedManifest> parse_packed_manifest(std::string_view text, const std::s
   };
   if (text_of(root, "format") != kPackedFormat) return wrong("format", fmt::format("\"{}\"", kPackedFormat));
   const auto version = root.find("version");
-  if (version == root.end() || *version != kVersion) {
+  if (version == root.end() || !version->is_number_integer() || *version < kVersion) {
+    return wrong("version", std::to_string(kVersion));
+  }
+  if (*version != kVersion) {
     return error("{}: 'version' must be {}; it was packed by a later jaju, update this one", what, kVersion);
   }
   PackedManifest m;
@@ -84,6 +87,7 @@ Result<PackedManifest> parse_packed_manifest(std::string_view text, const std::s
   for (const nlohmann::json& entry : *shards) {
     const auto file = text_of(entry, "file");
     if (!file || !plain_file_name(*file)) return wrong("file", "a name in the same directory");
+    if (m.find(*file) != nullptr) return wrong("file", "a name that occurs once");
     PackedShardSums shard{*file, {}};
     const auto tensors = entry.find("tensors");
     if (tensors == entry.end() || !tensors->is_object()) return wrong("tensors", "an object");

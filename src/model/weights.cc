@@ -97,7 +97,12 @@ class Loader {
 
   LayerWeights layer(int64_t index, bool is_moe);
   MtpWeights mtp_block(int64_t index, const Matrix& embed, const Matrix& head);
+  // Packed or as the checkpoint has it.
   Matrix matrix(const std::string& name, int64_t rows, int64_t cols, Group group);
+  // Read by rows, so never packed.
+  Matrix plain_matrix(const std::string& name, int64_t rows, int64_t cols, Group group) {
+    return stack(name, {rows, cols}, group).first;
+  }
   Vector vector(const std::string& name, std::vector<int64_t> shape, Group group);
   bool has(const std::string& name) const { return checkpoint_.find(name) != nullptr; }
   Scheme packed_as(const std::string& name) const;
@@ -109,6 +114,7 @@ class Loader {
   Problems problems;
   std::array<Tally, kGroups> tallies;
   std::vector<Vector> converted_scales;
+  bool found_packed = false;
 
  private:
   // n matrices behind one another: one tensor (n, rows, cols), or (rows, cols) when flat.
@@ -231,7 +237,7 @@ Loader::Stack Loader::stack(const std::string& name, std::vector<int64_t> shape,
 
 Matrix Loader::matrix(const std::string& name, int64_t rows, int64_t cols, Group group) {
   const Scheme scheme = packed_as(name);
-  if (scheme == Scheme::none) return stack(name, {rows, cols}, group).first;
+  if (scheme == Scheme::none) return plain_matrix(name, rows, cols, group);
   const std::byte* const data = packed(name, scheme, packed_bytes(scheme, rows, cols), group);
   if (data == nullptr) return {};
   tally(group).parameters += rows * cols;
@@ -247,6 +253,7 @@ Scheme Loader::packed_as(const std::string& name) const {
 }
 
 const std::byte* Loader::packed(const std::string& name, Scheme scheme, int64_t bytes, Group group) {
+  found_packed = true;
   const StoredTensor* t = take(packed_name(name, scheme), {bytes}, group);
   if (t == nullptr) return nullptr;
   if (t->info.dtype == DType::u8) return t->data;
@@ -266,8 +273,8 @@ AttentionWeights Loader::attention(const std::string& prefix) {
   }
   a.kv_a = matrix(prefix + "kv_a_proj_with_mqa.weight", c.kv_width(), c.hidden_size, kAttention);
   a.kv_a_norm = vector(prefix + "kv_a_layernorm.weight", {c.kv_lora_rank}, kAttention);
-  a.kv_b =
-      matrix(prefix + "kv_b_proj.weight", c.n_heads * (c.qk_nope_dim + c.v_dim), c.kv_lora_rank, kAttention);
+  a.kv_b = plain_matrix(prefix + "kv_b_proj.weight", c.n_heads * (c.qk_nope_dim + c.v_dim), c.kv_lora_rank,
+                        kAttention);
   a.o = matrix(prefix + "o_proj.weight", c.hidden_size, c.n_heads * c.v_dim, kAttention);
   return a;
 }
@@ -391,7 +398,7 @@ MtpWeights Loader::mtp_block(int64_t index, const Matrix& embed, const Matrix& h
   w.final_norm = vector(prefix + "shared_head.norm.weight", {hidden}, kMtp);
   const std::string own_embed = prefix + "embed_tokens.weight";
   const std::string own_head = prefix + "shared_head.head.weight";
-  w.embed = has(own_embed) ? matrix(own_embed, config_.vocab_size, hidden, kMtp) : embed;
+  w.embed = has(own_embed) ? plain_matrix(own_embed, config_.vocab_size, hidden, kMtp) : embed;
   w.head = has(own_head) ? matrix(own_head, config_.vocab_size, hidden, kMtp) : head;
   in_mtp_ = false;
   return w;
@@ -469,7 +476,8 @@ Result<std::unique_ptr<Weights>> Weights::load(const std::filesystem::path& dir,
 
   Loader loader(checkpoint, config);
   const std::string head = "lm_head.weight";
-  w->embed = loader.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size, kEmbedding);
+  w->embed =
+      loader.plain_matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size, kEmbedding);
   for (int64_t i = 0; i < config.n_layers; ++i) w->layers.push_back(loader.layer(i, config.is_moe(i)));
   w->final_norm = loader.vector("model.norm.weight", {config.hidden_size}, kNorms);
   if (config.tie_word_embeddings) {
@@ -487,6 +495,7 @@ Result<std::unique_ptr<Weights>> Weights::load(const std::filesystem::path& dir,
   loader.note_unknown();
   if (!loader.problems.none()) return loader.problems.message(dir.string());
 
+  w->packed = loader.found_packed;
   w->converted_scales_ = std::move(loader.converted_scales);
   w->parameters = count_of(loader.tallies, config, w->layers);
   w->groups = groups_of(loader.tallies);
