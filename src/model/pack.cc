@@ -198,6 +198,8 @@ Result<PackReport> write_packed(const Weights& weights, const std::vector<PackSh
     for (size_t i = 0; i < sums.size(); ++i) entry.tensors.emplace_back(shard.parts[i].spec.name, sums[i]);
     std::erase_if(manifest.shards, [&](const PackedShardSums& s) { return s.file == shard.file; });
     manifest.shards.push_back(std::move(entry));
+    std::sort(manifest.shards.begin(), manifest.shards.end(),
+              [](const PackedShardSums& a, const PackedShardSums& b) { return a.file < b.file; });
     JAJU_RETURN_IF_ERROR(write_file_atomic(manifest_file, to_json(manifest)));
   }
   if (shards.size() > 1) {
