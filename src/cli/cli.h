@@ -36,6 +36,7 @@ void add_bench(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_gguf(CLI::App& app, Action& action);
+void add_pack(CLI::App& app, Action& action);
 void add_train(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);

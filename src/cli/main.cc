@@ -127,6 +127,7 @@ int run_program(int argc, char** argv) {
   add_bench(app, action);
   add_data(app, action);
   add_gguf(app, action);
+  add_pack(app, action);
   add_train(app, action);
   add_doctor(app, action);
   add_version(app, action);

@@ -16,8 +16,6 @@
 namespace jaju {
 namespace {
 
-constexpr size_t kDataAlignment = 64;  // a cache line, so that the first tensor suits any vector load
-
 // A JSON string; `text` is valid UTF-8.
 std::string quoted(const std::string& text) {
   return nlohmann::json(text).dump();
@@ -27,7 +25,7 @@ std::string quoted(const std::string& text) {
 
 Result<std::unique_ptr<SafetensorsWriter>> SafetensorsWriter::create(
     const std::filesystem::path& path, const std::vector<TensorSpec>& tensors,
-    const std::map<std::string, std::string>& metadata) {
+    const std::map<std::string, std::string>& metadata, int64_t data_alignment) {
   std::set<std::string_view> names;
   std::string text = "{";
   int64_t offset = 0;
@@ -54,7 +52,8 @@ Result<std::unique_ptr<SafetensorsWriter>> SafetensorsWriter::create(
     offset = end;
   }
   text += "}";
-  text.append((kDataAlignment - (8 + text.size()) % kDataAlignment) % kDataAlignment, ' ');
+  const auto alignment = static_cast<size_t>(data_alignment);
+  text.append((alignment - (8 + text.size()) % alignment) % alignment, ' ');
   if (static_cast<int64_t>(text.size()) > kMaxSafetensorsHeader) {
     return error("{} tensors are too many for one safetensors file ({}): use more shards", tensors.size(),
                  path.string());

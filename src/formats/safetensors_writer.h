@@ -26,10 +26,12 @@ struct TensorSpec {
 
 class SafetensorsWriter {
  public:
-  // Errors: a name twice or not UTF-8, an impossible shape, a path that cannot be written.
+  // The data begins at a multiple of data_alignment in the file (64: a cache line, so that the first tensor
+  // suits any vector load); the header is padded with spaces. Errors: a name twice or not UTF-8, an
+  // impossible shape, a path that cannot be written.
   static Result<std::unique_ptr<SafetensorsWriter>> create(
       const std::filesystem::path& path, const std::vector<TensorSpec>& tensors,
-      const std::map<std::string, std::string>& metadata = {});
+      const std::map<std::string, std::string>& metadata = {}, int64_t data_alignment = 64);
   ~SafetensorsWriter();  // without finish(): removes the temporary file
   SafetensorsWriter(const SafetensorsWriter&) = delete;
   SafetensorsWriter& operator=(const SafetensorsWriter&) = delete;

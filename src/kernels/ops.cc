@@ -53,6 +53,14 @@ bool cpu_has_bf16_dot() {
 #endif
 }
 
+bool cpu_has_vnni() {
+#if defined(__x86_64__)
+  return has_avx512() && __builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
+
 const Ops* find_ops(const std::string& name) {
   if (name == "ref") return &ref::ops();
 #if defined(__x86_64__)
@@ -99,7 +107,8 @@ std::vector<std::pair<std::string, bool>> cpu_features() {
 
 int64_t staggered_stride(int64_t cols, int64_t element_bytes) {
   constexpr int64_t kLine = 64;
-  const int64_t lines = ((cols * element_bytes + kLine - 1) / kLine) | 1;
+  constexpr int64_t kLeastLines = 7;
+  const int64_t lines = std::max(((cols * element_bytes + kLine - 1) / kLine) | 1, kLeastLines);
   return lines * kLine / element_bytes;
 }
 
@@ -125,7 +134,10 @@ int64_t shared_floats(const ScratchSizes& s, int threads) {
   const int64_t row = s.n_heads * (2 * s.latent + 2 * s.rope + s.nope);
   const int64_t wave = std::min(s.max_rows, kMlaWave) * row;
   const int64_t parts = 2 * threads * kMlaParts * kMlaHeads * (s.latent + 2);
-  return std::max(s.max_input, wave + parts) + 1024;
+  // An input may be wanted in f32 or bf16 and in int8, which takes at most 448 bytes for each 256 columns
+  // begun.
+  const int64_t input = s.max_input + s.max_input / 2 + 112 * s.max_rows;
+  return std::max(input, wave + parts) + 1024;
 }
 
 }  // namespace

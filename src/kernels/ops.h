@@ -11,7 +11,9 @@
 //  - No allocation: temporary memory comes from the Context, sized once by reserve_scratch() (ref/, which is
 //    no backend for work, allocates in its attention).
 //  - All arithmetic is f32 on weights as stored (bf16, f16, f8 times its block scale, f32), except where
-//    Context::precision allows activations rounded to bf16.
+//    Context::precision allows activations rounded to bf16, and with packed matrices (tensor/packed.h), whose
+//    inputs are rounded to int8, 256 columns of a row at a time. ref/ does neither.
+//  - products and mlps take packed matrices of any scheme, also mixed with others; embed and attention none.
 #pragma once
 
 #include <cstdint>
@@ -158,7 +160,7 @@ void reserve_scratch(Context& context, const ScratchSizes& sizes);
 int64_t scratch_bytes(const ScratchSizes& sizes, int threads);
 // Elements from one row to the next of a copied matmul input of `cols` columns: at least cols, and an odd
 // number of cache lines, so that neighbouring rows fall in different cache sets (widths of models are
-// multiples of 4 KiB).
+// multiples of 4 KiB). At least seven lines: f32 rows have room for themselves in int8 (cpu/packed_dot.h).
 int64_t staggered_stride(int64_t cols, int64_t element_bytes);
 
 // The backend for this machine: JAJU_ISA=ref|avx2|avx512 when set, else the best the CPU has.
@@ -169,5 +171,6 @@ const Ops* find_ops(const std::string& name);
 // What the CPU offers, for `doctor`: {"avx2", true}, ...
 std::vector<std::pair<std::string, bool>> cpu_features();
 bool cpu_has_bf16_dot();
+bool cpu_has_vnni();  // AVX-512 VNNI
 
 }  // namespace jaju

@@ -209,6 +209,8 @@ int64_t file_type(GgufType type) {
 Result<GgufExportReport> export_gguf(const Weights& weights, const ModelConfig& config,
                                      const std::filesystem::path& path, const GgufExportOptions& options,
                                      ThreadTeam& team) {
+  if (weights.packed)
+    return error("a packed model cannot be exported: export the checkpoint it was made from");
   const GgufTypeInfo& info = gguf_type_info(options.type);
   if (!info.writable) return error("jaju does not write {}: choose f32, f16, bf16, q8_0 or q4_0", info.name);
   GgufExportReport report;

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "base/file.h"
+#include "base/staged_dir.h"
 #include "base/utf8.h"
 #include "formats/safetensors.h"
 #include "formats/safetensors_writer.h"
@@ -351,32 +352,6 @@ std::string fingerprint(const Gguf& file, const GgufImportOptions& options) {
   return j.dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-constexpr const char* kStageNote = "import.json";
-
-Status open_stage(const fs::path& dir, const fs::path& stage, const std::string& mark) {
-  std::error_code failed;
-  if (fs::exists(dir, failed) && !(fs::is_directory(dir, failed) && fs::is_empty(dir, failed))) {
-    return error("{} is there already: choose another place, or remove it first", dir.string());
-  }
-  if (fs::exists(stage, failed)) {
-    const auto note = read_file(stage / kStageNote, 1 << 20);
-    if (note.ok() && *note == mark) {
-      for (const auto& entry : fs::directory_iterator(stage, failed)) {
-        if (entry.path().extension() == ".partial")
-          fs::remove(entry.path(), failed);  // a shard cut off midway
-      }
-      return {};
-    }
-    if (!fs::is_empty(stage, failed)) {
-      return error("{} is left from another import: finish that one with the same command, or remove it",
-                   stage.string());
-    }
-  }
-  fs::create_directories(stage, failed);
-  if (failed) return error("cannot make {}: {}", stage.string(), failed.message());
-  return write_file_atomic(stage / kStageNote, mark);
-}
-
 }  // namespace
 
 Result<GgufImportReport> import_gguf(const Gguf& file, const fs::path& dir, const GgufImportOptions& options,
@@ -399,10 +374,8 @@ Result<GgufImportReport> import_gguf(const Gguf& file, const fs::path& dir, cons
     for (const Target& t : shard.targets) report.parameters += *element_count(t.spec.shape);
   }
 
-  // A path that ends in a slash names the directory before it.
-  const fs::path place = (dir.has_filename() ? dir : dir.parent_path()).lexically_normal();
-  const fs::path stage = place.string() + ".partial";
-  JAJU_RETURN_IF_ERROR(open_stage(place, stage, fingerprint(file, options)));
+  JAJU_ASSIGN(const StagedDir staged, StagedDir::open(dir, fingerprint(file, options)));
+  const fs::path& stage = staged.stage();
   RowStream stream(team);
   int64_t done = 0;
   std::vector<std::pair<std::string, std::string>> weight_map;
@@ -434,11 +407,7 @@ Result<GgufImportReport> import_gguf(const Gguf& file, const fs::path& dir, cons
     JAJU_RETURN_IF_ERROR(write_file_atomic(stage / name, content));
   }
   JAJU_RETURN_IF_ERROR(write_file_atomic(stage / "config.json", report.config.json));
-  std::error_code failed;
-  fs::rename(stage, place, failed);
-  if (failed)
-    return error("cannot give {} its name {}: {}", stage.string(), place.string(), failed.message());
-  fs::remove(place / kStageNote, failed);  // last: without it an interrupted import could not go on
+  JAJU_RETURN_IF_ERROR(staged.publish());
   return report;
 }
 

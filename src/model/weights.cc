@@ -7,6 +7,7 @@
 
 #include "base/utf8.h"
 #include "formats/safetensors.h"
+#include "model/packed_names.h"
 
 namespace jaju {
 namespace {
@@ -30,7 +31,7 @@ constexpr std::array<const char*, kGroups> kGroupNames = {"embedding",      "att
 struct Tally {
   int64_t tensors = 0;
   int64_t parameters = 0;
-  std::map<DType, int64_t> bytes;
+  std::map<std::string_view, int64_t> bytes;  // by dtype or scheme
 };
 
 constexpr int64_t blocks(int64_t n) {
@@ -46,6 +47,26 @@ int64_t layer_of(std::string_view name) {
   const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), layer);
   const bool followed_by_dot = failed == std::errc() && end != name.data() + name.size() && *end == '.';
   return followed_by_dot && layer >= 0 && layer < 1'000'000 ? layer : -1;
+}
+
+// The scheme at the end of a packed tensor's name.
+Scheme scheme_of(std::string_view name) {
+  for (const Scheme scheme : {Scheme::q8, Scheme::q6, Scheme::q4}) {
+    const std::string_view end = name_of(scheme);
+    if (name.ends_with(end) && name.size() > end.size() && name[name.size() - end.size() - 1] == '.')
+      return scheme;
+  }
+  return Scheme::none;
+}
+
+Matrix packed_matrix(const std::byte* data, Scheme scheme, int64_t rows, int64_t cols) {
+  Matrix m;
+  m.data = data;
+  m.dtype = DType::u8;
+  m.scheme = scheme;
+  m.rows = rows;
+  m.cols = cols;
+  return m;
 }
 
 // Collects what is wrong, so that one message can tell all of it.
@@ -76,9 +97,15 @@ class Loader {
 
   LayerWeights layer(int64_t index, bool is_moe);
   MtpWeights mtp_block(int64_t index, const Matrix& embed, const Matrix& head);
+  // Packed or as the checkpoint has it.
   Matrix matrix(const std::string& name, int64_t rows, int64_t cols, Group group);
+  // Read by rows, so never packed.
+  Matrix plain_matrix(const std::string& name, int64_t rows, int64_t cols, Group group) {
+    return stack(name, {rows, cols}, group).first;
+  }
   Vector vector(const std::string& name, std::vector<int64_t> shape, Group group);
   bool has(const std::string& name) const { return checkpoint_.find(name) != nullptr; }
+  Scheme packed_as(const std::string& name) const;
   // Takes a tensor that is in the file but that nothing reads.
   void set_aside(const std::string& name, Group group);
   // Notes every tensor nobody asked for.
@@ -87,6 +114,7 @@ class Loader {
   Problems problems;
   std::array<Tally, kGroups> tallies;
   std::vector<Vector> converted_scales;
+  bool found_packed = false;
 
  private:
   // n matrices behind one another: one tensor (n, rows, cols), or (rows, cols) when flat.
@@ -99,6 +127,8 @@ class Loader {
   const StoredTensor* take(const std::string& name, const std::vector<int64_t>& shape, Group group);
   Stack stack(const std::string& name, std::vector<int64_t> shape, Group group);
   const float* scales(const std::string& name, std::vector<int64_t> shape, Group group);
+  const std::byte* packed(const std::string& name, Scheme scheme, int64_t bytes, Group group);
+  void packed_experts(const std::string& prefix, Scheme scheme, std::vector<MlpWeights>& experts);
   AttentionWeights attention(const std::string& prefix);
   MlpWeights mlp(const std::string& prefix, int64_t inner, Group group);
   MoeWeights moe(const std::string& prefix);
@@ -132,7 +162,8 @@ const StoredTensor* Loader::take(const std::string& name, const std::vector<int6
   taken_[position(t)] = true;
   Tally& count = tally(group);
   ++count.tensors;
-  count.bytes[t->info.dtype] += t->info.bytes;
+  const Scheme scheme = scheme_of(name);
+  count.bytes[scheme != Scheme::none ? name_of(scheme) : name_of(t->info.dtype)] += t->info.bytes;
   if (t->info.shape == shape) return t;
   problems.add(fmt::format("'{}' is {}, expected {}", name, shape_text(t->info.shape), shape_text(shape)));
   return nullptr;
@@ -205,7 +236,29 @@ Loader::Stack Loader::stack(const std::string& name, std::vector<int64_t> shape,
 }
 
 Matrix Loader::matrix(const std::string& name, int64_t rows, int64_t cols, Group group) {
-  return stack(name, {rows, cols}, group).first;
+  const Scheme scheme = packed_as(name);
+  if (scheme == Scheme::none) return plain_matrix(name, rows, cols, group);
+  const std::byte* const data = packed(name, scheme, packed_bytes(scheme, rows, cols), group);
+  if (data == nullptr) return {};
+  tally(group).parameters += rows * cols;
+  return packed_matrix(data, scheme, rows, cols);
+}
+
+// The scheme that "name.q4" and so on is stored in; none: it is not there.
+Scheme Loader::packed_as(const std::string& name) const {
+  for (const Scheme scheme : {Scheme::q8, Scheme::q6, Scheme::q4}) {
+    if (has(packed_name(name, scheme))) return scheme;
+  }
+  return Scheme::none;
+}
+
+const std::byte* Loader::packed(const std::string& name, Scheme scheme, int64_t bytes, Group group) {
+  found_packed = true;
+  const StoredTensor* t = take(packed_name(name, scheme), {bytes}, group);
+  if (t == nullptr) return nullptr;
+  if (t->info.dtype == DType::u8) return t->data;
+  problems.add(fmt::format("'{}' is {}, it must be U8", t->info.name, name_of(t->info.dtype)));
+  return nullptr;
 }
 
 AttentionWeights Loader::attention(const std::string& prefix) {
@@ -220,8 +273,8 @@ AttentionWeights Loader::attention(const std::string& prefix) {
   }
   a.kv_a = matrix(prefix + "kv_a_proj_with_mqa.weight", c.kv_width(), c.hidden_size, kAttention);
   a.kv_a_norm = vector(prefix + "kv_a_layernorm.weight", {c.kv_lora_rank}, kAttention);
-  a.kv_b =
-      matrix(prefix + "kv_b_proj.weight", c.n_heads * (c.qk_nope_dim + c.v_dim), c.kv_lora_rank, kAttention);
+  a.kv_b = plain_matrix(prefix + "kv_b_proj.weight", c.n_heads * (c.qk_nope_dim + c.v_dim), c.kv_lora_rank,
+                        kAttention);
   a.o = matrix(prefix + "o_proj.weight", c.hidden_size, c.n_heads * c.v_dim, kAttention);
   return a;
 }
@@ -245,6 +298,26 @@ void Loader::fused_experts(const std::string& prefix, std::vector<MlpWeights>& e
   for (int64_t e = 0; e < n; ++e) {
     const Matrix both = gate_up.at(e);
     experts.push_back({both.slice_rows(0, inner), both.slice_rows(inner, inner), down.at(e)});
+  }
+}
+
+// A packed model: one extent per expert.
+void Loader::packed_experts(const std::string& prefix, Scheme scheme, std::vector<MlpWeights>& experts) {
+  const int64_t inner = config_.moe_intermediate_size;
+  const int64_t hidden = config_.hidden_size;
+  for (int64_t e = 0; e < config_.n_routed_experts; ++e) {
+    const std::string name = fmt::format("{}{}", prefix, e);
+    if (!has(packed_name(name, scheme))) {
+      return problems.add(
+          fmt::format("missing '{}' of {} experts", packed_name(name, scheme), config_.n_routed_experts));
+    }
+    const std::byte* const gate = packed(name, scheme, expert_extent_bytes(scheme, inner, hidden), kRouted);
+    if (gate == nullptr) return;
+    tally(kRouted).parameters += 3 * inner * hidden;
+    const int64_t each = packed_bytes(scheme, inner, hidden);
+    experts.push_back({packed_matrix(gate, scheme, inner, hidden),
+                       packed_matrix(gate + each, scheme, inner, hidden),
+                       packed_matrix(gate + 2 * each, scheme, hidden, inner)});
   }
 }
 
@@ -273,7 +346,9 @@ MoeWeights Loader::moe(const std::string& prefix) {
     m.router_bias.assign(static_cast<size_t>(c.n_routed_experts), 0.0f);
   }
   const std::string experts = prefix + "experts.";
-  if (has(experts + "gate_up_proj") || has(experts + "down_proj")) {
+  if (const Scheme scheme = packed_as(experts + "0"); scheme != Scheme::none) {
+    packed_experts(experts, scheme, m.experts);
+  } else if (has(experts + "gate_up_proj") || has(experts + "down_proj")) {
     fused_experts(experts, m.experts);
   } else {
     split_experts(experts, m.experts);
@@ -323,7 +398,7 @@ MtpWeights Loader::mtp_block(int64_t index, const Matrix& embed, const Matrix& h
   w.final_norm = vector(prefix + "shared_head.norm.weight", {hidden}, kMtp);
   const std::string own_embed = prefix + "embed_tokens.weight";
   const std::string own_head = prefix + "shared_head.head.weight";
-  w.embed = has(own_embed) ? matrix(own_embed, config_.vocab_size, hidden, kMtp) : embed;
+  w.embed = has(own_embed) ? plain_matrix(own_embed, config_.vocab_size, hidden, kMtp) : embed;
   w.head = has(own_head) ? matrix(own_head, config_.vocab_size, hidden, kMtp) : head;
   in_mtp_ = false;
   return w;
@@ -349,12 +424,12 @@ std::vector<TensorGroup> groups_of(const std::array<Tally, kGroups>& tallies) {
     const Tally& tally = tallies[g];
     if (tally.tensors == 0) continue;
     TensorGroup group{kGroupNames[g], "", tally.tensors, tally.parameters, 0};
-    std::vector<std::pair<int64_t, DType>> by_size;
+    std::vector<std::pair<int64_t, std::string_view>> by_size;
     for (const auto& [dtype, bytes] : tally.bytes) by_size.emplace_back(-bytes, dtype);
     std::sort(by_size.begin(), by_size.end());
     for (const auto& [minus_bytes, dtype] : by_size) {
       group.bytes -= minus_bytes;
-      group.dtypes += fmt::format("{}{}", group.dtypes.empty() ? "" : "+", name_of(dtype));
+      group.dtypes += fmt::format("{}{}", group.dtypes.empty() ? "" : "+", dtype);
     }
     groups.push_back(std::move(group));
   }
@@ -401,12 +476,18 @@ Result<std::unique_ptr<Weights>> Weights::load(const std::filesystem::path& dir,
 
   Loader loader(checkpoint, config);
   const std::string head = "lm_head.weight";
-  w->embed = loader.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size, kEmbedding);
+  w->embed =
+      loader.plain_matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size, kEmbedding);
   for (int64_t i = 0; i < config.n_layers; ++i) w->layers.push_back(loader.layer(i, config.is_moe(i)));
   w->final_norm = loader.vector("model.norm.weight", {config.hidden_size}, kNorms);
   if (config.tie_word_embeddings) {
-    w->head = w->embed;  // a copy in the file is not used, as in transformers
-    if (loader.has(head)) loader.matrix(head, config.vocab_size, config.hidden_size, kHead);
+    w->head = w->embed;                            // a copy in the file is not used, as in transformers
+    if (loader.packed_as(head) != Scheme::none) {  // but a packed model's is: the same values, read faster
+      w->head = loader.matrix(head, config.vocab_size, config.hidden_size, kHead);
+      loader.tallies[kHead].parameters = 0;
+    } else if (loader.has(head)) {
+      loader.matrix(head, config.vocab_size, config.hidden_size, kHead);
+    }
   } else {
     w->head = loader.matrix(head, config.vocab_size, config.hidden_size, kHead);
   }
@@ -414,6 +495,7 @@ Result<std::unique_ptr<Weights>> Weights::load(const std::filesystem::path& dir,
   loader.note_unknown();
   if (!loader.problems.none()) return loader.problems.message(dir.string());
 
+  w->packed = loader.found_packed;
   w->converted_scales_ = std::move(loader.converted_scales);
   w->parameters = count_of(loader.tallies, config, w->layers);
   w->groups = groups_of(loader.tallies);

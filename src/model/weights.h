@@ -94,6 +94,7 @@ class Weights {
   std::optional<MtpWeights> mtp;
 
   ParameterCount parameters;  // of what is in the files
+  bool packed = false;        // some matrix is (tensor/packed.h)
   std::vector<TensorGroup> groups;
 
   // OK, or which file shrank since it was mapped. Cheap: call once per step.

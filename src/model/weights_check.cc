@@ -52,6 +52,28 @@ bool scales_have_bad(const std::byte* data, int64_t n, DType dtype) {
   return false;
 }
 
+// Of a packed matrix only the row factors can be NaN or infinite.
+bool factors_have_bad(const Matrix& m) {
+  if (m.scheme == Scheme::none) return false;
+  for (int64_t p = 0; p < (m.rows + kPanelRows - 1) / kPanelRows; ++p) {
+    if (chunk_has_bad(m.panel(p), kPanelRows, DType::f32)) return true;
+  }
+  return false;
+}
+
+bool factors_have_bad(const MlpWeights& w) {
+  return factors_have_bad(w.gate) || factors_have_bad(w.up) || factors_have_bad(w.down);
+}
+
+bool factors_have_bad(const LayerWeights& w) {
+  const AttentionWeights& a = w.attention;
+  return factors_have_bad(a.q) || factors_have_bad(a.q_a) || factors_have_bad(a.q_b) ||
+         factors_have_bad(a.kv_a) || factors_have_bad(a.o) || factors_have_bad(w.dense) ||
+         factors_have_bad(w.moe.shared) ||
+         std::any_of(w.moe.experts.begin(), w.moe.experts.end(),
+                     [](const MlpWeights& e) { return factors_have_bad(e); });
+}
+
 }  // namespace
 
 Status Weights::check_finite(void (*progress)(void*, int64_t, int64_t), void* data) const {
@@ -78,6 +100,14 @@ Status Weights::check_finite(void (*progress)(void*, int64_t, int64_t), void* da
       names += fmt::format("{}'{}'", n_bad == 1 ? "" : ", ", printable(t.info.name));
   }
   JAJU_RETURN_IF_ERROR(intact());  // zeros that stand for lost bytes would pass every check
+  if (packed &&
+      (factors_have_bad(head) ||
+       std::any_of(layers.begin(), layers.end(), [](const LayerWeights& l) { return factors_have_bad(l); }) ||
+       (mtp && (factors_have_bad(mtp->projection) || factors_have_bad(mtp->head) ||
+                factors_have_bad(mtp->layer))))) {
+    return error(
+        "a packed matrix holds a factor that is NaN or infinite: `jaju pack --verify` names damaged tensors");
+  }
   if (n_bad == 0) return {};
   return error(
       "{} tensor{} NaN, infinity or a scale that is not above zero: {}{}; download the checkpoint again",

@@ -27,11 +27,22 @@ class Hasher {
     number(m.cols);
     if (m.empty() || m.rows == 0) return;
     number(static_cast<int64_t>(m.dtype));
+    if (m.scheme != Scheme::none) return panels(m);
     const int64_t n = std::min(kSamples, m.rows);
     for (int64_t i = 0; i < n; ++i) {
       const int64_t row = n == 1 ? 0 : i * (m.rows - 1) / (n - 1);
       bytes(m.row(row), std::min(kSampleBytes, m.row_bytes()));
       if (m.block_scales != nullptr) bytes(m.row_scales(row), sizeof(float));
+    }
+  }
+  void panels(const Matrix& m) {
+    number(static_cast<int64_t>(m.scheme));
+    const int64_t each = panel_bytes(m.scheme, m.cols);
+    const int64_t all = (m.rows + kPanelRows - 1) / kPanelRows;
+    const int64_t n = std::min(kSamples, all);
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t panel = n == 1 ? 0 : i * (all - 1) / (n - 1);
+      bytes(static_cast<const std::byte*>(m.data) + panel * each, std::min(kSampleBytes, each));
     }
   }
   void mlp(const MlpWeights& w) {

@@ -4,44 +4,60 @@
 // A weight matrix is (rows = outputs, cols = inputs), as the checkpoint stores it: y = W x.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "base/check.h"
 #include "tensor/dtype.h"
+#include "tensor/packed.h"
 
 namespace jaju {
 
 // A read-only weight matrix. FP8 matrices carry one f32 factor per 128x128 block
-// (DeepSeek-V3's `weight_scale_inv`): value = f8 * scale[row / 128][col / 128].
+// (DeepSeek-V3's `weight_scale_inv`): value = f8 * scale[row / 128][col / 128]. Quantised matrices lie in
+// panels of 16 rows (packed.h): only slices that start at a panel, and no single rows.
 struct Matrix {
   const void* data = nullptr;  // (rows, cols), row-major, contiguous; first element of row 0 of this view
   DType dtype = DType::f32;
   int64_t rows = 0;
   int64_t cols = 0;
-  const float* block_scales = nullptr;  // (ceil(total_rows/128), ceil(cols/128)) of the whole tensor; null unless f8
-  int64_t first_row = 0;                // row of the whole tensor that is row 0 here: places block_scales
+  // (ceil(total_rows/128), ceil(cols/128)) of the whole tensor; null unless f8.
+  const float* block_scales = nullptr;
+  int64_t first_row = 0;         // row of the whole tensor that is row 0 here: places block_scales
+  Scheme scheme = Scheme::none;  // else data is the first panel, dtype is u8
 
   static constexpr int64_t kScaleBlock = 128;
 
   bool empty() const { return data == nullptr; }
-  int64_t row_bytes() const { return cols * size_of(dtype); }
-  int64_t bytes() const { return rows * row_bytes(); }
+  bool packed() const { return scheme != Scheme::none; }
+  int64_t row_bytes() const {
+    JAJU_CHECK(!packed());
+    return cols * size_of(dtype);
+  }
+  int64_t bytes() const { return packed() ? packed_bytes(scheme, rows, cols) : rows * row_bytes(); }
   const void* row(int64_t r) const { return static_cast<const char*>(data) + r * row_bytes(); }
   int64_t scale_cols() const { return (cols + kScaleBlock - 1) / kScaleBlock; }
   // Scales of row r, one per 128 columns.
   const float* row_scales(int64_t r) const {
     return block_scales + (first_row + r) / kScaleBlock * scale_cols();
   }
-  // Rows [begin, begin + count) as a matrix of their own.
+  // Panel p of a packed matrix.
+  const std::byte* panel(int64_t p) const {
+    JAJU_CHECK(packed());
+    return static_cast<const std::byte*>(data) + p * panel_bytes(scheme, cols);
+  }
+  // Rows [begin, begin + count) as a matrix of their own. Of a packed matrix, whole panels or up to the end.
   Matrix slice_rows(int64_t begin, int64_t count) const {
     JAJU_CHECK(begin >= 0 && count >= 0 && begin + count <= rows);
+    JAJU_CHECK(!packed() || (begin % kPanelRows == 0 && (count % kPanelRows == 0 || begin + count == rows)));
     Matrix m = *this;
-    m.data = row(begin);
+    m.data = packed() ? panel(begin / kPanelRows) : row(begin);
     m.rows = count;
     m.first_row = first_row + begin;
     return m;
   }
   float at(int64_t r, int64_t c) const {
+    if (packed()) return packed_at(scheme, data, cols, r, c);
     const float value = load_as_f32(row(r), dtype, c);
     return block_scales != nullptr ? value * row_scales(r)[c / kScaleBlock] : value;
   }

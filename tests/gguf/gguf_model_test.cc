@@ -115,7 +115,7 @@ TEST_F(GgufModel, ExactTypesGiveTheSameBits) {
     ASSERT_TRUE(imported.ok()) << imported.message();
     EXPECT_GT(imported->shards, 1);
     EXPECT_FALSE(fs::exists(dir / (std::string(c.name) + ".partial")));
-    EXPECT_FALSE(fs::exists(dir / c.name / "import.json"));
+    EXPECT_FALSE(fs::exists(dir / c.name / "stage.json"));
 
     const nlohmann::json want = answers(c.name);
     const auto tokens = want["tokens"].get<std::vector<int32_t>>();
@@ -476,7 +476,7 @@ TEST_F(GgufModel, GoesOnWhereItStopped) {
   other.dtype = GgufImportDtype::bf16;
   const auto refused = read("m.gguf", dir / "again", other);
   ASSERT_FALSE(refused.ok());
-  EXPECT_NE(refused.message().find("left from another import"), std::string::npos) << refused.message();
+  EXPECT_NE(refused.message().find("left from other work"), std::string::npos) << refused.message();
   const auto resumed = read("m.gguf", dir / "again", options);
   ASSERT_TRUE(resumed.ok()) << resumed.message();
   EXPECT_GT(resumed->shards_kept, 1);

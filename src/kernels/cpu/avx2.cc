@@ -9,10 +9,20 @@
 #include <vector>
 
 #include "kernels/backends.h"
+#include "kernels/cpu/packed_dot.h"
 #include "kernels/cpu/unroll.h"
 
 #define JAJU_ISA avx2
 #define JAJU_ISA_NAME "avx2"
+
+namespace jaju::avx2 {
+namespace {
+const packed_dot::Kernels& packed_kernels() {
+  return packed_avx2::kKernels;
+}
+}  // namespace
+}  // namespace jaju::avx2
+
 // clang-format off
 #include "kernels/cpu/vec_avx2.h"
 #include "kernels/cpu/math.h"

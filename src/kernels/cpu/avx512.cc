@@ -9,6 +9,7 @@
 
 #include "kernels/backends.h"
 #include "kernels/cpu/bf16_dot.h"
+#include "kernels/cpu/packed_dot.h"
 #include "kernels/cpu/unroll.h"
 
 #define JAJU_ISA avx512
@@ -20,6 +21,10 @@ namespace {
 bool has_bf16_dot() {
   static const bool has = cpu_has_bf16_dot();
   return has;
+}
+const packed_dot::Kernels& packed_kernels() {
+  static const packed_dot::Kernels& best = cpu_has_vnni() ? packed_vnni::kKernels : packed_avx2::kKernels;
+  return best;
 }
 }  // namespace
 }  // namespace jaju::avx512

@@ -61,12 +61,14 @@ inline void with_row_type(DType t, const Body& body) {
 }
 
 // Inputs of a matmul: rows of f32, row i being x.row(index ? index[i] : i), and where the caller prepared
-// them the same rows rounded to bf16 for the BF16 dot product.
+// them the same rows rounded to bf16 for the BF16 dot product, and to int8 for packed matrices.
 struct Inputs {
   Rows x;
   const int32_t* index = nullptr;
   const uint16_t* bf16 = nullptr;  // row r at bf16 + r * bf16_stride
   int64_t bf16_stride = 0;
+  const std::byte* int8 = nullptr;  // row r at int8 + r * int8_stride
+  int64_t int8_stride = 0;
 
   int64_t row_of(int64_t i) const { return index != nullptr ? index[i] : i; }
 };
@@ -234,9 +236,10 @@ inline void dot_blocked(const Matrix& w, int64_t r0, int64_t r1, const float* co
   }
 }
 
-// Inputs of one call of dot_block. Those of the BF16 dot product wait in the second-level cache while the
-// rows of W pass.
+// Inputs of one call of dot_block. Those of the BF16 and int8 dot products wait in the second-level cache
+// while the rows of W pass.
 inline int64_t input_block(const Matrix& w, const Inputs& in) {
+  if (w.packed()) return packed_dot::kMaxInputs;
 #ifdef JAJU_HAS_BF16_DOT
   if (in.bf16 != nullptr && w.dtype == DType::bf16) {
     constexpr int64_t kValues = 192 * 1024;
@@ -244,19 +247,31 @@ inline int64_t input_block(const Matrix& w, const Inputs& in) {
     return fit < kInputBlock ? kInputBlock : fit > bf16dot::kMaxInputs ? bf16dot::kMaxInputs : fit;
   }
 #else
-  (void)w, (void)in;
+  (void)in;
 #endif
   return kInputBlock;
 }
+constexpr int64_t kMostInputs = 96;
+static_assert(kMostInputs >= packed_dot::kMaxInputs);
 #ifdef JAJU_HAS_BF16_DOT
-constexpr int64_t kMostInputs = bf16dot::kMaxInputs;
-#else
-constexpr int64_t kMostInputs = kInputBlock;
+static_assert(kMostInputs >= bf16dot::kMaxInputs);
 #endif
+
+// Rows [r0, r1) of a packed matrix, r0 at a panel.
+inline void dot_packed(const Matrix& w, int64_t r0, int64_t r1, const Inputs& in, int64_t i0, int64_t n,
+                       float* out, int64_t out_stride) {
+  JAJU_CHECK(in.int8 != nullptr && r0 % kPanelRows == 0);
+  const std::byte* x[packed_dot::kMaxInputs];
+  for (int64_t i = 0; i < n; ++i) x[i] = in.int8 + in.row_of(i0 + i) * in.int8_stride;
+  const packed_dot::Panels panels{w.scheme, w.panel(r0 / kPanelRows), panel_bytes(w.scheme, w.cols), r1 - r0,
+                                  w.cols};
+  packed_kernels().dot_panels(panels, x, n, out, out_stride);
+}
 
 // out[i * out_stride + (r - r0)] = W[r] . x[i0 + i] for r in [r0, r1), at most input_block() inputs.
 inline void dot_block(const Matrix& w, int64_t r0, int64_t r1, const Inputs& in, int64_t i0, int64_t n,
                       float* out, int64_t out_stride) {
+  if (w.packed()) return dot_packed(w, r0, r1, in, i0, n, out, out_stride);
 #ifdef JAJU_HAS_BF16_DOT
   if (in.bf16 != nullptr && w.dtype == DType::bf16) {
     const uint16_t* x[bf16dot::kMaxInputs];

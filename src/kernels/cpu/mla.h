@@ -247,6 +247,7 @@ inline void expand_head(Context& context, int thread, const MlaArgs& a, const Se
 }
 
 inline void mla_expanded(Context& context, const MlaArgs& a) {
+  JAJU_CHECK(!a.kv_b.packed());
   const auto n_slices = static_cast<int64_t>(a.slices.size());
   int64_t cost = 0;
   for (const SequenceSlice& s : a.slices) {
@@ -506,6 +507,7 @@ inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* r
 }
 
 inline void mla_absorbed(Context& context, const MlaArgs& a) {
+  JAJU_CHECK(!a.kv_b.packed());
   AbsorbedRow rows[kMlaWave];
   int64_t n = 0;
   const auto flush = [&] {

@@ -5,6 +5,7 @@ namespace jaju::JAJU_ISA {
 namespace {
 
 inline void embed(Context& context, const Matrix& table, std::span<const int32_t> ids, MutRows out) {
+  JAJU_CHECK(!table.packed());
   for_tasks(context, out.n, copy_cost(out.n * out.cols), [&](int64_t i, int) {
     with_row_type(table.dtype, [&](auto type) {
       using Row = typename decltype(type)::type;

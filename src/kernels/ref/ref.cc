@@ -94,6 +94,7 @@ void softmax(float* s, int64_t n) {
 
 // The reference allocates in its loops: it is truth, not speed.
 void mla_expanded(Context& context, const MlaArgs& a) {
+  JAJU_CHECK(!a.kv_b.packed());
   for (const SequenceSlice& s : a.slices) {
     context.team.parallel_for(a.n_heads, [&](int64_t h, int) {
       const Matrix w_uk = a.w_uk(h);
@@ -134,6 +135,7 @@ void mla_expanded(Context& context, const MlaArgs& a) {
 }
 
 void mla_absorbed(Context& context, const MlaArgs& a) {
+  JAJU_CHECK(!a.kv_b.packed());
   for (const SequenceSlice& s : a.slices) {
     context.team.parallel_for(s.n_rows * a.n_heads, [&](int64_t task, int) {
       const int64_t i = task / a.n_heads;

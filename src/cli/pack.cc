@@ -1,0 +1,271 @@
+// jaju pack: quantises a model into the order the kernels read, and verifies one.
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "base/progress.h"
+#include "base/staged_dir.h"
+#include "cli/cli.h"
+#include "cli/model_path.h"
+#include "model/pack.h"
+#include "model/packed_manifest.h"
+
+namespace jaju::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+struct PackWords {
+  std::string model;
+  std::string to;
+  std::string experts = "q4";
+  std::string rest = "q8";
+  uint64_t shard = 5'000'000'000;
+  int threads = 0;
+  bool dry_run = false;
+  bool verify = false;
+  bool json = false;
+  bool quiet = false;
+};
+
+// Files of a model besides its weights, as they are.
+constexpr const char* kCopied[] = {"config.json",
+                                   "tokenizer.json",
+                                   "tokenizer_config.json",
+                                   "chat_template.jinja",
+                                   "generation_config.json",
+                                   "special_tokens_map.json",
+                                   "chat_template.json",
+                                   "README.md",
+                                   "LICENSE"};
+constexpr int64_t kMaxCopied = int64_t{1} << 30;
+
+// What decides the bytes of a packed model.
+std::string fingerprint(const fs::path& dir, const PackWords& words) {
+  Json files = Json::array();
+  std::vector<fs::path> names;
+  std::error_code ignored;
+  for (fs::directory_iterator entry(dir, ignored), end; entry != end; entry.increment(ignored)) {
+    const std::string kind = entry->path().extension().string();
+    if (kind == ".safetensors" || kind == ".json") names.push_back(entry->path());
+  }
+  std::sort(names.begin(), names.end());
+  for (const fs::path& name : names) {
+    files.push_back({{"name", name.filename().string()},
+                     {"bytes", fs::file_size(name, ignored)},
+                     {"changed", fs::last_write_time(name, ignored).time_since_epoch().count()}});
+  }
+  constexpr int kEncoder = 1;  // counts up when quantize_panel gives other bytes
+  const Json all = {{"encoder", kEncoder},
+                    {"experts", words.experts},
+                    {"rest", words.rest},
+                    {"shard_bytes", words.shard},
+                    {"files", files}};
+  return all.dump(1, ' ', true, Json::error_handler_t::replace) + "\n";
+}
+
+// Output by what it is for; the sizes that `--dry-run` shows.
+struct Sizes {
+  struct Part {
+    std::string name;
+    std::string scheme;
+    int64_t values = 0;
+    int64_t bytes = 0;
+  };
+  std::vector<Part> parts;
+  int64_t bytes = 0;
+  int shards = 0;
+};
+
+Sizes sizes_of(const std::vector<PackShard>& shards) {
+  Sizes sizes;
+  sizes.shards = static_cast<int>(shards.size());
+  Sizes::Part experts{"routed experts", "", 0, 0}, rest{"other matrices", "", 0, 0},
+      plain{"embedding, kv_b", "", 0, 0}, vectors{"norms, routers", "F32", 0, 0};
+  for (const PackShard& shard : shards) {
+    for (const PackPart& p : shard.parts) {
+      Sizes::Part& part = p.vector != nullptr        ? vectors
+                          : p.matrices.size() == 3   ? experts
+                          : p.scheme != Scheme::none ? rest
+                                                     : plain;
+      if (part.scheme.empty())
+        part.scheme = p.scheme != Scheme::none ? name_of(p.scheme) : name_of(p.spec.dtype);
+      part.values += p.values;
+      part.bytes += p.bytes;
+      sizes.bytes += p.bytes;
+    }
+  }
+  sizes.parts = {experts, rest, plain, vectors};
+  return sizes;
+}
+
+void print_sizes(const Sizes& sizes, const std::string& name, bool json) {
+  if (json) {
+    Json parts = Json::array();
+    for (const Sizes::Part& p : sizes.parts) {
+      parts.push_back({{"name", p.name}, {"scheme", p.scheme}, {"parameters", p.values}, {"bytes", p.bytes}});
+    }
+    return print(Json{{"bytes", sizes.bytes}, {"shards", sizes.shards}, {"parts", parts}}.dump() + "\n");
+  }
+  print(
+      fmt::format("{}\n\n{:<18}{:>8}{:>20}{:>12}{:>8}\n", name, "", "scheme", "parameters", "bytes", "bits"));
+  const auto line = [](const std::string& what, const std::string& scheme, int64_t values, int64_t bytes) {
+    const double bits = 8.0 * static_cast<double>(bytes) / static_cast<double>(std::max<int64_t>(values, 1));
+    print(fmt::format("{:<18}{:>8}{:>20}{:>12}{:>8.2f}\n", what, scheme, with_commas(values),
+                      human_bytes(static_cast<double>(bytes)), bits));
+  };
+  int64_t values = 0;
+  for (const Sizes::Part& p : sizes.parts) {
+    if (p.values == 0) continue;
+    line(p.name, p.scheme, p.values, p.bytes);
+    values += p.values;
+  }
+  line("all", "", values, sizes.bytes);
+  print(fmt::format("\n{} file{}\n", sizes.shards, sizes.shards == 1 ? "" : "s"));
+}
+
+Status copy_files(const fs::path& from, const fs::path& to) {
+  for (const char* name : kCopied) {
+    std::error_code failed;
+    if (!fs::exists(from / name, failed)) continue;
+    JAJU_ASSIGN(const std::string content, read_file(from / name, kMaxCopied));
+    JAJU_RETURN_IF_ERROR(write_file_atomic(to / name, content));
+  }
+  return {};
+}
+
+// A full disk is better known before the hours of work than after them. Files of an earlier start are there
+// already.
+Status check_room(const StagedDir& staged, const std::vector<PackShard>& shards) {
+  int64_t needed = 0;
+  bool started = false;
+  std::error_code failed;
+  for (const PackShard& shard : shards) {
+    const bool there = fs::exists(staged.stage() / shard.file, failed);
+    started = started || there;
+    if (!there) needed += shard.bytes;
+  }
+  const fs::space_info space = fs::space(staged.stage(), failed);
+  if (failed || static_cast<double>(space.available) >= static_cast<double>(needed)) return {};
+  const std::string where = staged.stage().parent_path().string();
+  if (!started) staged.abandon();
+  return error("{} has {} free, the packed model needs {}{}: free some, or give another --to",
+               where.empty() ? "." : where, human_bytes(static_cast<double>(space.available)),
+               human_bytes(static_cast<double>(needed)), started ? " more" : "");
+}
+
+Status pack_model(const PackWords& words) {
+  JAJU_ASSIGN(const fs::path dir, find_model(words.model));
+  JAJU_ASSIGN(const ModelConfig config, load_config(dir));
+  JAJU_ASSIGN(const auto weights, Weights::load(dir, config));
+  if (weights->packed)
+    return error("{} is packed already: pack the checkpoint it was made from", dir.string());
+  PackOptions options;
+  options.experts = *scheme_from_name(words.experts);
+  options.rest = *scheme_from_name(words.rest);
+  options.shard_bytes = static_cast<int64_t>(std::clamp<uint64_t>(words.shard, 1, INT64_MAX));
+  const std::vector<PackShard> shards = plan_pack(*weights, config, options);
+  const Sizes sizes = sizes_of(shards);
+  if (words.dry_run) {
+    print_sizes(sizes, dir.string(), words.json);
+    return flush_stdout();
+  }
+  if (words.to.empty()) return error("where to? --to DIR names the directory to make");
+  JAJU_ASSIGN(const StagedDir staged, StagedDir::open(words.to, fingerprint(dir, words)));
+  JAJU_RETURN_IF_ERROR(check_room(staged, shards));
+  options.source = fs::absolute(dir).lexically_normal().filename().string();
+  ThreadTeam team(words.threads);
+  std::unique_ptr<Progress> bar;
+  options.progress = [&](int64_t done, int64_t total) {
+    if (!bar) bar = std::make_unique<Progress>("packing", "B", total, words.quiet);
+    bar->update(done);
+  };
+  const auto start = std::chrono::steady_clock::now();
+  const Result<PackReport> report = write_packed(*weights, shards, staged.stage(), options, team);
+  bar.reset();
+  if (!report.ok()) return report.status();
+  JAJU_RETURN_IF_ERROR(copy_files(dir, staged.stage()));
+  JAJU_RETURN_IF_ERROR(staged.publish());
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (report->shards_kept > 0) {
+    note(fmt::format("{} of {} files were there from an earlier start", report->shards_kept, report->shards));
+  }
+  if (words.json) {
+    print_sizes(sizes, dir.string(), true);
+  } else {
+    print(fmt::format("{}: {} tensors, {} in {} file{}, {:.1f} s\n", words.to, report->tensors,
+                      human_bytes(static_cast<double>(report->bytes)), report->shards,
+                      report->shards == 1 ? "" : "s", seconds));
+  }
+  return flush_stdout();
+}
+
+Status verify_model(const PackWords& words) {
+  JAJU_ASSIGN(const fs::path dir, find_model(words.model));
+  ThreadTeam team(words.threads);
+  std::unique_ptr<Progress> bar;
+  const auto start = std::chrono::steady_clock::now();
+  const Result<VerifyReport> report = verify_packed(dir, team, [&](int64_t done, int64_t total) {
+    if (!bar) bar = std::make_unique<Progress>("verifying", "B", total, words.quiet);
+    bar->update(done);
+  });
+  bar.reset();
+  if (!report.ok()) return report.status();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (words.json) {
+    print(Json{{"tensors", report->tensors}, {"bytes", report->bytes}, {"seconds", seconds}}.dump() + "\n");
+  } else {
+    print(fmt::format("{}: {} tensors, {}, as they were written ({:.1f} s)\n", dir.string(), report->tensors,
+                      human_bytes(static_cast<double>(report->bytes)), seconds));
+  }
+  return flush_stdout();
+}
+
+}  // namespace
+
+void add_pack(CLI::App& app, Action& action) {
+  CLI::App* verb = app.add_subcommand("pack", "Quantises a model into the order the kernels read it");
+  auto words = std::make_shared<PackWords>();
+  verb->add_option("MODEL", words->model, "A directory or a name")->required();
+  verb->add_option("--to", words->to, "The directory to make");
+  const auto scheme = CLI::IsMember({"q8", "q6", "q4"});
+  verb->add_option("--experts", words->experts,
+                   "Scheme of the routed experts: q8, q6 or q4 (8.5, 6.5, 4.5 bits)")
+      ->check(scheme)
+      ->capture_default_str();
+  verb->add_option("--rest", words->rest, "Scheme of attention, dense and shared MLPs and the head")
+      ->check(scheme)
+      ->capture_default_str();
+  verb->add_option("--shard-size", words->shard, "Cuts the weights into files of about this size (5GB)")
+      ->transform(CLI::AsSizeValue(true));
+  verb->add_option("--threads", words->threads, "Default: one per CPU");
+  verb->add_flag("--dry-run", words->dry_run, "Prints the sizes and writes nothing");
+  verb->add_flag("--verify", words->verify,
+                 "MODEL is a packed model: compares every tensor with its checksum");
+  verb->add_flag("--json", words->json, "Figures as JSON");
+  verb->add_flag("--quiet", words->quiet, "No progress");
+  verb->footer(
+      R"(The packed model is a directory like any other: jaju run, serve, eval and bench take it as it is, and any reader
+of safetensors opens it. Norms and routers stay F32, the embedding and kv_b keep their type. Memory use does not depend on the
+model's size. The work is done in DIR.partial, which gets its name when it is complete; the same command after an
+interruption goes on where it stopped.
+
+Examples
+  jaju pack ~/models/A.X-K1 --dry-run
+  jaju pack ~/models/A.X-K1 --to ~/models/A.X-K1-q4
+  jaju pack ~/models/A.X-K1 --to ~/models/A.X-K1-q6 --experts q6
+  jaju pack --verify ~/models/A.X-K1-q4)");
+  verb->callback([&action, words] {
+    action = [words] {
+      const Status done = words->verify ? verify_model(*words) : pack_model(*words);
+      return done.ok() ? kOk : fail(done);
+    };
+  });
+}
+
+}  // namespace jaju::cli

@@ -1,0 +1,152 @@
+// Packed products by AVX2: pairs of products of bytes in int16, pairs of those in int32. Two halves of a
+// panel, eight rows each. One factor of such a product is unsigned, and a pair must stay below 2^15: q8 and
+// q4 take the magnitude of the weight (at most 127 * 127 * 2), the input taking its sign; q6 adds 46 to
+// weights, at most 90 * 127 * 2.
+#include <immintrin.h>
+
+#include "kernels/cpu/packed_dot.h"
+#include "kernels/cpu/unroll.h"
+
+namespace jaju::packed_avx2 {
+namespace {
+
+using F = __m256;
+using I = __m256i;
+constexpr int kLanes = 8;
+constexpr int kTileUnits = 1;
+constexpr int kTileInputs = 4;
+constexpr int64_t kFewInputs = 4;
+
+inline I bytes_at(const std::byte* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+inline void store_bytes(std::byte* p, I a) {
+  _mm256_store_si256(reinterpret_cast<__m256i*>(p), a);
+}
+inline F zero() {
+  return _mm256_setzero_ps();
+}
+inline F load(const float* p) {
+  return _mm256_load_ps(p);
+}
+inline void store(float* p, F a) {
+  _mm256_store_ps(p, a);
+}
+inline void store_n(float* p, F a, int64_t n) {
+  const I lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  _mm256_maskstore_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lane), a);
+}
+inline F set(const std::byte* p) {
+  return _mm256_loadu_ps(reinterpret_cast<const float*>(p));
+}
+inline F set1(const std::byte* p) {
+  float x;
+  __builtin_memcpy(&x, p, sizeof x);
+  return _mm256_set1_ps(x);
+}
+inline F mul(F a, F b) {
+  return _mm256_mul_ps(a, b);
+}
+inline F fma(F a, F b, F c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+inline F to_float(I a) {
+  return _mm256_cvtepi32_ps(a);
+}
+inline I four_codes(const std::byte* p) {
+  int32_t codes;
+  __builtin_memcpy(&codes, p, sizeof codes);
+  return _mm256_set1_epi32(codes);
+}
+// scale * |scale|
+inline F scales(const std::byte* p) {
+  const F s = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  return _mm256_mul_ps(s, _mm256_andnot_ps(_mm256_set1_ps(-0.0f), s));
+}
+
+inline void round_to_codes(const float* values, float factor, int8_t* codes) {
+  const F by = _mm256_set1_ps(factor);
+  for (int64_t c = 0; c < packed_dot::kPieceCols; c += 8) {
+    const I whole = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_load_ps(values + c), by));
+    const __m128i halves = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(codes + c), _mm_packs_epi16(halves, halves));
+  }
+}
+
+inline I add_pairs(I sum, I unsigned_bytes, I signed_bytes) {
+  const I pairs = _mm256_maddubs_epi16(unsigned_bytes, signed_bytes);
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+// Weights of the four steps of a group, eight rows.
+template <bool Q6>
+struct Steps {
+  I step[4];
+  I magnitude[4];
+  void set(int s, I weights) {
+    step[s] = weights;
+    magnitude[s] = _mm256_abs_epi8(weights);
+  }
+  I add_step(I sum, int s, I codes) const {
+    return add_pairs(sum, magnitude[s], _mm256_sign_epi8(codes, step[s]));
+  }
+  static I start(const std::byte*, int64_t) { return _mm256_setzero_si256(); }
+};
+// With 46 added.
+template <>
+struct Steps<true> {
+  I step[4];
+  void set(int s, I weights) { step[s] = weights; }
+  I add_step(I sum, int s, I codes) const { return add_pairs(sum, step[s], codes); }
+  static I start(const std::byte* in, int64_t group) {
+    return four_codes(in + packed_dot::kQ6OffsetsAt + 4 * group);
+  }
+};
+
+// Low or high nibbles of the vectors of a half, group 0 and 1 of it.
+inline I nibbles(const std::byte* half, int part, int s, int high) {
+  const I both = bytes_at(half + 64 * s + 4 * part);
+  return _mm256_and_si256(high != 0 ? _mm256_srli_epi16(both, 4) : both, _mm256_set1_epi8(15));
+}
+
+// Group g of a block, from row `part` on. q6, from codes, which are u + 32: max(code - 50, 0) + code +
+// min(code, 14) = 2 u - clamp(u, -18, 18) + 46.
+template <Scheme S>
+inline void unpack(const std::byte* block, int part, int g, Steps<S == Scheme::q6>& to) {
+  if constexpr (S == Scheme::q8) {
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+      const I code = bytes_at(block + 64 + 64 * (4 * g + s) + 4 * part);
+      to.set(s, _mm256_xor_si256(code, _mm256_set1_epi8(-128)));  // code - 128
+    }
+  } else if constexpr (S == Scheme::q4) {
+    const I table = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(kQ4Values[0], kQ4Values[1], kQ4Values[2], kQ4Values[3], kQ4Values[4], kQ4Values[5],
+                      kQ4Values[6], kQ4Values[7], kQ4Values[8], kQ4Values[9], kQ4Values[10], kQ4Values[11],
+                      kQ4Values[12], kQ4Values[13], kQ4Values[14], kQ4Values[15]));
+    const std::byte* const half = block + 64 + g / 2 * (4 * 64);
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+      to.set(s, _mm256_shuffle_epi8(table, nibbles(half, part, s, g % 2)));
+    }
+  } else {
+    const std::byte* const half = block + 64 + g / 2 * (6 * 64);
+    const I high = bytes_at(half + 4 * 64 + g % 2 * 64 + 4 * part);
+    const I mask = _mm256_set1_epi8(0x30);
+    const I high_bits[4] = {_mm256_and_si256(_mm256_slli_epi16(high, 4), mask),
+                            _mm256_and_si256(_mm256_slli_epi16(high, 2), mask), _mm256_and_si256(high, mask),
+                            _mm256_and_si256(_mm256_srli_epi16(high, 2), mask)};
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+      const I code = _mm256_or_si256(nibbles(half, part, s, g % 2), high_bits[s]);
+      const I above = _mm256_subs_epu8(code, _mm256_set1_epi8(32 + kQ6Knee));
+      const I below = _mm256_min_epu8(code, _mm256_set1_epi8(32 - kQ6Knee));
+      to.set(s, _mm256_add_epi8(_mm256_add_epi8(code, above), below));
+    }
+  }
+}
+
+#include "kernels/cpu/packed_tile.h"
+
+}  // namespace
+
+extern const packed_dot::Kernels kKernels = {quantize_row, dot_panels};
+
+}  // namespace jaju::packed_avx2

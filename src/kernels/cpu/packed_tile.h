@@ -1,0 +1,252 @@
+// What packed_avx2.cc and packed_vnni.cc share. Included in each, inside its anonymous namespace, after it
+// has told its vectors: F of kLanes floats and I of as many int32 or four times as many bytes, which hold
+// kLanes rows of a panel.
+#pragma once
+
+constexpr int64_t kGroups = packed_dot::kPieceCols / kGroupCols;
+constexpr int64_t kBlocksOfPiece = packed_dot::kPieceCols / kBlockCols;
+constexpr int kParts = kPanelRows / kLanes;  // of a panel
+// With more than kFewInputs inputs this much is unpacked at once: it and the pieces of a tile's inputs stay
+// in the first-level cache.
+constexpr int64_t kPiecesAtOnce = 2;
+constexpr int64_t kPanelsAtOnce = 2;
+// Decoding reads this far ahead of the block at work.
+constexpr int64_t kAheadBytes = 4096;
+
+template <Scheme S>
+constexpr int64_t kBlockBytes = 64 + 128 * code_bits(S);
+static_assert(kBlockBytes<Scheme::q6> == block_bytes(Scheme::q6));
+
+void quantize_row(const float* from, int64_t cols, std::byte* to) {
+  for (int64_t first = 0; first < cols; first += packed_dot::kPieceCols, to += packed_dot::kPieceBytes) {
+    const int64_t width = cols - first < packed_dot::kPieceCols ? cols - first : packed_dot::kPieceCols;
+    alignas(64) float values[packed_dot::kPieceCols];
+    __builtin_memcpy(values, from + first, static_cast<size_t>(width) * sizeof(float));
+    __builtin_memset(values + width, 0, static_cast<size_t>(packed_dot::kPieceCols - width) * sizeof(float));
+    // As integers, because NaN is above all there.
+    int32_t largest_bits = 0;
+    for (int64_t c = 0; c < packed_dot::kPieceCols; ++c) {
+      int32_t bits;
+      __builtin_memcpy(&bits, values + c, sizeof bits);
+      bits &= 0x7fffffff;
+      largest_bits = bits > largest_bits ? bits : largest_bits;
+    }
+    float largest;
+    __builtin_memcpy(&largest, &largest_bits, sizeof largest);
+    const bool finite = largest_bits < 0x7f800000;
+    const bool some = finite && largest >= 0x1p-100f;
+    const float scale = some ? largest / 127.0f : finite ? 0.0f : __builtin_nanf("");
+    alignas(64) int8_t codes[packed_dot::kPieceCols];
+    round_to_codes(values, some ? 127.0f / largest : 0.0f, codes);
+    if (!some) __builtin_memset(codes, 0, sizeof codes);
+    alignas(64) int32_t offsets[kGroups];
+    alignas(64) int32_t q6_offsets[kGroups];
+    for (int64_t g = 0; g < kGroups; ++g) {
+      int32_t sum = 0;
+      for (int64_t c = 0; c < kGroupCols; ++c) sum += codes[g * kGroupCols + c];
+      offsets[g] = -packed_dot::kAdded * sum;
+      q6_offsets[g] = -packed_dot::kQ6Added * sum;
+    }
+    __builtin_memcpy(to, codes, sizeof codes);
+    __builtin_memcpy(to + packed_dot::kOffsetsAt, offsets, sizeof offsets);
+    __builtin_memcpy(to + packed_dot::kQ6OffsetsAt, q6_offsets, sizeof q6_offsets);
+    __builtin_memset(to + packed_dot::kScaleAt, 0, packed_dot::kPieceBytes - packed_dot::kScaleAt);
+    __builtin_memcpy(to + packed_dot::kScaleAt, &scale, sizeof scale);
+  }
+}
+
+// Where a tile's weights come from: the panels themselves, unpacked as they pass, ...
+template <Scheme S>
+struct PackedSource {
+  static constexpr bool kQ6 = S == Scheme::q6;
+  const std::byte* first;  // of the panels
+  int64_t panel_bytes;
+  int part;  // row of a panel that is the first
+
+  const std::byte* block(int panel, int64_t b) const {
+    return first + panel * panel_bytes + kPanelHeaderBytes + b * kBlockBytes<S>;
+  }
+  void get(int panel, int64_t b, int g, Steps<kQ6>& steps, F& scale) const {
+    unpack<S>(block(panel, b), part, g, steps);
+    scale = scales(block(panel, b) + g * kPanelRows + part);
+  }
+  void fetch(int64_t b) const {
+    JAJU_UNROLL for (int64_t line = 0; line < kBlockBytes<S>; line += 64) {
+      _mm_prefetch(reinterpret_cast<const char*>(block(0, b) + kAheadBytes + line), _MM_HINT_T0);
+    }
+  }
+};
+
+// ... or, where several tiles of inputs pass, what was unpacked of them before: for each group its steps and
+// scales.
+constexpr int64_t kWideGroupBytes = 16 * kLanes + 4 * kLanes;
+template <bool Q6>
+struct WideSource {
+  static constexpr bool kQ6 = Q6;
+  const std::byte* first;
+  int64_t panel_bytes;
+  int64_t first_block;
+
+  void get(int panel, int64_t b, int g, Steps<kQ6>& steps, F& scale) const {
+    const std::byte* const from = first + panel * panel_bytes + ((b - first_block) * 4 + g) * kWideGroupBytes;
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) steps.set(s, bytes_at(from + 4 * kLanes * s));
+    scale = set(from + 16 * kLanes);
+  }
+  void fetch(int64_t) const {}
+};
+
+// kLanes rows of each of P panels over pieces [p0, p1) of `blocks` blocks in all, times C inputs. sums: the
+// outputs so far, kLanes of a panel and an input; panels are panel_sums apart.
+template <int P, int C, typename Source>
+[[gnu::noinline]] void dot_tile(const Source& source, int64_t blocks, int64_t p0, int64_t p1,
+                                const std::byte* const* x, float* sums, int64_t panel_sums) {
+  const Source from = source;
+  const std::byte* in[C];
+  JAJU_UNROLL for (int c = 0; c < C; ++c) in[c] = x[c] + p0 * packed_dot::kPieceBytes;
+  for (int64_t p = p0; p < p1; ++p) {
+    const int64_t left = blocks - p * kBlocksOfPiece;
+    const int64_t n_blocks = left < kBlocksOfPiece ? left : kBlocksOfPiece;
+    F acc[P][C];
+    JAJU_UNROLL for (int a = 0; a < P; ++a) {
+      JAJU_UNROLL for (int c = 0; c < C; ++c) acc[a][c] = zero();
+    }
+    for (int64_t b = 0; b < n_blocks; ++b) {
+      if constexpr (P == 1 && C <= kFewInputs) from.fetch(p * kBlocksOfPiece + b);
+      JAJU_UNROLL for (int g = 0; g < 4; ++g) {
+        Steps<Source::kQ6> weights[P];
+        F scale[P];
+        JAJU_UNROLL for (int a = 0; a < P; ++a) from.get(a, p * kBlocksOfPiece + b, g, weights[a], scale[a]);
+        JAJU_UNROLL for (int c = 0; c < C; ++c) {
+          const std::byte* const codes = in[c] + b * kBlockCols + g * kGroupCols;
+          const I start = Steps<Source::kQ6>::start(in[c], b * 4 + g);
+          I sum[P];
+          JAJU_UNROLL for (int a = 0; a < P; ++a) sum[a] = start;
+          JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+            const I input = four_codes(codes + 4 * s);
+            JAJU_UNROLL for (int a = 0; a < P; ++a) sum[a] = weights[a].add_step(sum[a], s, input);
+          }
+          JAJU_UNROLL for (int a = 0; a < P; ++a) acc[a][c] = fma(to_float(sum[a]), scale[a], acc[a][c]);
+        }
+      }
+    }
+    JAJU_UNROLL for (int c = 0; c < C; ++c) {
+      const F piece_scale = set1(in[c] + packed_dot::kScaleAt);
+      JAJU_UNROLL for (int a = 0; a < P; ++a) {
+        float* const to = sums + a * panel_sums + c * kLanes;
+        store(to, fma(acc[a][c], piece_scale, load(to)));
+      }
+      in[c] += packed_dot::kPieceBytes;
+    }
+  }
+}
+
+// The same for n inputs, at most kTileInputs.
+template <int P, int C = kTileInputs, typename Source>
+inline void dot_inputs(const Source& source, int64_t blocks, int64_t p0, int64_t p1,
+                       const std::byte* const* x, int64_t n, float* sums, int64_t panel_sums) {
+  if constexpr (C > 1) {
+    if (n < C) return dot_inputs<P, C - 1>(source, blocks, p0, p1, x, n, sums, panel_sums);
+  }
+  dot_tile<P, C>(source, blocks, p0, p1, x, sums, panel_sums);
+}
+
+// Few inputs: panel after panel, from one end to the other.
+template <Scheme S>
+inline void dot_few(const packed_dot::Panels& w, int64_t first, int64_t panels, const std::byte* const* x,
+                    int64_t n, float* sums) {
+  const int64_t blocks = (w.cols + kBlockCols - 1) / kBlockCols;
+  const int64_t pieces = (blocks + kBlocksOfPiece - 1) / kBlocksOfPiece;
+  for (int64_t p = 0; p < panels; ++p) {
+    for (int part = 0; part < kParts; ++part) {
+      const PackedSource<S> source{w.first + (first + p) * w.bytes, w.bytes, part * kLanes};
+      dot_inputs<1>(source, blocks, 0, pieces, x, n, sums + (p * kParts + part) * n * kLanes, 0);
+    }
+  }
+}
+
+// More: some pieces of the panels are unpacked for all inputs, which pass in tiles of equal size.
+template <Scheme S>
+inline void dot_many(const packed_dot::Panels& w, int64_t first, int64_t panels, const std::byte* const* x,
+                     int64_t n, float* sums) {
+  constexpr bool kQ6 = S == Scheme::q6;
+  constexpr int64_t kUnitBytes = kPiecesAtOnce * kGroups * kWideGroupBytes;
+  alignas(64) std::byte wide[kPanelsAtOnce * kParts * kUnitBytes];
+  const int64_t blocks = (w.cols + kBlockCols - 1) / kBlockCols;
+  const int64_t pieces = (blocks + kBlocksOfPiece - 1) / kBlocksOfPiece;
+  const int64_t tiles = (n + kTileInputs - 1) / kTileInputs;
+  const int64_t units = panels * kParts;
+  for (int64_t p0 = 0; p0 < pieces; p0 += kPiecesAtOnce) {
+    const int64_t p1 = p0 + kPiecesAtOnce < pieces ? p0 + kPiecesAtOnce : pieces;
+    const int64_t b0 = p0 * kBlocksOfPiece;
+    const int64_t b1 = p1 * kBlocksOfPiece < blocks ? p1 * kBlocksOfPiece : blocks;
+    for (int64_t u = 0; u < units; ++u) {
+      const PackedSource<S> source{w.first + (first + u / kParts) * w.bytes, w.bytes,
+                                   static_cast<int>(u % kParts) * kLanes};
+      std::byte* to = wide + u * kUnitBytes;
+      for (int64_t b = b0; b < b1; ++b) {
+        JAJU_UNROLL for (int g = 0; g < 4; ++g) {
+          Steps<kQ6> steps;
+          F scale;
+          source.get(0, b, g, steps, scale);
+          JAJU_UNROLL for (int s = 0; s < 4; ++s) store_bytes(to + 4 * kLanes * s, steps.step[s]);
+          store(reinterpret_cast<float*>(to + 16 * kLanes), scale);
+          to += kWideGroupBytes;
+        }
+      }
+    }
+    for (int64_t t = 0; t < tiles; ++t) {
+      const int64_t i = n * t / tiles;
+      const int64_t count = n * (t + 1) / tiles - i;
+      int64_t u = 0;
+      if constexpr (kTileUnits == 2) {
+        for (; u + 2 <= units; u += 2) {
+          const WideSource<kQ6> source{wide + u * kUnitBytes, kUnitBytes, b0};
+          dot_inputs<2>(source, blocks, p0, p1, x + i, count, sums + (u * n + i) * kLanes, n * kLanes);
+        }
+      }
+      for (; u < units; ++u) {
+        const WideSource<kQ6> source{wide + u * kUnitBytes, kUnitBytes, b0};
+        dot_inputs<1>(source, blocks, p0, p1, x + i, count, sums + (u * n + i) * kLanes, 0);
+      }
+    }
+  }
+}
+
+template <Scheme S>
+inline void dot_scheme(const packed_dot::Panels& w, const std::byte* const* x, int64_t n, float* out,
+                       int64_t out_stride) {
+  alignas(64) float sums[kPanelsAtOnce * packed_dot::kMaxInputs * kPanelRows];
+  const int64_t panels = (w.rows + kPanelRows - 1) / kPanelRows;
+  for (int64_t first = 0; first < panels; first += kPanelsAtOnce) {
+    const int64_t count = panels - first < kPanelsAtOnce ? panels - first : kPanelsAtOnce;
+    __builtin_memset(sums, 0, static_cast<size_t>(count * n * kPanelRows) * sizeof(float));
+    if (n <= kFewInputs) {
+      dot_few<S>(w, first, count, x, n, sums);
+    } else {
+      dot_many<S>(w, first, count, x, n, sums);
+    }
+    for (int64_t u = 0; u < count * kParts; ++u) {
+      const int64_t r = first * kPanelRows + u * kLanes;
+      const int64_t left = w.rows - r;
+      const F factors = set(w.first + (first + u / kParts) * w.bytes + 4 * (u % kParts) * kLanes);
+      for (int64_t i = 0; i < n && left > 0; ++i) {
+        store_n(out + i * out_stride + r, mul(load(sums + (u * n + i) * kLanes), factors),
+                left < kLanes ? left : kLanes);
+      }
+    }
+  }
+}
+
+void dot_panels(const packed_dot::Panels& w, const std::byte* const* x, int64_t n, float* out,
+                int64_t out_stride) {
+  switch (w.scheme) {
+    case Scheme::q8:
+      return dot_scheme<Scheme::q8>(w, x, n, out, out_stride);
+    case Scheme::q6:
+      return dot_scheme<Scheme::q6>(w, x, n, out, out_stride);
+    case Scheme::q4:
+      return dot_scheme<Scheme::q4>(w, x, n, out, out_stride);
+    case Scheme::none:
+      break;
+  }
+}

@@ -1,0 +1,131 @@
+// Packed products by AVX-512 VNNI: four products of bytes a lane, added to int32 at once. A panel's 16 rows
+// are the 16 lanes. Weights become unsigned by adding 128 or 46, which the sums start out without.
+#include <immintrin.h>
+
+#include "kernels/cpu/packed_dot.h"
+#include "kernels/cpu/unroll.h"
+
+namespace jaju::packed_vnni {
+namespace {
+
+using F = __m512;
+using I = __m512i;
+constexpr int kLanes = 16;
+// Register tile: 16 accumulators, 8 vectors of weights; two panels share an input's broadcast.
+constexpr int kTileUnits = 2;
+constexpr int kTileInputs = 8;
+constexpr int64_t kFewInputs = 8;
+
+inline I bytes_at(const std::byte* p) {
+  return _mm512_loadu_si512(p);
+}
+inline void store_bytes(std::byte* p, I a) {
+  _mm512_store_si512(p, a);
+}
+inline F zero() {
+  return _mm512_setzero_ps();
+}
+inline F load(const float* p) {
+  return _mm512_load_ps(p);
+}
+inline void store(float* p, F a) {
+  _mm512_store_ps(p, a);
+}
+inline void store_n(float* p, F a, int64_t n) {
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1u), a);
+}
+inline F set(const std::byte* p) {
+  return _mm512_loadu_ps(p);
+}
+inline F set1(const std::byte* p) {
+  float x;
+  __builtin_memcpy(&x, p, sizeof x);
+  return _mm512_set1_ps(x);
+}
+inline F mul(F a, F b) {
+  return _mm512_mul_ps(a, b);
+}
+inline F fma(F a, F b, F c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
+inline F to_float(I a) {
+  return _mm512_cvtepi32_ps(a);
+}
+inline I four_codes(const std::byte* p) {
+  int32_t codes;
+  __builtin_memcpy(&codes, p, sizeof codes);
+  return _mm512_set1_epi32(codes);
+}
+// scale * |scale|
+inline F scales(const std::byte* p) {
+  const F s = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  return _mm512_mul_ps(s, _mm512_abs_ps(s));
+}
+
+inline void round_to_codes(const float* values, float factor, int8_t* codes) {
+  const F by = _mm512_set1_ps(factor);
+  for (int64_t c = 0; c < packed_dot::kPieceCols; c += 16) {
+    const I whole = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_load_ps(values + c), by));
+    _mm_store_si128(reinterpret_cast<__m128i*>(codes + c), _mm512_cvtsepi32_epi8(whole));
+  }
+}
+
+// Unsigned weights of the four steps of a group.
+template <bool Q6>
+struct Steps {
+  I step[4];
+  void set(int s, I weights) { step[s] = weights; }
+  I add_step(I sum, int s, I codes) const { return _mm512_dpbusd_epi32(sum, step[s], codes); }
+  static I start(const std::byte* in, int64_t group) {
+    return four_codes(in + (Q6 ? packed_dot::kQ6OffsetsAt : packed_dot::kOffsetsAt) + 4 * group);
+  }
+};
+
+// Low or high nibbles of the vectors of a half, group 0 and 1 of it.
+inline I nibbles(const std::byte* half, int s, int high) {
+  const I both = bytes_at(half + 64 * s);
+  return _mm512_and_si512(high != 0 ? _mm512_srli_epi16(both, 4) : both, _mm512_set1_epi8(15));
+}
+
+// Group g of a block. q6, from codes, which are u + 32: max(code - 50, 0) + code + min(code, 14) = 2 u -
+// clamp(u, -18, 18) + 46.
+template <Scheme S>
+inline void unpack(const std::byte* block, int, int g, Steps<S == Scheme::q6>& to) {
+  if constexpr (S == Scheme::q8) {
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) to.set(s, bytes_at(block + 64 + 64 * (4 * g + s)));
+  } else if constexpr (S == Scheme::q4) {
+    alignas(16) static constexpr uint8_t kTable[16] = {
+        kQ4Values[0] + packed_dot::kAdded,  kQ4Values[1] + packed_dot::kAdded,
+        kQ4Values[2] + packed_dot::kAdded,  kQ4Values[3] + packed_dot::kAdded,
+        kQ4Values[4] + packed_dot::kAdded,  kQ4Values[5] + packed_dot::kAdded,
+        kQ4Values[6] + packed_dot::kAdded,  kQ4Values[7] + packed_dot::kAdded,
+        kQ4Values[8] + packed_dot::kAdded,  kQ4Values[9] + packed_dot::kAdded,
+        kQ4Values[10] + packed_dot::kAdded, kQ4Values[11] + packed_dot::kAdded,
+        kQ4Values[12] + packed_dot::kAdded, kQ4Values[13] + packed_dot::kAdded,
+        kQ4Values[14] + packed_dot::kAdded, kQ4Values[15] + packed_dot::kAdded};
+    const I table = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(kTable)));
+    const std::byte* const half = block + 64 + g / 2 * (4 * 64);
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) to.set(s, _mm512_shuffle_epi8(table, nibbles(half, s, g % 2)));
+  } else {
+    const std::byte* const half = block + 64 + g / 2 * (6 * 64);
+    const I high = bytes_at(half + 4 * 64 + g % 2 * 64);
+    const I mask = _mm512_set1_epi8(0x30);
+    const I high_bits[4] = {_mm512_and_si512(_mm512_slli_epi16(high, 4), mask),
+                            _mm512_and_si512(_mm512_slli_epi16(high, 2), mask), _mm512_and_si512(high, mask),
+                            _mm512_and_si512(_mm512_srli_epi16(high, 2), mask)};
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+      const I code = _mm512_or_si512(nibbles(half, s, g % 2), high_bits[s]);
+      const I above = _mm512_subs_epu8(code, _mm512_set1_epi8(32 + kQ6Knee));
+      const I below = _mm512_min_epu8(code, _mm512_set1_epi8(32 - kQ6Knee));
+      to.set(s, _mm512_add_epi8(_mm512_add_epi8(code, above), below));
+    }
+  }
+}
+
+#include "kernels/cpu/packed_tile.h"
+
+}  // namespace
+
+extern const packed_dot::Kernels kKernels = {quantize_row, dot_panels};
+
+}  // namespace jaju::packed_vnni

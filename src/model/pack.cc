@@ -1,0 +1,212 @@
+#include "model/pack.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <memory>
+
+#include "base/file.h"
+#include "model/packed_manifest.h"
+#include "model/packed_names.h"
+#include "tensor/quantize.h"
+
+namespace jaju {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kPieceBytes = int64_t{32} << 20;  // of the output, made and written at a time
+
+// Row r of a matrix as f32. False: it holds a value that is not finite.
+bool read_row(const Matrix& m, int64_t r, float* out) {
+  switch (m.dtype) {
+    case DType::f32:
+      std::memcpy(out, m.row(r), static_cast<size_t>(m.row_bytes()));
+      break;
+    case DType::bf16:
+      for (int64_t c = 0; c < m.cols; ++c) out[c] = load_as_f32(m.row(r), DType::bf16, c);
+      break;
+    default:
+      for (int64_t c = 0; c < m.cols; ++c) out[c] = m.at(r, c);
+  }
+  float worst = 0;  // NaN and infinity survive being multiplied by zero
+  for (int64_t c = 0; c < m.cols; ++c) worst += out[c] * 0.0f;
+  return worst == 0.0f;
+}
+
+class Writer {
+ public:
+  Writer(const PackOptions& options, ThreadTeam& team, int64_t total)
+      : options_(options), team_(team), total_(total) {}
+
+  // Returns the checksum of every part.
+  Result<std::vector<uint64_t>> write(const PackShard& shard, const fs::path& path);
+  void skip(int64_t bytes) { report(bytes); }
+
+ private:
+  Status part(const PackPart& p);
+  Status quantised(const PackPart& p, const Matrix& m);
+  Status plain(const PackPart& p, const Matrix& m);
+  Status emit(const void* data, int64_t bytes) {
+    JAJU_RETURN_IF_ERROR(file_->append(data, bytes));
+    XXH3_64bits_update(hash_.get(), data, static_cast<size_t>(bytes));
+    report(bytes);
+    return {};
+  }
+  void report(int64_t bytes) {
+    done_ += bytes;
+    if (options_.progress) options_.progress(done_, total_);
+  }
+  Status not_finite(const PackPart& p) const {
+    return error(
+        "'{}' would be made of values that are NaN or infinite: `jaju run --check` names the tensors; "
+        "download the checkpoint again",
+        p.spec.name);
+  }
+
+  struct Free {
+    void operator()(XXH3_state_t* s) const { XXH3_freeState(s); }
+  };
+  const PackOptions& options_;
+  ThreadTeam& team_;
+  int64_t total_;
+  int64_t done_ = 0;
+  std::unique_ptr<XXH3_state_t, Free> hash_{XXH3_createState()};
+  std::unique_ptr<SafetensorsWriter> file_;
+  std::vector<std::byte> piece_;
+};
+
+// Panels are independent: one task each.
+Status Writer::quantised(const PackPart& p, const Matrix& m) {
+  const int64_t each = panel_bytes(p.scheme, m.cols);
+  const int64_t panels = (m.rows + kPanelRows - 1) / kPanelRows;
+  const int64_t at_once = std::clamp<int64_t>(kPieceBytes / each, 1, panels);
+  if (static_cast<int64_t>(piece_.size()) < at_once * each)
+    piece_.resize(static_cast<size_t>(at_once * each));
+  std::vector<std::vector<float>> rows(static_cast<size_t>(team_.size()));
+  for (auto& buffer : rows) buffer.resize(static_cast<size_t>(kPanelRows * m.cols));
+  std::atomic<bool> finite{true};
+  for (int64_t first = 0; first < panels; first += at_once) {
+    const int64_t n = std::min(at_once, panels - first);
+    team_.parallel_for(n, [&](int64_t i, int thread) {
+      float* const values = rows[static_cast<size_t>(thread)].data();
+      const int64_t row = (first + i) * kPanelRows;
+      const int64_t n_rows = std::min(kPanelRows, m.rows - row);
+      for (int64_t r = 0; r < n_rows; ++r) {
+        if (!read_row(m, row + r, values + r * m.cols)) return finite.store(false);
+      }
+      quantize_panel(p.scheme, values, n_rows, m.cols, nullptr, piece_.data() + i * each);
+    });
+    if (!finite) return not_finite(p);
+    JAJU_RETURN_IF_ERROR(emit(piece_.data(), n * each));
+  }
+  return {};
+}
+
+Status Writer::plain(const PackPart& p, const Matrix& m) {
+  const int64_t width = size_of(p.spec.dtype);
+  const int64_t at_once = std::clamp<int64_t>(kPieceBytes / (m.cols * width), 1, m.rows);
+  if (static_cast<int64_t>(piece_.size()) < at_once * m.cols * width)
+    piece_.resize(static_cast<size_t>(at_once * m.cols * width));
+  for (int64_t first = 0; first < m.rows; first += at_once) {
+    const int64_t n = std::min(at_once, m.rows - first);
+    std::atomic<bool> finite{true};
+    team_.parallel_for(n, [&](int64_t i, int) {
+      std::vector<float> values(static_cast<size_t>(m.cols));
+      if (!read_row(m, first + i, values.data())) return finite.store(false);
+      std::byte* const to = piece_.data() + i * m.cols * width;
+      if (p.spec.dtype == m.dtype) {
+        std::memcpy(to, m.row(first + i), static_cast<size_t>(m.cols * width));
+        return;
+      }
+      for (int64_t c = 0; c < m.cols; ++c) {
+        const uint16_t bits = f32_to_bf16(values[static_cast<size_t>(c)]);
+        std::memcpy(to + c * width, &bits, sizeof bits);
+      }
+    });
+    if (!finite) return not_finite(p);
+    JAJU_RETURN_IF_ERROR(emit(piece_.data(), n * m.cols * width));
+  }
+  return {};
+}
+
+Status Writer::part(const PackPart& p) {
+  if (p.vector != nullptr) {
+    if (!std::all_of(p.vector->begin(), p.vector->end(), [](float x) { return std::isfinite(x); }))
+      return not_finite(p);
+    return emit(p.vector->data(), p.bytes);
+  }
+  if (p.scheme == Scheme::none) return plain(p, p.matrices.front());
+  int64_t written = 0;
+  for (const Matrix& m : p.matrices) {
+    JAJU_RETURN_IF_ERROR(quantised(p, m));
+    written += packed_bytes(p.scheme, m.rows, m.cols);
+  }
+  const std::vector<std::byte> padding(static_cast<size_t>(p.bytes - written));
+  return emit(padding.data(), p.bytes - written);
+}
+
+Result<std::vector<uint64_t>> Writer::write(const PackShard& shard, const fs::path& path) {
+  std::vector<TensorSpec> specs;
+  for (const PackPart& p : shard.parts) specs.push_back(p.spec);
+  JAJU_ASSIGN(file_, SafetensorsWriter::create(path, specs, {{"format", kPackedFormat}}, kExtentBytes));
+  std::vector<uint64_t> sums;
+  for (const PackPart& p : shard.parts) {
+    XXH3_64bits_reset(hash_.get());
+    JAJU_RETURN_IF_ERROR(part(p));
+    sums.push_back(XXH3_64bits_digest(hash_.get()));
+  }
+  JAJU_RETURN_IF_ERROR(file_->finish());
+  file_.reset();
+  return sums;
+}
+
+}  // namespace
+
+Result<PackReport> write_packed(const Weights& weights, const std::vector<PackShard>& shards,
+                                const fs::path& stage, const PackOptions& options, ThreadTeam& team) {
+  PackReport report;
+  report.shards = static_cast<int>(shards.size());
+  std::vector<std::pair<std::string, std::string>> weight_map;
+  for (const PackShard& shard : shards) {
+    report.bytes += shard.bytes;
+    report.tensors += static_cast<int64_t>(shard.parts.size());
+    for (const PackPart& p : shard.parts) weight_map.emplace_back(p.spec.name, shard.file);
+  }
+  PackedManifest manifest;
+  const fs::path manifest_file = stage / kPackedManifestFile;
+  if (const auto text = read_file(manifest_file, kMaxPackedManifest); text.ok()) {
+    JAJU_ASSIGN(manifest, parse_packed_manifest(*text, manifest_file.string()));
+  }
+  manifest.experts = options.experts;
+  manifest.rest = options.rest;
+  manifest.source = options.source;
+  Writer writer(options, team, report.bytes);
+  for (const PackShard& shard : shards) {
+    std::error_code ignored;
+    if (manifest.find(shard.file) != nullptr && fs::exists(stage / shard.file, ignored)) {
+      ++report.shards_kept;
+      writer.skip(shard.bytes);
+      continue;
+    }
+    JAJU_ASSIGN(const std::vector<uint64_t> sums, writer.write(shard, stage / shard.file));
+    JAJU_RETURN_IF_ERROR(weights.intact());  // what a shrinking file gave is not worth a checksum
+    PackedShardSums entry{shard.file, {}};
+    for (size_t i = 0; i < sums.size(); ++i) entry.tensors.emplace_back(shard.parts[i].spec.name, sums[i]);
+    std::erase_if(manifest.shards, [&](const PackedShardSums& s) { return s.file == shard.file; });
+    manifest.shards.push_back(std::move(entry));
+    std::sort(manifest.shards.begin(), manifest.shards.end(),
+              [](const PackedShardSums& a, const PackedShardSums& b) { return a.file < b.file; });
+    JAJU_RETURN_IF_ERROR(write_file_atomic(manifest_file, to_json(manifest)));
+  }
+  if (shards.size() > 1) {
+    std::sort(weight_map.begin(), weight_map.end());
+    JAJU_RETURN_IF_ERROR(write_safetensors_index(stage, weight_map, report.bytes));
+  }
+  return report;
+}
+
+}  // namespace jaju

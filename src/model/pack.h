@@ -1,0 +1,80 @@
+// A loaded checkpoint as a packed model: a directory of safetensors whose quantised matrices lie in the order
+// the kernels read them (tensor/packed.h, packed_names.h), beside packed.json with a checksum of every
+// tensor.
+//
+// Experts get one scheme, every other large matrix another. Norms, routers and their biases stay F32; the
+// embedding and kv_b keep their type (a lookup and the absorbed attention read them by rows), f8 ones become
+// BF16.
+//
+// Streams: pieces of 32 MB, and 16 rows in f32 for each thread, beside the mapped checkpoint. The work is
+// done in DIR.partial (base/staged_dir.h), shard by shard of whole layers; interrupted, it goes on with the
+// shards it has.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/thread_team.h"
+#include "formats/safetensors_writer.h"
+#include "model/weights.h"
+#include "tensor/packed.h"
+
+namespace jaju {
+
+struct PackOptions {
+  Scheme experts = Scheme::q4;
+  Scheme rest = Scheme::q8;
+  // Whole layers up to about this size; a larger layer gets a shard of its own.
+  int64_t shard_bytes = 5'000'000'000;
+  std::string source{};                                         // the checkpoint's name, for packed.json
+  std::function<void(int64_t done, int64_t total)> progress{};  // bytes written; may be null
+};
+
+// One tensor of the output.
+struct PackPart {
+  TensorSpec spec;
+  Scheme scheme = Scheme::none;
+  std::vector<Matrix> matrices;  // quantised, behind one another; or one as it is
+  const Vector* vector = nullptr;
+  int64_t values = 0;  // of matrices and vector
+  int64_t bytes = 0;   // padding included
+};
+
+struct PackShard {
+  std::string file;
+  std::vector<PackPart> parts;  // experts first: their extents are aligned in the file
+  int64_t bytes = 0;
+};
+
+// What would be written; reads no weights.
+std::vector<PackShard> plan_pack(const Weights& weights, const ModelConfig& config,
+                                 const PackOptions& options);
+
+struct PackReport {
+  int64_t tensors = 0;
+  int64_t bytes = 0;
+  int shards = 0;
+  int shards_kept = 0;  // that interrupted work had finished
+};
+
+// Writes shards, index and packed.json into `stage`. Errors: a tensor with values that are not finite, by
+// name; a checkpoint that shrinks; the disk.
+Result<PackReport> write_packed(const Weights& weights, const std::vector<PackShard>& shards,
+                                const std::filesystem::path& stage, const PackOptions& options,
+                                ThreadTeam& team);
+
+struct VerifyReport {
+  int64_t tensors = 0;
+  int64_t bytes = 0;
+};
+
+// Compares every tensor with its checksum. Errors: no packed model, tensors missing, damaged ones by name and
+// file.
+Result<VerifyReport> verify_packed(const std::filesystem::path& dir, ThreadTeam& team,
+                                   const std::function<void(int64_t done, int64_t total)>& progress);
+
+}  // namespace jaju
