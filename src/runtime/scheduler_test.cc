@@ -60,7 +60,7 @@ TEST(Scheduler, ExpertFiguresAreTheRoutersChoices) {
   const auto engine = open_model("mtp-f32", {.prefill_chunk = 64});
   ASSERT_NE(engine, nullptr);
   const auto prompt = made_up_prompt(5, 40, *engine);
-  const auto evaluation = engine->evaluate(prompt);
+  const auto evaluation = engine->evaluate(prompt, false);
   ASSERT_TRUE(evaluation.ok()) << evaluation.message();
   const auto scheduler = start_by_hand(*engine);
   const std::vector<ExpertFigures> before = scheduler->experts();
