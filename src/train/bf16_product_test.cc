@@ -105,8 +105,8 @@ TEST_P(Bf16Products, ProductsAndTransposes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, Bf16Products, testing::Values(Bf16Isa::avx512, Bf16Isa::amx),
-                         [](const auto& info) { return info.param == Bf16Isa::amx ? "amx" : "avx512"; });
+INSTANTIATE_TEST_SUITE_P(All, Bf16Products, testing::Values(Bf16Isa::avx512, Bf16Isa::amx),
+                         [](const auto& one) { return one.param == Bf16Isa::amx ? "amx" : "avx512"; });
 
 }  // namespace
 }  // namespace jaju::train
