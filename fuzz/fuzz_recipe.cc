@@ -59,7 +59,7 @@ void steps(std::string_view text, const std::vector<std::string>& overrides) {
     // What the step hands to its verb is TOML, whatever its settings are.
     const nlohmann::json settings = resolved_settings(*recipe, step);
     const std::string toml = to_toml(settings);
-    JAJU_CHECK(depth_of(settings) > 8 || parse_toml(toml, "fuzz").ok());
+    JAJU_CHECK(depth_of(settings) > 8 || jaju::parse_toml(toml, "fuzz").ok());
     train_recipe(toml, {});
     rl_recipe(toml, {});
   }
