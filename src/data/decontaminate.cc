@@ -114,6 +114,52 @@ std::optional<uint64_t> numbers_of(const std::string& record, RecordKind kind) {
   return problem.ok() ? numbers_key(*problem) : std::nullopt;
 }
 
+// Calls body(text, numbers, place) for the question of every record of the files; numbers() is the record's
+// key by its numbers, made when asked for. Stops at the first error.
+template <typename Body>
+Status for_each_question(const std::vector<fs::path>& files, const Body& body) {
+  std::string record;
+  for (const fs::path& file : files) {
+    JAJU_ASSIGN(const RecordKind kind, record_kind(file, false));
+    JAJU_ASSIGN(const std::unique_ptr<RecordReader> reader, RecordReader::open(file, kind));
+    while (true) {
+      JAJU_ASSIGN(const bool found, reader->next(record));
+      if (!found) break;
+      JAJU_ASSIGN(const std::string text, question_of(record, kind, reader->place()));
+      JAJU_RETURN_IF_ERROR(body(
+          text, [&] { return numbers_of(record, kind); }, reader->place()));
+    }
+  }
+  return {};
+}
+
+// Test questions, found again by their words and by their numbers.
+class TestIndex {
+ public:
+  void add(size_t i, uint64_t question, std::optional<uint64_t> numbers) {
+    by_question_.emplace(question, i);
+    if (numbers) by_numbers_.emplace(*numbers, i);
+  }
+  template <typename Found>
+  void same_question(const std::string& text, const Found& found) const {
+    each(by_question_, question_key(text), found);
+  }
+  template <typename Numbers, typename Found>
+  void same_numbers(const Numbers& numbers, const Found& found) const {
+    if (by_numbers_.empty()) return;
+    if (const std::optional<uint64_t> key = numbers()) each(by_numbers_, *key, found);
+  }
+
+ private:
+  using Map = std::unordered_multimap<uint64_t, size_t>;
+  template <typename Found>
+  static void each(const Map& map, uint64_t key, const Found& found) {
+    const auto [first, last] = map.equal_range(key);
+    for (auto it = first; it != last; ++it) found(it->second);
+  }
+  Map by_question_, by_numbers_;
+};
+
 }  // namespace
 
 std::string normalised_question(std::string_view question) {
@@ -218,61 +264,40 @@ Result<ContaminationReport> check_contamination(const std::vector<fs::path>& tra
   struct Question {
     std::string place;
     std::vector<uint64_t> ngrams;
-    std::optional<uint64_t> numbers;
     bool same = false;
     bool same_numbers = false;
   };
   std::vector<Question> questions;
-  std::unordered_multimap<uint64_t, size_t> by_question;
-  std::unordered_multimap<uint64_t, size_t> by_numbers;
+  TestIndex index;
   std::unordered_map<uint64_t, bool> ngram_seen;  // 13-grams of the test questions: seen in training?
-  std::string record;
-  for (const fs::path& file : test) {
-    JAJU_ASSIGN(const RecordKind kind, record_kind(file, false));
-    JAJU_ASSIGN(const std::unique_ptr<RecordReader> reader, RecordReader::open(file, kind));
-    while (true) {
-      JAJU_ASSIGN(const bool found, reader->next(record));
-      if (!found) break;
-      if (questions.size() == kMaxTestQuestions) {
-        return error("{}: more than {} test questions; check the files in parts", file.string(),
-                     kMaxTestQuestions);
-      }
-      JAJU_ASSIGN(const std::string text, question_of(record, kind, reader->place()));
-      Question question{reader->place(), ngram_hashes(text), numbers_of(record, kind)};
-      by_question.emplace(question_key(text), questions.size());
-      if (question.numbers) by_numbers.emplace(*question.numbers, questions.size());
-      for (const uint64_t hash : question.ngrams) ngram_seen.emplace(hash, false);
-      questions.push_back(std::move(question));
-    }
-  }
-  for (const fs::path& file : train) {
-    JAJU_ASSIGN(const RecordKind kind, record_kind(file, false));
-    JAJU_ASSIGN(const std::unique_ptr<RecordReader> reader, RecordReader::open(file, kind));
-    while (true) {
-      JAJU_ASSIGN(const bool found, reader->next(record));
-      if (!found) break;
-      ++report.train_records;
-      JAJU_ASSIGN(const std::string text, question_of(record, kind, reader->place()));
-      const auto [first, last] = by_question.equal_range(question_key(text));
-      for (auto it = first; it != last; ++it) {
-        Question& question = questions[it->second];
-        if (!question.same && report.examples.size() < kMaxExamples) {
-          report.examples.push_back(fmt::format("{} is also {}", question.place, reader->place()));
+  JAJU_RETURN_IF_ERROR(for_each_question(
+      test, [&](const std::string& text, const auto& numbers, const std::string& place) -> Status {
+        if (questions.size() == kMaxTestQuestions) {
+          return error("{}: more than {} test questions; check the files in parts", place, kMaxTestQuestions);
         }
-        question.same = true;
-      }
-      if (!by_numbers.empty()) {
-        if (const std::optional<uint64_t> key = numbers_of(record, kind)) {
-          const auto [begin, end] = by_numbers.equal_range(*key);
-          for (auto it = begin; it != end; ++it) questions[it->second].same_numbers = true;
+        Question question{place, ngram_hashes(text), false, false};
+        index.add(questions.size(), question_key(text), numbers());
+        for (const uint64_t hash : question.ngrams) ngram_seen.emplace(hash, false);
+        questions.push_back(std::move(question));
+        return {};
+      }));
+  JAJU_RETURN_IF_ERROR(for_each_question(
+      train, [&](const std::string& text, const auto& numbers, const std::string& place) -> Status {
+        ++report.train_records;
+        index.same_question(text, [&](size_t i) {
+          Question& question = questions[i];
+          if (!question.same && report.examples.size() < kMaxExamples) {
+            report.examples.push_back(fmt::format("{} is also {}", question.place, place));
+          }
+          question.same = true;
+        });
+        index.same_numbers(numbers, [&](size_t i) { questions[i].same_numbers = true; });
+        for (const uint64_t hash : ngram_hashes(text)) {
+          const auto found = ngram_seen.find(hash);
+          if (found != ngram_seen.end()) found->second = true;
         }
-      }
-      for (const uint64_t hash : ngram_hashes(text)) {
-        const auto found_ngram = ngram_seen.find(hash);
-        if (found_ngram != ngram_seen.end()) found_ngram->second = true;
-      }
-    }
-  }
+        return {};
+      }));
   report.test_questions = static_cast<int64_t>(questions.size());
   for (const Question& question : questions) {
     report.same_question += question.same ? 1 : 0;
@@ -288,30 +313,18 @@ Result<ContaminationReport> check_contamination(const std::vector<fs::path>& tra
 
 Result<std::vector<bool>> seen_in_training(std::span<const Problem> problems,
                                            const std::vector<fs::path>& train) {
-  std::unordered_multimap<uint64_t, size_t> by_question;
-  std::unordered_multimap<uint64_t, size_t> by_numbers;
+  TestIndex index;
   for (size_t i = 0; i < problems.size(); ++i) {
-    by_question.emplace(question_key(problems[i].question), i);
-    if (const std::optional<uint64_t> key = numbers_key(problems[i])) by_numbers.emplace(*key, i);
+    index.add(i, question_key(problems[i].question), numbers_key(problems[i]));
   }
   std::vector<bool> seen(problems.size());
-  const auto mark = [&](const auto& index, uint64_t key) {
-    const auto [first, last] = index.equal_range(key);
-    for (auto it = first; it != last; ++it) seen[it->second] = true;
-  };
-  std::string record;
-  for (const fs::path& file : train) {
-    JAJU_ASSIGN(const RecordKind kind, record_kind(file, false));
-    JAJU_ASSIGN(const std::unique_ptr<RecordReader> reader, RecordReader::open(file, kind));
-    while (true) {
-      JAJU_ASSIGN(const bool found, reader->next(record));
-      if (!found) break;
-      JAJU_ASSIGN(const std::string text, question_of(record, kind, reader->place()));
-      mark(by_question, question_key(text));
-      if (by_numbers.empty()) continue;
-      if (const std::optional<uint64_t> key = numbers_of(record, kind)) mark(by_numbers, *key);
-    }
-  }
+  const auto mark = [&](size_t i) { seen[i] = true; };
+  JAJU_RETURN_IF_ERROR(for_each_question(
+      train, [&](const std::string& text, const auto& numbers, const std::string&) -> Status {
+        index.same_question(text, mark);
+        index.same_numbers(numbers, mark);
+        return {};
+      }));
   return seen;
 }
 

@@ -22,29 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Sizes that are no multiples of panels, groups or blocks.
-ModelConfig odd_config() {
-  ModelConfig c;
-  c.vocab_size = 150;
-  c.hidden_size = 168;
-  c.intermediate_size = 200;
-  c.moe_intermediate_size = 72;
-  c.n_layers = 3;
-  c.n_heads = 5;
-  c.max_context = 512;
-  c.q_lora_rank = 136;
-  c.kv_lora_rank = 132;
-  c.qk_nope_dim = 20;
-  c.qk_rope_dim = 12;
-  c.v_dim = 18;
-  c.n_routed_experts = 8;
-  c.n_experts_per_token = 3;
-  c.n_group = 4;
-  c.topk_group = 2;
-  c.dtype = "float32";
-  return c;
-}
-
 class Pack : public testing::Test {
  protected:
   void SetUp() override {

@@ -54,4 +54,8 @@ class SyntheticCheckpoint {
   uint64_t state_ = 1;
 };
 
+// A small model with sizes that suit nobody: past one scale block, with block borders inside an expert's gate
+// and up halves and inside heads, and no multiples of panels and groups.
+ModelConfig odd_config();
+
 }  // namespace jaju
