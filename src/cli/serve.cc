@@ -157,7 +157,8 @@ Status open_model(const ServeConfig& config, const fs::path& dir, Running* r) {
   m.facts.vocab_size = shape.vocab_size;
   m.facts.context = r->engine->options().context;
   m.facts.hidden_size = shape.hidden_size;
-  m.think_by_default = config.think;
+  // Our small model computes by writing its steps down; a named one follows A.X K1's default.
+  m.think_by_default = config.think.value_or(config.model.empty());
   m.created = std::time(nullptr);
   for (const auto& entry : fs::directory_iterator(dir, failure)) {
     if (entry.path().extension() == ".safetensors") m.bytes += static_cast<int64_t>(entry.file_size(failure));

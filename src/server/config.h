@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,7 +25,7 @@ struct ServeConfig {
   std::string keys;      // the key file; empty: config_dir()/serve-keys when it is there
   KeyLimits key_limits;  // for keys that do not name their own
   std::string access_log = "-";
-  bool think = false;
+  std::optional<bool> think;  // not said: off, as A.X K1; on where no model is named, as `jaju run`
   // Engine and scheduler
   int64_t context = 0;
   int threads = 0;

@@ -18,7 +18,7 @@ TEST(ServeConfig, ReadsEverySettingOfAFile) {
   EXPECT_EQ(config.model, "nano");
   EXPECT_EQ(config.server.port, 9000);
   EXPECT_EQ(config.names, (std::vector<std::string>{"a", "b"}));
-  EXPECT_TRUE(config.think);
+  EXPECT_EQ(config.think, true);
   EXPECT_EQ(config.server.http.max_body_bytes, 1u << 20);
   EXPECT_EQ(config.server.http.header_timeout.count(), 2500);
   EXPECT_EQ(config.key_limits.requests_per_minute, 60);

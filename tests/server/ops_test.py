@@ -164,6 +164,13 @@ class Settings(unittest.TestCase):
         server = Server("--context", "256", model=None)
         try:
             self.assertEqual(server.ask("/v1/models")[2]["data"][0]["id"], "nano")
+            ask = {"messages": [{"role": "user", "content": "47 * 86"}], "temperature": 0, "max_tokens": 150}
+            self.assertTrue(server.ask("/v1/chat/completions", ask)[2]["jaju"]["thinking"], "as `jaju run` does")
+        finally:
+            server.close()
+        server = Server("--context", "256", model=None, env={"JAJU_SERVE_THINK": "false"})
+        try:
+            self.assertFalse(server.ask("/v1/chat/completions", ask)[2]["jaju"]["thinking"])
         finally:
             server.close()
 
