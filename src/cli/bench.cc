@@ -59,7 +59,7 @@ Result<std::unique_ptr<Engine>> open_engine(const BenchWords& words) {
   if (!words.synthetic.empty()) {
     JAJU_ASSIGN(SyntheticShape shape, parse_shape(words.synthetic));
     o.context = std::min(o.context, shape.config.max_context);
-    return Engine::open_random(shape.config, shape.dtype, o);
+    return Engine::open_random(shape.config, shape.types, o);
   }
   JAJU_ASSIGN(const fs::path dir, find_model(words.model));
   JAJU_ASSIGN(const ModelConfig config, load_config(dir));
@@ -76,8 +76,9 @@ struct Speeds {
         most(static_cast<double>(row.tokens) / row.seconds.front()) {}
 };
 
-// What products run at in this engine: bf16 pairs or f32.
+// What most products run at in this engine: int8 where weights are packed, bf16 pairs or f32.
 double arithmetic_peak(const Engine& engine, const MachinePeaks& peaks) {
+  if (engine.weights().packed && peaks.int8 > 0) return peaks.int8;
   const bool pairs = engine.kernels().find("bf16 dot") != std::string::npos;
   return pairs ? peaks.bf16 : peaks.f32;
 }
@@ -245,6 +246,7 @@ Names of --synthetic (what is left out is A.X K1's)
 Examples
   jaju bench models/nano
   jaju bench ~/models/A.X-K1 -p 512,2048 -n 64 --depth 0,4096 --batch 1,8,32 --json > bench.json
+  jaju bench --synthetic layers=3,vocab=8192,dtype=q4
   jaju bench --synthetic hidden=2048,layers=8,experts=64,width=768,ff=6144,heads=16,q_lora=768,vocab=32768)");
   verb->callback([&action, words] {
     action = [words] {

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 
 #include "base/file.h"
 #include "base/split_mix.h"
 #include "formats/safetensors.h"
 #include "model/weights.h"
+#include "tensor/quantize.h"
 
 namespace jaju {
 
@@ -89,24 +91,70 @@ class Pool {
   std::vector<std::byte> bytes_;
 };
 
+// The same for quantised matrices: one wide panel of random weights, whose blocks do for every column.
+class PanelPool {
+ public:
+  explicit PanelPool(Scheme scheme) : scheme_(scheme) {
+    std::vector<float> rows(static_cast<size_t>(kPanelRows * kBlocks * kBlockCols));
+    for (float& value : rows) value = random_value(state_);
+    panel_.resize(static_cast<size_t>(panel_bytes(scheme, kBlocks * kBlockCols)));
+    quantize_panel(scheme, rows.data(), kPanelRows, kBlocks * kBlockCols, nullptr, panel_.data());
+  }
+
+  void fill(std::byte* to, const Matrix& m) {
+    const int64_t panels = (m.rows + kPanelRows - 1) / kPanelRows;
+    const int64_t blocks = (m.cols + kBlockCols - 1) / kBlockCols;
+    for (int64_t p = 0; p < panels; ++p) {
+      std::memcpy(to, panel_.data(), kPanelHeaderBytes);
+      to += kPanelHeaderBytes;
+      for (int64_t done = 0; done < blocks;) {
+        const int64_t n = std::min(kBlocks / 8, blocks - done);
+        const auto from = static_cast<int64_t>(split_mix64(state_) % static_cast<uint64_t>(kBlocks - n + 1));
+        const int64_t bytes = n * block_bytes(scheme_);
+        std::memcpy(to, panel_.data() + kPanelHeaderBytes + from * block_bytes(scheme_),
+                    static_cast<size_t>(bytes));
+        to += bytes;
+        done += n;
+      }
+    }
+  }
+
+ private:
+  static constexpr int64_t kBlocks = 256;
+  Scheme scheme_;
+  uint64_t state_ = 3;
+  std::vector<std::byte> panel_;
+};
+
 // Walks the shape twice: once to learn the size, once to hand the memory out.
 class Builder {
  public:
-  Builder(const ModelConfig& config, DType dtype, RandomMemory* memory, Pool* pool)
-      : c_(config), dtype_(dtype), memory_(memory), pool_(pool) {}
+  Builder(const ModelConfig& config, const RandomTypes& types, RandomMemory* memory)
+      : c_(config), types_(types), memory_(memory) {
+    if (memory == nullptr) return;
+    pool_.emplace(types.dtype);
+    for (const Scheme scheme : {types.experts, types.rest}) {
+      if (scheme != Scheme::none) panels_.try_emplace(scheme, scheme);
+    }
+  }
 
   int64_t bytes() const { return offset_; }
 
-  Matrix matrix(int64_t rows, int64_t cols) {
+  Matrix matrix(int64_t rows, int64_t cols, Scheme scheme) {
     Matrix m;
-    m.dtype = dtype_;
+    m.dtype = scheme == Scheme::none ? types_.dtype : DType::u8;
+    m.scheme = scheme;
     m.rows = rows;
     m.cols = cols;
     if (memory_ != nullptr) {
       std::byte* const data = memory_->data() + offset_;
       m.data = data;
-      pool_->fill(data, m.bytes());
-      if (dtype_ == DType::f8_e4m3) {
+      if (m.packed()) {
+        panels_.at(scheme).fill(data, m);
+      } else {
+        pool_->fill(data, m.bytes());
+      }
+      if (m.dtype == DType::f8_e4m3) {
         const auto blocks = static_cast<size_t>((rows + 127) / 128 * ((cols + 127) / 128));
         m.block_scales = memory_->scales.emplace_back(blocks, kDeviation).data();
       }
@@ -115,9 +163,9 @@ class Builder {
     return m;
   }
 
-  MlpWeights mlp(int64_t inner) {
+  MlpWeights mlp(int64_t inner, Scheme scheme) {
     const int64_t h = c_.hidden_size;
-    return {matrix(inner, h), matrix(inner, h), matrix(h, inner)};
+    return {matrix(inner, h, scheme), matrix(inner, h, scheme), matrix(h, inner, scheme)};
   }
 
   LayerWeights layer(int64_t index) {
@@ -127,18 +175,18 @@ class Builder {
     w.input_norm = w.post_attention_norm = ones(h);
     AttentionWeights& a = w.attention;
     if (c_.q_lora_rank == 0) {
-      a.q = matrix(c_.n_heads * c_.qk_dim(), h);
+      a.q = matrix(c_.n_heads * c_.qk_dim(), h, types_.rest);
     } else {
-      a.q_a = matrix(c_.q_lora_rank, h);
+      a.q_a = matrix(c_.q_lora_rank, h, types_.rest);
       a.q_a_norm = ones(c_.q_lora_rank);
-      a.q_b = matrix(c_.n_heads * c_.qk_dim(), c_.q_lora_rank);
+      a.q_b = matrix(c_.n_heads * c_.qk_dim(), c_.q_lora_rank, types_.rest);
     }
-    a.kv_a = matrix(c_.kv_width(), h);
+    a.kv_a = matrix(c_.kv_width(), h, types_.rest);
     a.kv_a_norm = ones(c_.kv_lora_rank);
-    a.kv_b = matrix(c_.n_heads * (c_.qk_nope_dim + c_.v_dim), c_.kv_lora_rank);
-    a.o = matrix(h, c_.n_heads * c_.v_dim);
+    a.kv_b = matrix(c_.n_heads * (c_.qk_nope_dim + c_.v_dim), c_.kv_lora_rank, Scheme::none);
+    a.o = matrix(h, c_.n_heads * c_.v_dim, types_.rest);
     if (!w.is_moe) {
-      w.dense = mlp(c_.intermediate_size);
+      w.dense = mlp(c_.intermediate_size, types_.rest);
       return w;
     }
     if (c_.has_post_mlp_norm) w.post_mlp_norm = ones(h);
@@ -147,25 +195,28 @@ class Builder {
       for (float& value : w.moe.router) value = random_value(state_);
       w.moe.router_bias.assign(static_cast<size_t>(c_.n_routed_experts), 0.0f);
     }
-    for (int64_t e = 0; e < c_.n_routed_experts; ++e) w.moe.experts.push_back(mlp(c_.moe_intermediate_size));
-    if (c_.n_shared_experts > 0) w.moe.shared = mlp(c_.moe_intermediate_size * c_.n_shared_experts);
+    for (int64_t e = 0; e < c_.n_routed_experts; ++e)
+      w.moe.experts.push_back(mlp(c_.moe_intermediate_size, types_.experts));
+    if (c_.n_shared_experts > 0)
+      w.moe.shared = mlp(c_.moe_intermediate_size * c_.n_shared_experts, types_.rest);
     return w;
   }
 
   void model(Weights& w) {
-    w.embed = matrix(c_.vocab_size, c_.hidden_size);
+    w.embed = matrix(c_.vocab_size, c_.hidden_size, Scheme::none);
     for (int64_t i = 0; i < c_.n_layers; ++i) w.layers.push_back(layer(i));
     w.final_norm = ones(c_.hidden_size);
-    w.head = c_.tie_word_embeddings ? w.embed : matrix(c_.vocab_size, c_.hidden_size);
+    w.head = c_.tie_word_embeddings ? w.embed : matrix(c_.vocab_size, c_.hidden_size, types_.rest);
   }
 
   static Vector ones(int64_t n) { return Vector(static_cast<size_t>(n), 1.0f); }
 
  private:
   const ModelConfig& c_;
-  DType dtype_;
+  RandomTypes types_;
   RandomMemory* memory_;
-  Pool* pool_;
+  std::optional<Pool> pool_;
+  std::map<Scheme, PanelPool> panels_;
   int64_t offset_ = 0;
   uint64_t state_ = 2;
 };
@@ -175,14 +226,14 @@ class Builder {
 Weights::Weights() = default;
 Weights::~Weights() = default;
 
-Result<std::unique_ptr<Weights>> Weights::random(const ModelConfig& config, DType dtype) {
+Result<std::unique_ptr<Weights>> Weights::random(const ModelConfig& config, const RandomTypes& types) {
   std::unique_ptr<Weights> w(new Weights);
-  Builder sizes(config, dtype, nullptr, nullptr);
+  Builder sizes(config, types, nullptr);
   sizes.model(*w);
   w->layers.clear();
   JAJU_ASSIGN(w->random_, RandomMemory::map(sizes.bytes()));
-  Pool pool(dtype);
-  Builder(config, dtype, w->random_.get(), &pool).model(*w);
+  Builder(config, types, w->random_.get()).model(*w);
+  w->packed = types.experts != Scheme::none || types.rest != Scheme::none;
   w->parameters = count_parameters(config, false, false);
   return w;
 }

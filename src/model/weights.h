@@ -77,14 +77,22 @@ struct TensorGroup {
   int64_t bytes = 0;
 };
 
+// What random weights are stored as: experts, and as `pack` would have it the other large matrices, quantised
+// or `dtype`.
+struct RandomTypes {
+  DType dtype = DType::bf16;
+  Scheme experts = Scheme::none;
+  Scheme rest = Scheme::none;
+};
+
 class Weights {
  public:
   // Opens the checkpoint in `dir` (model.safetensors, or shards with model.safetensors.index.json; both A.X
   // K1 revisions). Unknown, missing and wrongly shaped tensors are listed in one message.
   static Result<std::unique_ptr<Weights>> load(const std::filesystem::path& dir, const ModelConfig& config);
-  // Random weights of any shape, made in memory: for measuring, not for reading. Matrices are `dtype`, about
-  // N(0, 0.02), no two the same memory. Error: not enough memory.
-  static Result<std::unique_ptr<Weights>> random(const ModelConfig& config, DType dtype);
+  // Random weights of any shape, made in memory: for measuring, not for reading. About N(0, 0.02), no two
+  // matrices the same memory. Error: not enough memory.
+  static Result<std::unique_ptr<Weights>> random(const ModelConfig& config, const RandomTypes& types);
   ~Weights();
 
   Matrix embed;  // (vocab, hidden)

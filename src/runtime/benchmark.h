@@ -62,7 +62,7 @@ Result<BenchmarkReport> run_benchmark(Engine& engine, const BenchmarkPlan& plan)
 // A.X K1's. Errors name the word.
 struct SyntheticShape {
   ModelConfig config;
-  DType dtype = DType::bf16;
+  RandomTypes types;
 };
 Result<SyntheticShape> parse_shape(std::string_view text);
 // "hidden", "layers", ... with what each means, for help.

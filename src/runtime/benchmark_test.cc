@@ -10,10 +10,10 @@ constexpr const char* kTiny =
     "v=16,"
     "vocab=200,context=256";
 
-std::unique_ptr<Engine> tiny_engine(DType dtype, const EngineOptions& options) {
+std::unique_ptr<Engine> tiny_engine(const RandomTypes& types, const EngineOptions& options) {
   auto shape = parse_shape(kTiny);
   EXPECT_TRUE(shape.ok()) << shape.message();
-  auto engine = Engine::open_random(shape->config, dtype, options);
+  auto engine = Engine::open_random(shape->config, types, options);
   EXPECT_TRUE(engine.ok()) << engine.message();
   return std::move(*engine);
 }
@@ -28,7 +28,7 @@ TEST(SyntheticShape, WordsBecomeAConfig) {
   EXPECT_EQ(shape->config.q_lora_rank, 0);
   EXPECT_FALSE(shape->config.has_post_mlp_norm);
   EXPECT_EQ(shape->config.kv_lora_rank, 512);  // A.X K1's
-  EXPECT_EQ(shape->dtype, DType::f8_e4m3);
+  EXPECT_EQ(shape->types.dtype, DType::f8_e4m3);
   const auto k1 = parse_shape("");
   ASSERT_TRUE(k1.ok()) << k1.message();
   EXPECT_EQ(k1->config.n_group, 8);
@@ -38,6 +38,7 @@ TEST(SyntheticShape, ErrorsNameTheWord) {
   for (const auto& [text, word] :
        {std::pair{"hiden=3", "there is no 'hiden'"}, std::pair{"hidden", "'hidden' is not of the form"},
         std::pair{"layers=two", "layers is 'two'"}, std::pair{"dtype=f4", "dtype is 'f4'"},
+        std::pair{"dtype=q4,rest=bf16", "rest is 'bf16'"},
         std::pair{"experts=4,used=9", "num_experts_per_tok"}}) {
     const auto shape = parse_shape(text);
     EXPECT_NE(shape.message().find(word), std::string::npos) << text << ": " << shape.message();
@@ -47,7 +48,7 @@ TEST(SyntheticShape, ErrorsNameTheWord) {
 // Every dtype passes the check that comes before the measuring, and the counts are those of the shape.
 TEST(Benchmark, CountsWhatAShapeReadsAndComputes) {
   for (const DType dtype : {DType::bf16, DType::f16, DType::f32, DType::f8_e4m3}) {
-    const auto engine = tiny_engine(dtype, {.kv_type = KvType::f32, .threads = 2});
+    const auto engine = tiny_engine({.dtype = dtype}, {.kv_type = KvType::f32, .threads = 2});
     BenchmarkPlan plan;
     plan.prompts = {20};
     plan.generated = 3;
@@ -72,8 +73,32 @@ TEST(Benchmark, CountsWhatAShapeReadsAndComputes) {
   }
 }
 
+// Experts and the rest as `pack` would make them; embedding and kv_b stay bf16.
+TEST(Benchmark, PackedShapesCountPackedBytes) {
+  for (const char* words : {",dtype=q4,rest=q6", ",dtype=q8", ",dtype=q6,rest=q4"}) {
+    const auto shape = parse_shape(std::string(kTiny) + words);
+    ASSERT_TRUE(shape.ok()) << shape.message();
+    const auto engine = tiny_engine(shape->types, {.kv_type = KvType::f32, .threads = 2});
+    EXPECT_TRUE(engine->weights().packed);
+    BenchmarkPlan plan;
+    plan.prompts = {20};
+    plan.generated = 2;
+    plan.repeats = 1;
+    const auto report = run_benchmark(*engine, plan);
+    ASSERT_TRUE(report.ok()) << report.message();
+    const auto rest = [&](int64_t rows, int64_t cols) { return packed_bytes(shape->types.rest, rows, cols); };
+    const int64_t attention = rest(24, 64) + rest(48, 24) + rest(40, 64) + rest(64, 32) + 2 * 64 * 32;
+    const int64_t expert =
+        2 * packed_bytes(shape->types.experts, 32, 64) + packed_bytes(shape->types.experts, 64, 32);
+    const int64_t mlps = 2 * rest(96, 64) + rest(64, 96) + 2 * rest(32, 64) + rest(64, 32) + 4 * expert;
+    const int64_t step = 2 * attention + mlps + rest(200, 64) + 4 * 16 * 64;
+    const int64_t cache = 3 * 2 * 40 * 4;  // 1 + 2 positions, two layers
+    EXPECT_DOUBLE_EQ(report->rows[1].bytes, static_cast<double>(2 * step + cache)) << words;
+  }
+}
+
 TEST(Benchmark, RefusesWhatDoesNotFit) {
-  const auto engine = tiny_engine(DType::bf16, {.context = 128, .threads = 1, .prefill_chunk = 16});
+  const auto engine = tiny_engine({}, {.context = 128, .threads = 1, .prefill_chunk = 16});
   BenchmarkPlan plan;
   plan.prompts = {200};
   EXPECT_NE(run_benchmark(*engine, plan).message().find("a prompt of 200 tokens"), std::string::npos);

@@ -74,11 +74,11 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& model_
   });
 }
 
-Result<std::unique_ptr<Engine>> Engine::open_random(const ModelConfig& config, DType dtype,
+Result<std::unique_ptr<Engine>> Engine::open_random(const ModelConfig& config, const RandomTypes& types,
                                                     const EngineOptions& options) {
   return within_memory("make random weights", [&]() -> Result<std::unique_ptr<Engine>> {
     JAJU_RETURN_IF_ERROR(check_options(options, config));
-    JAJU_ASSIGN(std::unique_ptr<Weights> weights, Weights::random(config, dtype));
+    JAJU_ASSIGN(std::unique_ptr<Weights> weights, Weights::random(config, types));
     JAJU_ASSIGN(std::unique_ptr<Impl> impl,
                 Impl::open("random weights", config, std::move(weights), options));
     return std::unique_ptr<Engine>(new Engine(std::move(impl)));

@@ -78,7 +78,7 @@ class Engine {
   static Result<std::unique_ptr<Engine>> open(const std::filesystem::path& model_dir,
                                               const EngineOptions& options);
   // Over random weights of the config's shape, made in memory: for measuring speed without a download.
-  static Result<std::unique_ptr<Engine>> open_random(const ModelConfig& config, DType dtype,
+  static Result<std::unique_ptr<Engine>> open_random(const ModelConfig& config, const RandomTypes& types,
                                                      const EngineOptions& options);
   ~Engine();
 

@@ -38,6 +38,7 @@ constexpr Word kWords[] = {
 
 // The words that are not whole numbers of config.json.
 constexpr const char* kDtype = "dtype";
+constexpr const char* kRest = "rest";
 constexpr const char* kPostNorm = "post_norm";
 
 }  // namespace
@@ -47,14 +48,40 @@ std::string shape_help() {
   for (const Word& word : kWords) text += fmt::format("  {:<12} {}\n", word.name, word.meaning);
   text +=
       fmt::format("  {:<12} {}\n", kPostNorm, "1: the norm behind the experts (A.X K1), 0: none (DeepSeek)");
-  text += fmt::format("  {:<12} {}\n", kDtype, "of the weights: bf16, f16, f32 or f8");
+  text +=
+      fmt::format("  {:<12} {}\n", kDtype,
+                  "of the weights: bf16, f16, f32 or f8, or experts as `jaju pack` makes them: q8, q6 or q4");
+  text += fmt::format("  {:<12} {}\n", kRest, "of packed matrices that are no experts (q8)");
   return text;
 }
+
+namespace {
+
+Result<RandomTypes> parse_types(const std::string& dtype, const std::string& rest) {
+  RandomTypes types;
+  if (const std::optional<Scheme> experts = scheme_named(dtype)) {
+    const std::optional<Scheme> others = scheme_named(rest);
+    if (!others) return error("--synthetic: rest is '{}', it must be q8, q6 or q4", rest);
+    types.experts = *experts;
+    types.rest = *others;
+    return types;
+  }
+  for (const auto& [name, type] : {std::pair{"bf16", DType::bf16}, std::pair{"f16", DType::f16},
+                                   std::pair{"f32", DType::f32}, std::pair{"f8", DType::f8_e4m3}}) {
+    if (dtype != name) continue;
+    types.dtype = type;
+    return types;
+  }
+  return error("--synthetic: dtype is '{}', it must be bf16, f16, f32, f8, q8, q6 or q4", dtype);
+}
+
+}  // namespace
 
 Result<SyntheticShape> parse_shape(std::string_view text) {
   nlohmann::json config = {{"model_type", "AXK1"}};
   SyntheticShape shape;
   std::string dtype = "bf16";
+  std::string rest_type = "q8";
   for (std::string_view rest = text; !rest.empty();) {
     const std::string_view item = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(rest.size(), item.size() + 1));
@@ -66,6 +93,10 @@ Result<SyntheticShape> parse_shape(std::string_view text) {
     const std::string_view value = item.substr(equals + 1);
     if (name == kDtype) {
       dtype = value;
+      continue;
+    }
+    if (name == kRest) {
+      rest_type = value;
       continue;
     }
     int64_t number = -1;
@@ -91,17 +122,7 @@ Result<SyntheticShape> parse_shape(std::string_view text) {
       (experts % 8 != 0 || experts < 16 || config.value("num_experts_per_tok", int64_t{8}) > experts / 2)) {
     config["n_group"] = 1;
   }
-  if (dtype == "bf16") {
-    shape.dtype = DType::bf16;
-  } else if (dtype == "f16") {
-    shape.dtype = DType::f16;
-  } else if (dtype == "f32") {
-    shape.dtype = DType::f32;
-  } else if (dtype == "f8") {
-    shape.dtype = DType::f8_e4m3;
-  } else {
-    return error("--synthetic: dtype is '{}', it must be bf16, f16, f32 or f8", dtype);
-  }
+  JAJU_ASSIGN(shape.types, parse_types(dtype, rest_type));
   config["dtype"] = dtype == "f32" ? "float32" : dtype == "f16" ? "float16" : "bfloat16";
   JAJU_ASSIGN(shape.config, parse_config(config.dump(), "--synthetic"));
   return shape;

@@ -72,6 +72,14 @@ constexpr std::string_view name_of(Scheme scheme) {
   return "none";
 }
 
+constexpr std::array kSchemes = {Scheme::q8, Scheme::q6, Scheme::q4};
+constexpr std::optional<Scheme> scheme_named(std::string_view name) {
+  for (const Scheme scheme : kSchemes) {
+    if (name_of(scheme) == name) return scheme;
+  }
+  return std::nullopt;
+}
+
 // Bits of a code.
 constexpr int64_t code_bits(Scheme scheme) {
   return scheme == Scheme::q8 ? 8 : scheme == Scheme::q6 ? 6 : scheme == Scheme::q4 ? 4 : 0;

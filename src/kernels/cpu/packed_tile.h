@@ -70,9 +70,9 @@ struct PackedSource {
     unpack<S>(block(panel, b), part, g, steps);
     scale = scales(block(panel, b) + g * kPanelRows + part);
   }
-  void fetch(int64_t b) const {
+  void fetch(int panel, int64_t b) const {
     JAJU_UNROLL for (int64_t line = 0; line < kBlockBytes<S>; line += 64) {
-      _mm_prefetch(reinterpret_cast<const char*>(block(0, b) + kAheadBytes + line), _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(block(panel, b) + kAheadBytes + line), _MM_HINT_T0);
     }
   }
 };
@@ -92,7 +92,7 @@ struct WideSource {
     JAJU_UNROLL for (int s = 0; s < 4; ++s) steps.set(s, bytes_at(from + 4 * kLanes * s));
     scale = set(from + 16 * kLanes);
   }
-  void fetch(int64_t) const {}
+  void fetch(int, int64_t) const {}
 };
 
 // kLanes rows of each of P panels over pieces [p0, p1) of `blocks` blocks in all, times C inputs. sums: the
@@ -111,7 +111,7 @@ template <int P, int C, typename Source>
       JAJU_UNROLL for (int c = 0; c < C; ++c) acc[a][c] = zero();
     }
     for (int64_t b = 0; b < n_blocks; ++b) {
-      if constexpr (P == 1 && C <= kFewInputs) from.fetch(p * kBlocksOfPiece + b);
+      JAJU_UNROLL for (int a = 0; a < P; ++a) from.fetch(a, p * kBlocksOfPiece + b);
       JAJU_UNROLL for (int g = 0; g < 4; ++g) {
         Steps<Source::kQ6> weights[P];
         F scale[P];
@@ -150,16 +150,23 @@ inline void dot_inputs(const Source& source, int64_t blocks, int64_t p0, int64_t
   dot_tile<P, C>(source, blocks, p0, p1, x, sums, panel_sums);
 }
 
-// Few inputs: panel after panel, from one end to the other.
+// Few inputs: panel after panel, from one end to the other, or two side by side.
 template <Scheme S>
 inline void dot_few(const packed_dot::Panels& w, int64_t first, int64_t panels, const std::byte* const* x,
                     int64_t n, float* sums) {
   const int64_t blocks = (w.cols + kBlockCols - 1) / kBlockCols;
   const int64_t pieces = (blocks + kBlocksOfPiece - 1) / kBlocksOfPiece;
-  for (int64_t p = 0; p < panels; ++p) {
+  int64_t p = 0;
+  if constexpr (kTileUnits == 2) {
+    for (; p + 2 <= panels; p += 2) {
+      const PackedSource<S> source{w.first + (first + p) * w.bytes, w.bytes, 0};
+      dot_inputs<2, kFewInputs>(source, blocks, 0, pieces, x, n, sums + p * n * kLanes, n * kLanes);
+    }
+  }
+  for (; p < panels; ++p) {
     for (int part = 0; part < kParts; ++part) {
       const PackedSource<S> source{w.first + (first + p) * w.bytes, w.bytes, part * kLanes};
-      dot_inputs<1>(source, blocks, 0, pieces, x, n, sums + (p * kParts + part) * n * kLanes, 0);
+      dot_inputs<1, kFewInputs>(source, blocks, 0, pieces, x, n, sums + (p * kParts + part) * n * kLanes, 0);
     }
   }
 }
