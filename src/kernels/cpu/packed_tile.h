@@ -171,6 +171,18 @@ inline void dot_few(const packed_dot::Panels& w, int64_t first, int64_t panels, 
   }
 }
 
+// Fetches lines [line, end) of what begins at block b, of each panel.
+template <Scheme S>
+inline void fetch_blocks(const packed_dot::Panels& w, int64_t first, int64_t panels, int64_t b, int64_t line,
+                         int64_t end) {
+  for (int64_t panel = first; panel < first + panels; ++panel) {
+    const std::byte* const from = w.first + panel * w.bytes + kPanelHeaderBytes + b * kBlockBytes<S>;
+    for (int64_t i = line; i < end; ++i) {
+      _mm_prefetch(reinterpret_cast<const char*>(from + 64 * i), _MM_HINT_T1);
+    }
+  }
+}
+
 // More: some pieces of the panels are unpacked for all inputs, which pass in tiles of equal size.
 template <Scheme S>
 inline void dot_many(const packed_dot::Panels& w, int64_t first, int64_t panels, const std::byte* const* x,
@@ -182,6 +194,9 @@ inline void dot_many(const packed_dot::Panels& w, int64_t first, int64_t panels,
   const int64_t pieces = (blocks + kBlocksOfPiece - 1) / kBlocksOfPiece;
   const int64_t tiles = (n + kTileInputs - 1) / kTileInputs;
   const int64_t units = panels * kParts;
+  const int64_t first_blocks =
+      blocks < kPiecesAtOnce * kBlocksOfPiece ? blocks : kPiecesAtOnce * kBlocksOfPiece;
+  fetch_blocks<S>(w, first, panels, 0, 0, first_blocks * kBlockBytes<S> / 64);
   for (int64_t p0 = 0; p0 < pieces; p0 += kPiecesAtOnce) {
     const int64_t p1 = p0 + kPiecesAtOnce < pieces ? p0 + kPiecesAtOnce : pieces;
     const int64_t b0 = p0 * kBlocksOfPiece;
@@ -201,7 +216,11 @@ inline void dot_many(const packed_dot::Panels& w, int64_t first, int64_t panels,
         }
       }
     }
+    // While tiles pass, a share each of what comes next is on its way from memory.
+    const int64_t next_blocks = blocks - b1 < b1 - b0 ? blocks - b1 : b1 - b0;
+    const int64_t lines = next_blocks * kBlockBytes<S> / 64;
     for (int64_t t = 0; t < tiles; ++t) {
+      fetch_blocks<S>(w, first, panels, b1, lines * t / tiles, lines * (t + 1) / tiles);
       const int64_t i = n * t / tiles;
       const int64_t count = n * (t + 1) / tiles - i;
       int64_t u = 0;
