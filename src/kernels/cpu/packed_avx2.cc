@@ -32,6 +32,9 @@ inline F load(const float* p) {
 inline void store(float* p, F a) {
   _mm256_store_ps(p, a);
 }
+inline void store_anywhere(float* p, F a) {
+  _mm256_storeu_ps(p, a);
+}
 inline void store_n(float* p, F a, int64_t n) {
   const I lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   _mm256_maskstore_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lane), a);

@@ -238,6 +238,30 @@ inline void dot_many(const packed_dot::Panels& w, int64_t first, int64_t panels,
   }
 }
 
+// Sums times row factors to their places: an output row's share of all panels at once, since rows lie pages
+// apart.
+inline void write_panels(const packed_dot::Panels& w, int64_t first, int64_t panels, int64_t n,
+                         const float* sums, float* out, int64_t out_stride) {
+  const int64_t r0 = first * kPanelRows;
+  const int64_t rows = w.rows - r0 < panels * kPanelRows ? w.rows - r0 : panels * kPanelRows;
+  F factors[kPanelsAtOnce * kParts];
+  for (int64_t u = 0; u < panels * kParts; ++u) {
+    factors[u] = set(w.first + (first + u / kParts) * w.bytes + 4 * (u % kParts) * kLanes);
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    float* const to = out + i * out_stride + r0;
+    for (int64_t u = 0; u * kLanes < rows; ++u) {
+      const F values = mul(load(sums + (u * n + i) * kLanes), factors[u]);
+      const int64_t left = rows - u * kLanes;
+      if (left >= kLanes) {
+        store_anywhere(to + u * kLanes, values);
+      } else {
+        store_n(to + u * kLanes, values, left);
+      }
+    }
+  }
+}
+
 template <Scheme S>
 inline void dot_scheme(const packed_dot::Panels& w, const std::byte* const* x, int64_t n, float* out,
                        int64_t out_stride) {
@@ -251,15 +275,7 @@ inline void dot_scheme(const packed_dot::Panels& w, const std::byte* const* x, i
     } else {
       dot_many<S>(w, first, count, x, n, sums);
     }
-    for (int64_t u = 0; u < count * kParts; ++u) {
-      const int64_t r = first * kPanelRows + u * kLanes;
-      const int64_t left = w.rows - r;
-      const F factors = set(w.first + (first + u / kParts) * w.bytes + 4 * (u % kParts) * kLanes);
-      for (int64_t i = 0; i < n && left > 0; ++i) {
-        store_n(out + i * out_stride + r, mul(load(sums + (u * n + i) * kLanes), factors),
-                left < kLanes ? left : kLanes);
-      }
-    }
+    write_panels(w, first, count, n, sums, out, out_stride);
   }
 }
 

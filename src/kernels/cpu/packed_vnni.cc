@@ -31,6 +31,9 @@ inline F load(const float* p) {
 inline void store(float* p, F a) {
   _mm512_store_ps(p, a);
 }
+inline void store_anywhere(float* p, F a) {
+  _mm512_storeu_ps(p, a);
+}
 inline void store_n(float* p, F a, int64_t n) {
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1u), a);
 }
