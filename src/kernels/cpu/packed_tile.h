@@ -86,13 +86,23 @@ struct WideSource {
   const std::byte* first;
   int64_t panel_bytes;
   int64_t first_block;
+  // What is to be unpacked next, of the tile's panels, and how many lines of each a block fetches of it:
+  // few at a time, since what fetches more than the cache has room to wait for stands still.
+  const std::byte* ahead;
+  int64_t ahead_panel_bytes;
+  int64_t ahead_lines;
 
   void get(int panel, int64_t b, int g, Steps<kQ6>& steps, F& scale) const {
     const std::byte* const from = first + panel * panel_bytes + ((b - first_block) * 4 + g) * kWideGroupBytes;
     JAJU_UNROLL for (int s = 0; s < 4; ++s) steps.set(s, bytes_at(from + 4 * kLanes * s));
     scale = set(from + 16 * kLanes);
   }
-  void fetch(int, int64_t) const {}
+  void fetch(int panel, int64_t b) const {
+    const std::byte* const from = ahead + panel * ahead_panel_bytes + (b - first_block) * ahead_lines * 64;
+    for (int64_t line = 0; line < ahead_lines; ++line) {
+      _mm_prefetch(reinterpret_cast<const char*>(from + 64 * line), _MM_HINT_T1);
+    }
+  }
 };
 
 // kLanes rows of each of P panels over pieces [p0, p1) of `blocks` blocks in all, times C inputs. sums: the
@@ -171,14 +181,13 @@ inline void dot_few(const packed_dot::Panels& w, int64_t first, int64_t panels, 
   }
 }
 
-// Fetches lines [line, end) of what begins at block b, of each panel.
+// Fetches the lines in which the first blocks of some panels lie.
 template <Scheme S>
-inline void fetch_blocks(const packed_dot::Panels& w, int64_t first, int64_t panels, int64_t b, int64_t line,
-                         int64_t end) {
+inline void fetch_first(const packed_dot::Panels& w, int64_t first, int64_t panels, int64_t blocks) {
   for (int64_t panel = first; panel < first + panels; ++panel) {
-    const std::byte* const from = w.first + panel * w.bytes + kPanelHeaderBytes + b * kBlockBytes<S>;
-    for (int64_t i = line; i < end; ++i) {
-      _mm_prefetch(reinterpret_cast<const char*>(from + 64 * i), _MM_HINT_T1);
+    const std::byte* const from = w.first + panel * w.bytes + kPanelHeaderBytes;
+    for (int64_t at = 0; at < blocks * kBlockBytes<S>; at += 64) {
+      _mm_prefetch(reinterpret_cast<const char*>(from + at), _MM_HINT_T1);
     }
   }
 }
@@ -194,9 +203,8 @@ inline void dot_many(const packed_dot::Panels& w, int64_t first, int64_t panels,
   const int64_t pieces = (blocks + kBlocksOfPiece - 1) / kBlocksOfPiece;
   const int64_t tiles = (n + kTileInputs - 1) / kTileInputs;
   const int64_t units = panels * kParts;
-  const int64_t first_blocks =
-      blocks < kPiecesAtOnce * kBlocksOfPiece ? blocks : kPiecesAtOnce * kBlocksOfPiece;
-  fetch_blocks<S>(w, first, panels, 0, 0, first_blocks * kBlockBytes<S> / 64);
+  constexpr int64_t kBlocksAtOnce = kPiecesAtOnce * kBlocksOfPiece;
+  fetch_first<S>(w, first, panels, blocks < kBlocksAtOnce ? blocks : kBlocksAtOnce);
   for (int64_t p0 = 0; p0 < pieces; p0 += kPiecesAtOnce) {
     const int64_t p1 = p0 + kPiecesAtOnce < pieces ? p0 + kPiecesAtOnce : pieces;
     const int64_t b0 = p0 * kBlocksOfPiece;
@@ -216,22 +224,27 @@ inline void dot_many(const packed_dot::Panels& w, int64_t first, int64_t panels,
         }
       }
     }
-    // While tiles pass, a share each of what comes next is on its way from memory.
+    // While tiles pass, what comes next is on its way from memory, a share with each.
     const int64_t next_blocks = blocks - b1 < b1 - b0 ? blocks - b1 : b1 - b0;
-    const int64_t lines = next_blocks * kBlockBytes<S> / 64;
+    const int64_t shares = tiles * (b1 - b0);
+    const int64_t ahead_lines = (next_blocks * kBlockBytes<S> / 64 + shares - 1) / shares;
     for (int64_t t = 0; t < tiles; ++t) {
-      fetch_blocks<S>(w, first, panels, b1, lines * t / tiles, lines * (t + 1) / tiles);
+      const std::byte* const ahead = w.first + first * w.bytes + kPanelHeaderBytes + b1 * kBlockBytes<S> +
+                                     t * (b1 - b0) * ahead_lines * 64;
       const int64_t i = n * t / tiles;
       const int64_t count = n * (t + 1) / tiles - i;
       int64_t u = 0;
       if constexpr (kTileUnits == 2) {
         for (; u + 2 <= units; u += 2) {
-          const WideSource<kQ6> source{wide + u * kUnitBytes, kUnitBytes, b0};
+          const WideSource<kQ6> source{wide + u * kUnitBytes, kUnitBytes, b0,
+                                       ahead + u * w.bytes,   w.bytes,    ahead_lines};
           dot_inputs<2>(source, blocks, p0, p1, x + i, count, sums + (u * n + i) * kLanes, n * kLanes);
         }
       }
       for (; u < units; ++u) {
-        const WideSource<kQ6> source{wide + u * kUnitBytes, kUnitBytes, b0};
+        const WideSource<kQ6> source{
+            wide + u * kUnitBytes,        kUnitBytes, b0,
+            ahead + u / kParts * w.bytes, w.bytes,    u % kParts == 0 ? ahead_lines : 0};
         dot_inputs<1>(source, blocks, p0, p1, x + i, count, sums + (u * n + i) * kLanes, 0);
       }
     }
