@@ -34,6 +34,7 @@ void add_tokenizer(CLI::App& app, Action& action);
 void add_logits(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
+void add_compare(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_gguf(CLI::App& app, Action& action);
 void add_pack(CLI::App& app, Action& action);

@@ -124,6 +124,7 @@ int run_program(int argc, char** argv) {
   add_tokenizer(app, action);
   add_logits(app, action);
   add_eval(app, action);
+  add_compare(app, action);
   add_bench(app, action);
   add_data(app, action);
   add_gguf(app, action);

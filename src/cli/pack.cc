@@ -9,8 +9,10 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/staged_dir.h"
+#include "cli/calibrate.h"
 #include "cli/cli.h"
 #include "cli/model_path.h"
+#include "data/records.h"
 #include "model/pack.h"
 #include "model/packed_manifest.h"
 
@@ -25,6 +27,9 @@ struct PackWords {
   std::string to;
   std::string experts = "q4";
   std::string rest = "q8";
+  std::string calibration;  // a text
+  int64_t calibration_tokens = kCalibrationTokens;
+  std::string importance, save_importance;
   uint64_t shard = 5'000'000'000;
   int threads = 0;
   bool dry_run = false;
@@ -44,9 +49,21 @@ constexpr const char* kCopied[] = {"config.json",
                                    "README.md",
                                    "LICENSE"};
 constexpr int64_t kMaxCopied = int64_t{1} << 30;
+constexpr const char* kKeptImportance = "importance.kept";
+
+// What the matrices are weighed by, for the fingerprint; null: nothing.
+Result<Json> calibration_of(const PackWords& words) {
+  if (!words.importance.empty()) {
+    JAJU_ASSIGN(const std::string hash, data::hash_file(words.importance));
+    return Json{{"importance", hash}};
+  }
+  if (words.calibration.empty()) return Json();
+  JAJU_ASSIGN(const std::string hash, data::hash_file(words.calibration));
+  return Json{{"text", hash}, {"tokens", words.calibration_tokens}};
+}
 
 // What decides the bytes of a packed model.
-std::string fingerprint(const fs::path& dir, const PackWords& words) {
+std::string fingerprint(const fs::path& dir, const PackWords& words, const Json& calibration) {
   Json files = Json::array();
   std::vector<fs::path> names;
   std::error_code ignored;
@@ -61,11 +78,12 @@ std::string fingerprint(const fs::path& dir, const PackWords& words) {
                      {"changed", fs::last_write_time(name, ignored).time_since_epoch().count()}});
   }
   constexpr int kEncoder = 1;  // counts up when quantize_panel gives other bytes
-  const Json all = {{"encoder", kEncoder},
-                    {"experts", words.experts},
-                    {"rest", words.rest},
-                    {"shard_bytes", words.shard},
-                    {"files", files}};
+  Json all = {{"encoder", kEncoder},
+              {"experts", words.experts},
+              {"rest", words.rest},
+              {"shard_bytes", words.shard},
+              {"files", files}};
+  if (!calibration.is_null()) all["calibration"] = calibration;
   return all.dump(1, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 
@@ -139,17 +157,22 @@ Status copy_files(const fs::path& from, const fs::path& to) {
   return {};
 }
 
-// A full disk is better known before the hours of work than after them. Files of an earlier start are there
-// already.
+// Whether files of an earlier start are there.
+bool was_started(const fs::path& stage, const std::vector<PackShard>& shards) {
+  std::error_code failed;
+  return fs::exists(stage / kKeptImportance, failed) ||
+         std::any_of(shards.begin(), shards.end(),
+                     [&](const PackShard& shard) { return fs::exists(stage / shard.file, failed); });
+}
+
+// A full disk is better known before the hours of work than after them.
 Status check_room(const StagedDir& staged, const std::vector<PackShard>& shards) {
   int64_t needed = 0;
-  bool started = false;
   std::error_code failed;
   for (const PackShard& shard : shards) {
-    const bool there = fs::exists(staged.stage() / shard.file, failed);
-    started = started || there;
-    if (!there) needed += shard.bytes;
+    if (!fs::exists(staged.stage() / shard.file, failed)) needed += shard.bytes;
   }
+  const bool started = was_started(staged.stage(), shards);
   const fs::space_info space = fs::space(staged.stage(), failed);
   if (failed || static_cast<double>(space.available) >= static_cast<double>(needed)) return {};
   const std::string where = staged.stage().parent_path().string();
@@ -157,6 +180,29 @@ Status check_room(const StagedDir& staged, const std::vector<PackShard>& shards)
   return error("{} has {} free, the packed model needs {}{}: free some, or give another --to",
                where.empty() ? "." : where, human_bytes(static_cast<double>(space.available)),
                human_bytes(static_cast<double>(needed)), started ? " more" : "");
+}
+
+CalibrationOptions calibration_options(const PackWords& words) {
+  return {words.calibration, words.calibration_tokens, words.threads, words.quiet};
+}
+
+// The importance of a packing in `stage`, null when it is packed without. What a text gave is kept there
+// until the work is complete, so that it is not read again after an interruption.
+Result<std::unique_ptr<Importance>> open_importance(const PackWords& words, const fs::path& dir,
+                                                    const fs::path& stage, const Weights& weights,
+                                                    const ModelConfig& config) {
+  fs::path file = words.importance;
+  if (file.empty()) {
+    if (words.calibration.empty()) return std::unique_ptr<Importance>();
+    file = stage / kKeptImportance;
+    std::error_code failed;
+    if (!fs::exists(file, failed)) JAJU_RETURN_IF_ERROR(calibrate(dir, calibration_options(words), file));
+    if (!words.save_importance.empty()) {
+      fs::copy_file(file, words.save_importance, fs::copy_options::overwrite_existing, failed);
+      if (failed) return error("cannot write {}: {}", words.save_importance, failed.message());
+    }
+  }
+  return Importance::open(file, weights, config);
 }
 
 Status pack_model(const PackWords& words) {
@@ -169,15 +215,29 @@ Status pack_model(const PackWords& words) {
   options.experts = *scheme_from_name(words.experts);
   options.rest = *scheme_from_name(words.rest);
   options.shard_bytes = static_cast<int64_t>(std::clamp<uint64_t>(words.shard, 1, INT64_MAX));
-  const std::vector<PackShard> shards = plan_pack(*weights, config, options);
+  std::vector<PackShard> shards = plan_pack(*weights, config, options);
   const Sizes sizes = sizes_of(shards);
   if (words.dry_run) {
     print_sizes(sizes, dir.string(), words.json);
     return flush_stdout();
   }
-  if (words.to.empty()) return error("where to? --to DIR names the directory to make");
-  JAJU_ASSIGN(const StagedDir staged, StagedDir::open(words.to, fingerprint(dir, words)));
+  if (words.to.empty()) {
+    if (words.save_importance.empty()) return error("where to? --to DIR names the directory to make");
+    return calibrate(dir, calibration_options(words), words.save_importance);
+  }
+  JAJU_ASSIGN(const Json calibration, calibration_of(words));
+  JAJU_ASSIGN(const StagedDir staged, StagedDir::open(words.to, fingerprint(dir, words, calibration)));
   JAJU_RETURN_IF_ERROR(check_room(staged, shards));
+  const Result<std::unique_ptr<Importance>> importance =
+      open_importance(words, dir, staged.stage(), *weights, config);
+  if (!importance.ok()) {
+    if (!was_started(staged.stage(), shards)) staged.abandon();
+    return importance.status();
+  }
+  if (*importance) {
+    options.importance = importance->get();
+    shards = plan_pack(*weights, config, options);
+  }
   options.source = fs::absolute(dir).lexically_normal().filename().string();
   ThreadTeam team(words.threads);
   std::unique_ptr<Progress> bar;
@@ -190,6 +250,8 @@ Status pack_model(const PackWords& words) {
   bar.reset();
   if (!report.ok()) return report.status();
   JAJU_RETURN_IF_ERROR(copy_files(dir, staged.stage()));
+  std::error_code ignored;
+  fs::remove(staged.stage() / kKeptImportance, ignored);
   JAJU_RETURN_IF_ERROR(staged.publish());
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (report->shards_kept > 0) {
@@ -241,6 +303,18 @@ void add_pack(CLI::App& app, Action& action) {
   verb->add_option("--rest", words->rest, "Scheme of attention, dense and shared MLPs and the head")
       ->check(scheme)
       ->capture_default_str();
+  CLI::Option* const calibration = verb->add_option(
+      "--calibration", words->calibration,
+      "A text (or JSON lines) the model reads first: columns that matter there keep more precision");
+  verb->add_option("--calibration-tokens", words->calibration_tokens, "How much of it is read")
+      ->check(CLI::Range(int64_t{16}, int64_t{100'000'000}))
+      ->needs(calibration)
+      ->capture_default_str();
+  verb->add_option("--save-importance", words->save_importance,
+                   "Keeps what the text told in this file; without --to nothing else is made")
+      ->needs(calibration);
+  verb->add_option("--importance", words->importance, "Such a file, in place of a text")
+      ->excludes(calibration);
   verb->add_option("--shard-size", words->shard, "Cuts the weights into files of about this size (5GB)")
       ->transform(CLI::AsSizeValue(true));
   verb->add_option("--threads", words->threads, "Default: one per CPU");
@@ -255,10 +329,16 @@ of safetensors opens it. Norms and routers stay F32, the embedding and kv_b keep
 model's size. The work is done in DIR.partial, which gets its name when it is complete; the same command after an
 interruption goes on where it stopped.
 
+A calibration text should look like what the model will be used for: conversations as JSON lines ({"messages": [...]},
+{"question", "answer"}) are written by the model's chat template, {"text"} and plain files are read as they are.
+
 Examples
   jaju pack ~/models/A.X-K1 --dry-run
   jaju pack ~/models/A.X-K1 --to ~/models/A.X-K1-q4
   jaju pack ~/models/A.X-K1 --to ~/models/A.X-K1-q6 --experts q6
+  jaju pack ~/models/A.X-K1 --to ~/models/A.X-K1-q4 --calibration texts.jsonl
+  jaju pack ~/models/A.X-K1 --calibration texts.jsonl --save-importance k1.importance
+  jaju pack ~/models/A.X-K1 --to ~/models/A.X-K1-q4 --importance k1.importance
   jaju pack --verify ~/models/A.X-K1-q4)");
   verb->callback([&action, words] {
     action = [words] {

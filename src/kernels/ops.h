@@ -99,8 +99,11 @@ struct ExpertGroup {
   Matrix gate, up, down;
   const int32_t* rows = nullptr;  // rows of x; null: 0, 1, 2, ...
   int64_t n = 0;
-  float* inner = nullptr;  // room for n * staggered_stride(gate.rows, 4) floats, at a multiple of 64 bytes
-  float* out = nullptr;    // (n, down.rows)
+  // Room for n * staggered_stride(gate.rows, 4) floats, at a multiple of 64 bytes. Holds the inner layer
+  // afterwards, silu(gate x) * up x, rows that far apart; where `down` takes its inputs rounded, in a form of
+  // the backend's.
+  float* inner = nullptr;
+  float* out = nullptr;  // (n, down.rows)
 };
 
 struct Ops {

@@ -10,7 +10,9 @@ namespace jaju {
 // out = down(silu(gate y) * up y), y = act.y.
 void Forward::mlp(const Step& step, const MlpWeights& w, MutRows out) {
   const ExpertGroup all{w.gate, w.up, w.down, nullptr, step.n_rows, act_.inner.data(), out.data};
-  context_.ops.mlps(context_, {&all, 1}, Rows(act_.y.data(), step.n_rows, config_.hidden_size));
+  const Rows y(act_.y.data(), step.n_rows, config_.hidden_size);
+  context_.ops.mlps(context_, {&all, 1}, y);
+  step.saw(all, y);
 }
 
 // In: act.y. Out: act.block_out = sum of weighted routed experts, in the order of their ids, plus the shared
@@ -67,6 +69,7 @@ void Forward::moe(const Step& step, const MoeWeights& w) {
   }
 
   ops.mlps(context_, act_.groups, y);
+  for (const ExpertGroup& group : act_.groups) step.saw(group, y);
   const Rows packed(act_.packed_out.data(), static_cast<int64_t>(visits), c.hidden_size);
   ops.combine_experts(context_, packed, act_.slots.data(), act_.expert_weights.data(), top_k,
                       has_shared ? Rows(out) : Rows(), out);

@@ -204,12 +204,24 @@ void Forward::head(const Step& step, const Vector& norm, const Matrix& matrix, s
   context_.ops.matmul(context_, matrix, y, logits);
 }
 
+// The head reads only rows whose logits are wanted; calibration wants to see what it would read of all. In:
+// act.x. Overwrites act.y.
+void Forward::observe_head(const Step& step, const Vector& norm, const Matrix& matrix) {
+  if (step.inputs == nullptr) return;
+  const MutRows y(act_.y.data(), step.n_rows, config_.hidden_size);
+  context_.ops.rms_norm(context_, Rows(act_.x.data(), step.n_rows, config_.hidden_size), norm.data(),
+                        static_cast<float>(config_.rms_norm_eps), y);
+  step.saw(matrix, y);
+}
+
 void Forward::run(const Batch& batch, MutRows logits, const ForwardExtras& extras) {
   Step step = begin(batch, 0);
   step.extras = &extras;
+  step.inputs = extras.inputs;
   const MutRows x(act_.x.data(), step.n_rows, config_.hidden_size);
   context_.ops.embed(context_, weights_.embed, batch.tokens, x);
-  const bool all_rows = extras.hidden.data != nullptr || extras.on_experts != nullptr;
+  const bool all_rows =
+      extras.hidden.data != nullptr || extras.on_experts != nullptr || extras.inputs != nullptr;
   const int64_t n_rows = step.n_rows;
   int64_t moe_layer = 0;
   for (int64_t i = 0; i < config_.n_layers; ++i) {
@@ -223,6 +235,7 @@ void Forward::run(const Batch& batch, MutRows logits, const ForwardExtras& extra
     context_.ops.rms_norm(context_, x, weights_.final_norm.data(), static_cast<float>(config_.rms_norm_eps),
                           extras.hidden);
   }
+  observe_head(step, weights_.final_norm, weights_.head);
   head(step, weights_.final_norm, weights_.head, batch.logit_rows, step.n_rows < n_rows, logits);
 }
 

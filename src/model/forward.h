@@ -41,6 +41,17 @@ struct Batch {
   std::span<const int32_t> logit_rows;  // rows that want logits
 };
 
+// Sees what enters the matrices of a step, for calibration (importance.h). Embedding, routers and kv_b are
+// not among them.
+class InputObserver {
+ public:
+  virtual ~InputObserver() = default;
+  // x.row(rows[i]) (rows null: i) for i below n was multiplied by `w`, and by the matrices that read the same
+  // rows: `up` with `gate`, kv_a with q_a. On the step's thread, between its operations; the rows change
+  // afterwards.
+  virtual void saw(const Matrix& w, Rows x, const int32_t* rows, int64_t n) = 0;
+};
+
 // What a caller may ask for besides logits.
 struct ForwardExtras {
   // (rows, hidden) of the batch after the final norm: what the MTP layer reads. Empty: not wanted.
@@ -48,6 +59,9 @@ struct ForwardExtras {
   // Called for every MoE layer with (rows, n_experts_per_token) ids, ascending in a row.
   void (*on_experts)(void* data, int64_t moe_layer, std::span<const int32_t> ids) = nullptr;
   void* data = nullptr;
+  // Sees every row of the batch, also in the head whatever logits are wanted. In f32 (Precision::f32) and
+  // with matrices that are not packed: others leave the inner layer of an MLP rounded.
+  InputObserver* inputs = nullptr;
 };
 
 class Forward {
@@ -66,8 +80,8 @@ class Forward {
   // Draft logits of the MTP block. Row i joins hidden[i] (after the final norm) with tokens[i], the token
   // that follows its position; it sits in the cache as layer n_layers at the position of hidden[i], one
   // earlier than the position its rope uses. logits: (logit_rows.size(), vocab), each predicting the token
-  // after tokens[i].
-  void run_mtp(const Batch& batch, Rows hidden, MutRows logits);
+  // after tokens[i]. inputs: as in ForwardExtras.
+  void run_mtp(const Batch& batch, Rows hidden, MutRows logits, InputObserver* inputs = nullptr);
 
   // What run() routed where since the start. Any thread, also during a run.
   const ExpertTally& experts() const { return experts_; }
@@ -85,6 +99,7 @@ class Forward {
   void mlp_block(const Step& step, const LayerWeights& layer);
   int64_t keep_logit_rows(const Step& step, std::span<const int32_t> rows);
   Step begin(const Batch& batch, int64_t rope_offset);
+  void observe_head(const Step& step, const Vector& norm, const Matrix& matrix);
   void head(const Step& step, const Vector& norm, const Matrix& matrix, std::span<const int32_t> rows,
             bool first_rows, MutRows logits);
 
@@ -102,7 +117,19 @@ class Forward {
 struct Forward::Step {
   int64_t n_rows = 0;
   const ForwardExtras* extras = nullptr;
+  InputObserver* inputs = nullptr;
   int64_t moe_layer = -1;  // counted over MoE layers; -1: the MTP block's
+
+  void saw(const Matrix& w, Rows x) const {
+    if (inputs != nullptr) inputs->saw(w, x, nullptr, x.n);
+  }
+  void saw(const ExpertGroup& group, Rows x) const {
+    if (inputs == nullptr) return;
+    inputs->saw(group.gate, x, group.rows, group.n);
+    const int64_t cols = group.gate.rows;
+    inputs->saw(group.down, Rows(group.inner, group.n, cols, staggered_stride(cols, sizeof(float))), nullptr,
+                group.n);
+  }
 };
 
 }  // namespace jaju

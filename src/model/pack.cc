@@ -48,7 +48,7 @@ class Writer {
 
  private:
   Status part(const PackPart& p);
-  Status quantised(const PackPart& p, const Matrix& m);
+  Status quantised(const PackPart& p, const Matrix& m, const float* importance);
   Status plain(const PackPart& p, const Matrix& m);
   Status emit(const void* data, int64_t bytes) {
     JAJU_RETURN_IF_ERROR(file_->append(data, bytes));
@@ -80,7 +80,7 @@ class Writer {
 };
 
 // Panels are independent: one task each.
-Status Writer::quantised(const PackPart& p, const Matrix& m) {
+Status Writer::quantised(const PackPart& p, const Matrix& m, const float* importance) {
   const int64_t each = panel_bytes(p.scheme, m.cols);
   const int64_t panels = (m.rows + kPanelRows - 1) / kPanelRows;
   const int64_t at_once = std::clamp<int64_t>(kPieceBytes / each, 1, panels);
@@ -98,7 +98,7 @@ Status Writer::quantised(const PackPart& p, const Matrix& m) {
       for (int64_t r = 0; r < n_rows; ++r) {
         if (!read_row(m, row + r, values + r * m.cols)) return finite.store(false);
       }
-      quantize_panel(p.scheme, values, n_rows, m.cols, nullptr, piece_.data() + i * each);
+      quantize_panel(p.scheme, values, n_rows, m.cols, importance, piece_.data() + i * each);
     });
     if (!finite) return not_finite(p);
     JAJU_RETURN_IF_ERROR(emit(piece_.data(), n * each));
@@ -141,8 +141,9 @@ Status Writer::part(const PackPart& p) {
   }
   if (p.scheme == Scheme::none) return plain(p, p.matrices.front());
   int64_t written = 0;
-  for (const Matrix& m : p.matrices) {
-    JAJU_RETURN_IF_ERROR(quantised(p, m));
+  for (size_t i = 0; i < p.matrices.size(); ++i) {
+    const Matrix& m = p.matrices[i];
+    JAJU_RETURN_IF_ERROR(quantised(p, m, p.importance[i]));
     written += packed_bytes(p.scheme, m.rows, m.cols);
   }
   const std::vector<std::byte> padding(static_cast<size_t>(p.bytes - written));
@@ -184,6 +185,7 @@ Result<PackReport> write_packed(const Weights& weights, const std::vector<PackSh
   manifest.experts = options.experts;
   manifest.rest = options.rest;
   manifest.source = options.source;
+  manifest.calibration_tokens = options.importance != nullptr ? options.importance->tokens() : 0;
   Writer writer(options, team, report.bytes);
   for (const PackShard& shard : shards) {
     std::error_code ignored;
@@ -194,6 +196,7 @@ Result<PackReport> write_packed(const Weights& weights, const std::vector<PackSh
     }
     JAJU_ASSIGN(const std::vector<uint64_t> sums, writer.write(shard, stage / shard.file));
     JAJU_RETURN_IF_ERROR(weights.intact());  // what a shrinking file gave is not worth a checksum
+    if (options.importance != nullptr) JAJU_RETURN_IF_ERROR(options.importance->intact());
     PackedShardSums entry{shard.file, {}};
     for (size_t i = 0; i < sums.size(); ++i) entry.tensors.emplace_back(shard.parts[i].spec.name, sums[i]);
     std::erase_if(manifest.shards, [&](const PackedShardSums& s) { return s.file == shard.file; });

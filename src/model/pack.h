@@ -4,7 +4,7 @@
 //
 // Experts get one scheme, every other large matrix another. Norms, routers and their biases stay F32; the
 // embedding and kv_b keep their type (a lookup and the absorbed attention read them by rows), f8 ones become
-// BF16.
+// BF16. With importance (importance.h) the errors of columns that matter count for more.
 //
 // Streams: pieces of 32 MB, and 16 rows in f32 for each thread, beside the mapped checkpoint. The work is
 // done in DIR.partial (base/staged_dir.h), shard by shard of whole layers; interrupted, it goes on with the
@@ -20,6 +20,7 @@
 #include "base/status.h"
 #include "base/thread_team.h"
 #include "formats/safetensors_writer.h"
+#include "model/importance.h"
 #include "model/weights.h"
 #include "tensor/packed.h"
 
@@ -30,6 +31,7 @@ struct PackOptions {
   Scheme rest = Scheme::q8;
   // Whole layers up to about this size; a larger layer gets a shard of its own.
   int64_t shard_bytes = 5'000'000'000;
+  const Importance* importance = nullptr;                       // of the same weights; must outlive the plan
   std::string source{};                                         // the checkpoint's name, for packed.json
   std::function<void(int64_t done, int64_t total)> progress{};  // bytes written; may be null
 };
@@ -38,7 +40,8 @@ struct PackOptions {
 struct PackPart {
   TensorSpec spec;
   Scheme scheme = Scheme::none;
-  std::vector<Matrix> matrices;  // quantised, behind one another; or one as it is
+  std::vector<Matrix> matrices;            // quantised, behind one another; or one as it is
+  std::vector<const float*> importance{};  // of each quantised matrix; null: all columns alike
   const Vector* vector = nullptr;
   int64_t values = 0;  // of matrices and vector
   int64_t bytes = 0;   // padding included

@@ -113,11 +113,14 @@ class Planner {
   }
 
  private:
-  static PackPart part_of(std::string name, Scheme scheme, std::vector<Matrix> matrices, int64_t bytes) {
+  PackPart part_of(std::string name, Scheme scheme, std::vector<Matrix> matrices, int64_t bytes) const {
     PackPart part;
     part.spec = {std::move(name), DType::u8, {bytes}};
     part.scheme = scheme;
-    for (const Matrix& m : matrices) part.values += m.rows * m.cols;
+    for (const Matrix& m : matrices) {
+      part.values += m.rows * m.cols;
+      part.importance.push_back(options_.importance != nullptr ? options_.importance->of(m) : nullptr);
+    }
     part.matrices = std::move(matrices);
     part.bytes = bytes;
     return part;

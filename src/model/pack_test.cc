@@ -358,7 +358,7 @@ TEST_F(Pack, LogitsAreNearTheCheckpointsOnEveryBackend) {
 }
 
 TEST(PackedManifest, RoundTripAndMistakes) {
-  PackedManifest m{Scheme::q4, Scheme::q8, "from", {{"a.safetensors", {{"x", 7}, {"y", ~0ull}}}}};
+  PackedManifest m{Scheme::q4, Scheme::q8, "from", 131'072, {{"a.safetensors", {{"x", 7}, {"y", ~0ull}}}}};
   const std::string text = to_json(m);
   const auto again = parse_packed_manifest(text, "packed.json");
   ASSERT_TRUE(again.ok()) << again.message();
@@ -376,6 +376,7 @@ TEST(PackedManifest, RoundTripAndMistakes) {
   says("\"version\": 1", "\"version\": 2", "later");
   says("\"version\": 1", "\"version\": 0", "must be 1");
   says("\"q4\"", "\"q5\"", "experts");
+  says("131072", "\"many\"", "calibration_tokens");
   says("a.safetensors", "../a.safetensors", "file");
   says("0000000000000007", "000000000000007", "'x'");
   says("0000000000000007", "000000000000000g", "'x'");

@@ -48,8 +48,13 @@ std::string to_json(const PackedManifest& m) {
     for (const auto& [name, sum] : shard.tensors) tensors[name] = fmt::format("{:016x}", sum);
     shards.push_back({{"file", shard.file}, {"tensors", std::move(tensors)}});
   }
-  const Json all = {{"format", kPackedFormat}, {"version", kVersion}, {"experts", name_of(m.experts)},
-                    {"rest", name_of(m.rest)}, {"source", m.source},  {"shards", std::move(shards)}};
+  Json all = {{"format", kPackedFormat},
+              {"version", kVersion},
+              {"experts", name_of(m.experts)},
+              {"rest", name_of(m.rest)},
+              {"source", m.source}};
+  if (m.calibration_tokens > 0) all["calibration_tokens"] = m.calibration_tokens;
+  all["shards"] = std::move(shards);
   return all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -82,6 +87,10 @@ Result<PackedManifest> parse_packed_manifest(std::string_view text, const std::s
   const auto source = text_of(root, "source");
   if (!source) return wrong("source", "a text");
   m.source = *source;
+  if (const auto tokens = root.find("calibration_tokens"); tokens != root.end()) {
+    if (!tokens->is_number_integer() || *tokens < 1) return wrong("calibration_tokens", "a count");
+    m.calibration_tokens = tokens->get<int64_t>();
+  }
   const auto shards = root.find("shards");
   if (shards == root.end() || !shards->is_array()) return wrong("shards", "a list");
   for (const nlohmann::json& entry : *shards) {

@@ -1,10 +1,11 @@
 // packed.json: how a packed model was made, and the checksum of every tensor.
 //
 //   {"format": "jaju-packed", "version": 1, "experts": "q4", "rest": "q8", "source": "...",
-//    "shards": [{"file": "model-00001-of-00002.safetensors", "tensors": {"model.norm.weight":
-//    "0123456789abcdef", ...}}]}
+//    "calibration_tokens": 131072, "shards": [{"file": "model-00001-of-00002.safetensors", "tensors":
+//    {"model.norm.weight": "0123456789abcdef", ...}}]}
 //
-// Checksums are XXH3-64 over the tensor's bytes, padding included, as 16 hex digits.
+// "calibration_tokens" is there when the matrices were weighed by importance (importance.h). Checksums are
+// XXH3-64 over the tensor's bytes, padding included, as 16 hex digits.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +33,8 @@ struct PackedManifest {
   Scheme experts = Scheme::none;
   Scheme rest = Scheme::none;
   std::string source;
-  std::vector<PackedShardSums> shards;
+  int64_t calibration_tokens = 0;  // of the text that told which columns matter; 0: not calibrated
+  std::vector<PackedShardSums> shards{};
 
   // Null: not written yet.
   const PackedShardSums* find(std::string_view file) const;

@@ -98,6 +98,7 @@ class Engine {
   friend class BatchGenerator;
   friend class Benchmark;
   friend class Scheduler;
+  friend class TextReader;
   struct Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -1,9 +1,11 @@
 """jaju pack: what it writes runs, is verified, and is refused where it should be."""
 import json
 import pathlib
+import resource
+import subprocess
 import unittest
 
-from program import MODEL, ProgramTest
+from program import MODEL, PROGRAM, ProgramTest
 
 NANO = pathlib.Path(__file__).resolve().parents[2] / "models" / "nano"
 
@@ -51,6 +53,70 @@ class Pack(ProgramTest):
         (self.to / "packed.json").write_text("{}")
         self.bad(1, "pack", "--verify", self.to, says="packed.json")
         self.bad(1, "pack", "--verify", MODEL, says="no packed model")
+
+    def write_text(self, name="text.txt", n=400):
+        path = self.home / name
+        path.write_text("".join(f"{i} + {i % 7} = {i + i % 7}. 사과 {i}개.\n" for i in range(n)))
+        return path
+
+    def test_calibration(self):
+        text, kept = self.write_text(), self.home / "kept.importance"
+        words = ("--calibration", text, "--calibration-tokens", "2000", "--quiet")
+        self.good("pack", NANO, *words, "--save-importance", kept)
+        self.assertFalse(self.to.exists())
+        self.good("pack", NANO, "--to", self.to, *words)
+        manifest = json.loads((self.to / "packed.json").read_text())
+        self.assertEqual(manifest["calibration_tokens"], 2000)
+        self.good("pack", "--verify", self.to)
+        self.assertEqual([p.name for p in self.to.iterdir() if "importance" in p.name], [])
+        # The same from the file; not the same without.
+        again, plain = self.home / "again", self.home / "plain"
+        self.good("pack", NANO, "--to", again, "--importance", kept)
+        self.good("pack", NANO, "--to", plain)
+        weights = [(d / "model.safetensors").read_bytes() for d in (self.to, again, plain)]
+        self.assertEqual(weights[0], weights[1])
+        self.assertNotEqual(weights[0], weights[2])
+        self.assertEqual(len(weights[0]), len(weights[2]))
+        self.assertNotIn("calibration_tokens", json.loads((plain / "packed.json").read_text()))
+
+    def test_calibration_mistakes(self):
+        text = self.write_text(n=40)
+        self.bad(1, "pack", MODEL, "--to", self.to, "--calibration", self.home / "none.txt", says="none.txt")
+        self.bad(2, "pack", MODEL, "--to", self.to, "--calibration-tokens", "50", says="--calibration")
+        self.bad(2, "pack", MODEL, "--to", self.to, "--save-importance", "x", says="--calibration")
+        self.bad(2, "pack", MODEL, "--to", self.to, "--calibration", text, "--importance", "x", says="--importance")
+        self.bad(1, "pack", MODEL, "--to", self.to, "--importance", pathlib.Path(MODEL) / "model.safetensors",
+                 says="holds no importance")
+        self.assertFalse(self.to.exists())
+        kept = self.home / "kept.importance"
+        self.good("pack", NANO, "--calibration", text, "--save-importance", kept, "--quiet")
+        self.bad(1, "pack", MODEL, "--to", self.to, "--importance", kept, says="this model wants")
+
+    def test_interrupted_work_knows_its_calibration(self):
+        text = self.write_text()
+        words = ["pack", NANO, "--to", self.to, "--calibration", text, "--quiet"]
+        stage = self.to.with_name("packed.partial")
+        # Killed by the system when the weights grow past 2 MB: the statistics are there by then.
+        limit = 2_000_000
+        killed = subprocess.run([PROGRAM, *words], capture_output=True, env=self.environment(),
+                                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        self.assertLess(killed.returncode, 0, killed.stderr)
+        self.assertTrue((stage / "importance.kept").exists())
+        for other in (["--calibration-tokens", "500"], ["--experts", "q6"]):
+            self.bad(1, *words, *other, says="other work")
+        self.bad(1, "pack", NANO, "--to", self.to, says="other work")
+        self.bad(1, *words[:4], "--calibration", self.write_text("other.txt", 300), says="other work")
+        self.good(*words)
+        whole = self.home / "whole"
+        self.good("pack", NANO, "--to", whole, *words[4:])
+        for name in ("model.safetensors", "packed.json"):
+            self.assertEqual((self.to / name).read_bytes(), (whole / name).read_bytes())
+
+    def test_a_text_that_cannot_be_read_leaves_nothing(self):
+        lines = self.home / "lines.jsonl"
+        lines.write_text('{"text": "good words here"}\n{"words": 1}\n')
+        self.bad(1, "pack", NANO, "--to", self.to, "--calibration", lines, says="lines.jsonl line 2")
+        self.assertEqual([p.name for p in self.home.iterdir()], ["lines.jsonl"])
 
     def test_places(self):
         self.bad(1, "pack", MODEL, says="--to")
