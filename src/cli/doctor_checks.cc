@@ -106,7 +106,11 @@ Check check_kernels() {
     return warn("kernels", "ref (plain loops)", "many times slower than the vector kernels",
                 forced ? "unset JAJU_ISA" : "use a CPU with AVX2 or AVX-512");
   }
-  return ok("kernels", name + (name == "avx512" && cpu_has_bf16_dot() ? ", with the bf16 dot product" : ""));
+  std::string with;
+  if (name == "avx512" && cpu_has_bf16_dot()) with += ", with the bf16 dot product";
+  if (name == "avx512" && uses_int8_tiles())
+    with += (with.empty() ? ", with" : " and") + std::string(" int8 tiles");
+  return ok("kernels", name + with);
 }
 
 Check check_memory(const fs::path& root) {

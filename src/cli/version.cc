@@ -21,7 +21,7 @@ std::string compiler() {
 // The kernels this machine can run, best first.
 std::vector<std::string> runnable_kernels() {
   std::vector<std::string> names;
-  for (const char* name : {"avx512", "avx2", "ref"}) {
+  for (const char* name : {"amx", "avx512", "avx2", "ref"}) {
     if (find_ops(name) != nullptr) names.emplace_back(name);
   }
   return names;
@@ -31,17 +31,23 @@ int run_version(bool as_json) {
   const Result<const Ops*> chosen = select_ops();
   const std::string used = chosen.ok() ? (*chosen)->name : "";
   const bool bf16 = used == "avx512" && cpu_has_bf16_dot();
+  const bool tiles = used == "avx512" && uses_int8_tiles();
   if (as_json) {
     nlohmann::ordered_json report = {
         {"version", JAJU_VERSION},
         {"commit", kCommit},
         {"compiler", compiler()},
         {"build", JAJU_BUILD_KIND},
-        {"kernels", {{"chosen", used}, {"runnable", runnable_kernels()}, {"bf16_dot", bf16}}}};
+        {"kernels",
+         {{"chosen", used}, {"runnable", runnable_kernels()}, {"bf16_dot", bf16}, {"int8_tiles", tiles}}}};
     print(report.dump() + "\n");
   } else {
     print(fmt::format("jaju {} ({})\ncompiler  {}, {} build\nkernels   {}{}; this machine can run {}\n",
-                      JAJU_VERSION, kCommit, compiler(), JAJU_BUILD_KIND, used, bf16 ? " (bf16 dot)" : "",
+                      JAJU_VERSION, kCommit, compiler(), JAJU_BUILD_KIND, used,
+                      bf16 && tiles ? " (bf16 dot, int8 tiles)"
+                      : bf16        ? " (bf16 dot)"
+                      : tiles       ? " (int8 tiles)"
+                                    : "",
                       fmt::join(runnable_kernels(), ", ")));
   }
   if (!chosen.ok()) return fail(chosen.status());

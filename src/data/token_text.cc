@@ -52,9 +52,9 @@ Result<std::string> beginning_of(const fs::path& file, int64_t max_tokens) {
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (in.bad() || (!in.good() && !in.eof()))
     return error("cannot read {}: {}", file.string(), std::strerror(errno));
-  const bool cut =
-      static_cast<size_t>(in.gcount()) == text.size() && in.peek() != std::char_traits<char>::eof();
-  text.resize(static_cast<size_t>(in.gcount()));
+  const auto read = static_cast<size_t>(in.gcount());
+  const bool cut = read == text.size() && in.peek() != std::char_traits<char>::eof();
+  text.resize(read);
   if (const size_t line = text.rfind('\n'); cut && line != std::string::npos) text.resize(line + 1);
   return text;
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/amx.h"
 #include "kernels/backends.h"
 
 namespace jaju {
@@ -61,11 +62,24 @@ bool cpu_has_vnni() {
 #endif
 }
 
+bool cpu_has_int8_tiles() {
+  return cpu_has_vnni() && amx().int8;
+}
+
+bool uses_int8_tiles() {
+  static const bool uses = [] {
+    const char* forced = std::getenv("JAJU_ISA");
+    return cpu_has_int8_tiles() && (forced == nullptr || std::string(forced) != "avx512");
+  }();
+  return uses;
+}
+
 const Ops* find_ops(const std::string& name) {
   if (name == "ref") return &ref::ops();
 #if defined(__x86_64__)
   if (name == "avx2" && has_avx2()) return &avx2::ops();
   if (name == "avx512" && has_avx512()) return &avx512::ops();
+  if (name == "amx" && cpu_has_int8_tiles()) return &avx512::ops();
 #endif
   return nullptr;
 }
@@ -74,8 +88,8 @@ Result<const Ops*> select_ops() {
   const char* forced = std::getenv("JAJU_ISA");
   if (forced != nullptr && *forced != '\0') {
     const std::string name = forced;
-    if (name != "ref" && name != "avx2" && name != "avx512") {
-      return error("JAJU_ISA is '{}': use ref, avx2 or avx512, or unset it", name);
+    if (name != "ref" && name != "avx2" && name != "avx512" && name != "amx") {
+      return error("JAJU_ISA is '{}': use ref, avx2, avx512 or amx, or unset it", name);
     }
     const Ops* ops = find_ops(name);
     if (ops == nullptr)
@@ -99,7 +113,8 @@ std::vector<std::pair<std::string, bool>> cpu_features() {
           {"avx512vl", __builtin_cpu_supports("avx512vl") != 0},
           {"avx512dq", __builtin_cpu_supports("avx512dq") != 0},
           {"avx512vnni", __builtin_cpu_supports("avx512vnni") != 0},
-          {"avx512bf16", has_avx512_bf16()}};
+          {"avx512bf16", has_avx512_bf16()},
+          {"amx-int8", amx().int8}};
 #else
   return {};
 #endif

@@ -12,7 +12,7 @@ void Forward::mlp(const Step& step, const MlpWeights& w, MutRows out) {
   const ExpertGroup all{w.gate, w.up, w.down, nullptr, step.n_rows, act_.inner.data(), out.data};
   const Rows y(act_.y.data(), step.n_rows, config_.hidden_size);
   context_.ops.mlps(context_, {&all, 1}, y);
-  step.saw(all, y);
+  saw(step, all, y);
 }
 
 // In: act.y. Out: act.block_out = sum of weighted routed experts, in the order of their ids, plus the shared
@@ -69,7 +69,9 @@ void Forward::moe(const Step& step, const MoeWeights& w) {
   }
 
   ops.mlps(context_, act_.groups, y);
-  for (const ExpertGroup& group : act_.groups) step.saw(group, y);
+  if (step.inputs != nullptr) {
+    for (const ExpertGroup& group : act_.groups) saw(step, group, y);
+  }
   const Rows packed(act_.packed_out.data(), static_cast<int64_t>(visits), c.hidden_size);
   ops.combine_experts(context_, packed, act_.slots.data(), act_.expert_weights.data(), top_k,
                       has_shared ? Rows(out) : Rows(), out);

@@ -204,6 +204,18 @@ void Forward::head(const Step& step, const Vector& norm, const Matrix& matrix, s
   context_.ops.matmul(context_, matrix, y, logits);
 }
 
+void Forward::saw(const Step& step, const Matrix& w, Rows x) {
+  if (step.inputs != nullptr) step.inputs->saw(context_.team, w, x, nullptr, x.n);
+}
+
+void Forward::saw(const Step& step, const ExpertGroup& group, Rows x) {
+  if (step.inputs == nullptr) return;
+  const int64_t cols = group.gate.rows;
+  const Rows inner(group.inner, group.n, cols, staggered_stride(cols, sizeof(float)));
+  step.inputs->saw(context_.team, group.gate, x, group.rows, group.n);
+  step.inputs->saw(context_.team, group.down, inner, nullptr, group.n);
+}
+
 // The head reads only rows whose logits are wanted; calibration wants to see what it would read of all. In:
 // act.x. Overwrites act.y.
 void Forward::observe_head(const Step& step, const Vector& norm, const Matrix& matrix) {
@@ -211,7 +223,7 @@ void Forward::observe_head(const Step& step, const Vector& norm, const Matrix& m
   const MutRows y(act_.y.data(), step.n_rows, config_.hidden_size);
   context_.ops.rms_norm(context_, Rows(act_.x.data(), step.n_rows, config_.hidden_size), norm.data(),
                         static_cast<float>(config_.rms_norm_eps), y);
-  step.saw(matrix, y);
+  saw(step, matrix, y);
 }
 
 void Forward::run(const Batch& batch, MutRows logits, const ForwardExtras& extras) {

@@ -49,7 +49,7 @@ class InputObserver {
   // x.row(rows[i]) (rows null: i) for i below n was multiplied by `w`, and by the matrices that read the same
   // rows: `up` with `gate`, kv_a with q_a. On the step's thread, between its operations; the rows change
   // afterwards.
-  virtual void saw(const Matrix& w, Rows x, const int32_t* rows, int64_t n) = 0;
+  virtual void saw(ThreadTeam& team, const Matrix& w, Rows x, const int32_t* rows, int64_t n) = 0;
 };
 
 // What a caller may ask for besides logits.
@@ -99,6 +99,9 @@ class Forward {
   void mlp_block(const Step& step, const LayerWeights& layer);
   int64_t keep_logit_rows(const Step& step, std::span<const int32_t> rows);
   Step begin(const Batch& batch, int64_t rope_offset);
+  // Tell the step's observer, where there is one, what a matrix or the three of a group have just read.
+  void saw(const Step& step, const Matrix& w, Rows x);
+  void saw(const Step& step, const ExpertGroup& group, Rows x);
   void observe_head(const Step& step, const Vector& norm, const Matrix& matrix);
   void head(const Step& step, const Vector& norm, const Matrix& matrix, std::span<const int32_t> rows,
             bool first_rows, MutRows logits);
@@ -119,17 +122,6 @@ struct Forward::Step {
   const ForwardExtras* extras = nullptr;
   InputObserver* inputs = nullptr;
   int64_t moe_layer = -1;  // counted over MoE layers; -1: the MTP block's
-
-  void saw(const Matrix& w, Rows x) const {
-    if (inputs != nullptr) inputs->saw(w, x, nullptr, x.n);
-  }
-  void saw(const ExpertGroup& group, Rows x) const {
-    if (inputs == nullptr) return;
-    inputs->saw(group.gate, x, group.rows, group.n);
-    const int64_t cols = group.gate.rows;
-    inputs->saw(group.down, Rows(group.inner, group.n, cols, staggered_stride(cols, sizeof(float))), nullptr,
-                group.n);
-  }
 };
 
 }  // namespace jaju

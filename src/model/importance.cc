@@ -94,20 +94,30 @@ ImportanceTally::ImportanceTally(const Weights& weights, const ModelConfig& conf
   }
 }
 
-void ImportanceTally::saw(const Matrix& w, Rows x, const int32_t* rows, int64_t n) {
+void ImportanceTally::saw(ThreadTeam& team, const Matrix& w, Rows x, const int32_t* rows, int64_t n) {
   const auto found = places_.find(w.data);
   JAJU_CHECK(found != places_.end() && !w.packed());
   Entry& entry = entries_[found->second.entry];
   JAJU_CHECK(x.cols == entry.input.cols);
   entry.rows[found->second.reader] += n;
   double* const sums = entry.sums.data() + static_cast<int64_t>(found->second.reader) * x.cols;
-  for (int64_t i = 0; i < n; ++i) {
-    const float* const row = x.row(rows != nullptr ? rows[i] : i);
-    for (int64_t c = 0; c < x.cols; ++c) {
-      const auto value = static_cast<double>(row[c]);
-      sums[c] += value * value;
+  // A column's sum is one thread's, from the first row to the last: the same bits on any number of them.
+  constexpr int64_t kColumns = 256;
+  constexpr int64_t kWorthSharing = 1 << 14;
+  const auto add = [&](int64_t block, int) {
+    const int64_t first = block * kColumns;
+    const int64_t last = std::min(first + kColumns, x.cols);
+    for (int64_t i = 0; i < n; ++i) {
+      const float* const row = x.row(rows != nullptr ? rows[i] : i);
+      for (int64_t c = first; c < last; ++c) {
+        const auto value = static_cast<double>(row[c]);
+        sums[c] += value * value;
+      }
     }
-  }
+  };
+  const int64_t blocks = (x.cols + kColumns - 1) / kColumns;
+  if (n * x.cols >= kWorthSharing) return team.parallel_for(blocks, add);
+  for (int64_t block = 0; block < blocks; ++block) add(block, 0);
 }
 
 int64_t ImportanceTally::experts() const {

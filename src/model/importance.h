@@ -48,7 +48,7 @@ std::vector<MatrixInput> matrix_inputs(const Weights& weights, const ModelConfig
 class ImportanceTally : public InputObserver {
  public:
   ImportanceTally(const Weights& weights, const ModelConfig& config);
-  void saw(const Matrix& w, Rows x, const int32_t* rows, int64_t n) override;
+  void saw(ThreadTeam& team, const Matrix& w, Rows x, const int32_t* rows, int64_t n) override;
 
   // Routed experts in all, and how many of them no row has reached.
   int64_t experts() const;

@@ -24,14 +24,14 @@ void Forward::attention(const Step& step, const AttentionWeights& w, int64_t cac
     const MutRows q_a(act_.q_a.data(), step.n_rows, c.q_lora_rank);
     const std::array<Product, 2> down = {{{w.q_a, q_a}, {w.kv_a, kv}}};
     ops.products(context_, down, y);
-    step.saw(w.q_a, y);
+    saw(step, w.q_a, y);
     ops.rms_norm(context_, q_a, w.q_a_norm.data(), kInnerEps, q_a);
     ops.matmul(context_, w.q_b, q_a, q);
-    step.saw(w.q_b, q_a);
+    saw(step, w.q_b, q_a);
   } else {
     const std::array<Product, 2> both = {{{w.q, q}, {w.kv_a, kv}}};
     ops.products(context_, both, y);
-    step.saw(w.q, y);
+    saw(step, w.q, y);
   }
   // The latent is normed; the rope key behind it is not.
   const MutRows latent(kv.data, step.n_rows, c.kv_lora_rank, kv.stride);
@@ -61,7 +61,7 @@ void Forward::attention(const Step& step, const AttentionWeights& w, int64_t cac
     (slices == &absorbed_ ? ops.mla_absorbed : ops.mla_expanded)(context_, args);
   }
   ops.matmul(context_, w.o, heads_out, out);
-  step.saw(w.o, heads_out);
+  saw(step, w.o, heads_out);
 }
 
 }  // namespace jaju

@@ -23,7 +23,7 @@ void Forward::run_mtp(const Batch& batch, Rows hidden, MutRows logits, InputObse
   ops.rms_norm(context_, hidden, mtp.hidden_norm.data(), eps, previous);
   const Rows joined(act_.mtp_input.data(), step.n_rows, 2 * h);
   ops.matmul(context_, mtp.projection, joined, MutRows(act_.x.data(), step.n_rows, h));
-  step.saw(mtp.projection, joined);
+  saw(step, mtp.projection, joined);
   decoder_layer(step, mtp.layer, config_.n_layers);
   observe_head(step, mtp.final_norm, mtp.head);
   head(step, mtp.final_norm, mtp.head, batch.logit_rows, false, logits);

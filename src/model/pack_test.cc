@@ -87,8 +87,11 @@ TEST_F(Pack, EveryTensorOfEveryLayout) {
   for (const bool fused : {true, false}) {
     for (const DType dtype : {DType::f32, DType::bf16, DType::f8_e4m3}) {
       SCOPED_TRACE(testing::Message() << (fused ? "fused " : "split ") << name_of(dtype));
-      SyntheticCheckpoint(config_, {.dtype = dtype, .fused = fused, .router_bias = true, .mtp = true})
-          .write(dir_ / "from", 2);
+      SyntheticCheckpoint checkpoint(config_,
+                                     {.dtype = dtype, .fused = fused, .router_bias = true, .mtp = true});
+      checkpoint.add("model.layers.3.shared_head.head.weight", DType::f32,
+                     {config_.vocab_size, config_.hidden_size});
+      checkpoint.write(dir_ / "from", 2);
       const auto from = load("from");
       ASSERT_NE(from, nullptr);
       const auto report =
@@ -107,6 +110,8 @@ TEST_F(Pack, EveryTensorOfEveryLayout) {
           {&to->mtp->layer, &from->mtp->layer}};
       for (size_t i = 0; i < from->layers.size(); ++i) layers.emplace_back(&to->layers[i], &from->layers[i]);
       expect_near(to->mtp->projection, from->mtp->projection, Scheme::q8, "eh_proj");
+      ASSERT_NE(from->mtp->head.data, from->head.data);
+      expect_near(to->mtp->head, from->mtp->head, Scheme::q8, "the MTP block's own head");
       for (const auto& [a, b] : layers) {
         EXPECT_EQ(a->input_norm, b->input_norm);
         EXPECT_EQ(a->post_attention_norm, b->post_attention_norm);

@@ -399,7 +399,7 @@ MtpWeights Loader::mtp_block(int64_t index, const Matrix& embed, const Matrix& h
   const std::string own_embed = prefix + "embed_tokens.weight";
   const std::string own_head = prefix + "shared_head.head.weight";
   w.embed = has(own_embed) ? plain_matrix(own_embed, config_.vocab_size, hidden, kMtp) : embed;
-  w.head = has(own_head) ? matrix(own_head, config_.vocab_size, hidden, kMtp) : head;
+  w.head = has(own_head) || packed_as(own_head) != Scheme::none ? matrix(own_head, config_.vocab_size, hidden, kMtp) : head;
   in_mtp_ = false;
   return w;
 }

@@ -126,7 +126,9 @@ const EngineOptions& Engine::options() const {
 std::string Engine::kernels() const {
   const std::string name = impl_->context->ops.name;
   const bool dot = name == "avx512" && impl_->options.precision == Precision::bf16 && cpu_has_bf16_dot();
-  return dot ? name + " with bf16 dot products" : name;
+  const bool tiles = name == "avx512" && impl_->weights->packed && uses_int8_tiles();
+  return name + (dot ? " with bf16 dot products" : "") +
+         (tiles ? dot ? " and int8 tiles" : " with int8 tiles" : "");
 }
 
 int64_t kv_bytes_per_token(const ModelConfig& config, KvType type) {

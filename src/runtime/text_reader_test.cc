@@ -64,7 +64,7 @@ TEST(TextReader, LogitsAreThoseOfEachAlone) {
 TEST(TextReader, AnObserverSeesEveryRowOnce) {
   class Counter : public InputObserver {
    public:
-    void saw(const Matrix& w, Rows x, const int32_t*, int64_t n) override {
+    void saw(ThreadTeam&, const Matrix& w, Rows x, const int32_t*, int64_t n) override {
       EXPECT_EQ(w.cols, x.cols);
       rows[w.data] += n;
     }

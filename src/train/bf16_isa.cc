@@ -1,11 +1,10 @@
 // Kept apart from the products: this file is compiled for any CPU.
 #include <atomic>
 
+#include "base/amx.h"
 #include "train/bf16_product.h"
 #if defined(__x86_64__) && defined(__linux__)
 #include <cpuid.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 namespace jaju::train {
@@ -22,11 +21,7 @@ Bf16Isa ask() {
   }
   if (__get_cpuid_count(7, 1, &a, &b, &c, &d) == 0 || (a & (1u << 5)) == 0)
     return Bf16Isa::none;  // AVX512_BF16
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return Bf16Isa::avx512;
-  const bool amx = (d & (1u << 22)) != 0 && (d & (1u << 24)) != 0;  // AMX-BF16, AMX-TILE
-  constexpr long kRequestPermission = 0x1023;                       // ARCH_REQ_XCOMP_PERM
-  constexpr long kTileData = 18;
-  return amx && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0 ? Bf16Isa::amx : Bf16Isa::avx512;
+  return amx().bf16 ? Bf16Isa::amx : Bf16Isa::avx512;
 #else
   return Bf16Isa::none;
 #endif

@@ -1,5 +1,6 @@
-// Products of packed matrices (tensor/packed.h) with inputs in int8: for AVX2 and for AVX-512 VNNI, each in a
-// file with its own flags and a namespace of its own; call only what the CPU has. Both give the same bits.
+// Products of packed matrices (tensor/packed.h) with inputs in int8: for AVX2, for AVX-512 VNNI and for AMX,
+// each in a file with its own flags and a namespace of its own; call only what the CPU has. All give the same
+// bits.
 //
 // An input row is cut in pieces of 256 columns, each with the scale that makes its largest magnitude 127. A
 // dot product adds the products of a group of 16 columns in int32, exactly; the groups of a piece in f32,
@@ -61,5 +62,11 @@ namespace jaju::packed_avx2 {
 extern const packed_dot::Kernels kKernels;
 }
 namespace jaju::packed_vnni {
+extern const packed_dot::Kernels kKernels;
+// For packed_amx.cc: blocks [b0, b1) of a panel, for each group of 16 columns its four steps as 64 signed
+// bytes (packed.h) and the scales of its 16 rows. `to` at a multiple of 64 bytes.
+void unpack_blocks(Scheme scheme, const std::byte* panel, int64_t b0, int64_t b1, std::byte* to);
+}  // namespace jaju::packed_vnni
+namespace jaju::packed_amx {
 extern const packed_dot::Kernels kKernels;
 }

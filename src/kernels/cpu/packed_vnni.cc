@@ -127,7 +127,38 @@ inline void unpack(const std::byte* block, int, int g, Steps<S == Scheme::q6>& t
 
 #include "kernels/cpu/packed_tile.h"
 
+template <Scheme S>
+void unpack_scheme(const std::byte* panel, int64_t b0, int64_t b1, std::byte* to) {
+  constexpr bool kQ6 = S == Scheme::q6;
+  const I added = _mm512_set1_epi8(static_cast<char>(kQ6 ? packed_dot::kQ6Added : packed_dot::kAdded));
+  const PackedSource<S> source{panel, 0, 0};
+  for (int64_t b = b0; b < b1; ++b) {
+    for (int g = 0; g < 4; ++g, to += kWideGroupBytes) {
+      Steps<kQ6> steps;
+      F scale;
+      source.get(0, b, g, steps, scale);
+      JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+        store_bytes(to + 64 * s, _mm512_sub_epi8(steps.step[s], added));
+      }
+      store(reinterpret_cast<float*>(to + 4 * 64), scale);
+    }
+  }
+}
+
 }  // namespace
+
+void unpack_blocks(Scheme scheme, const std::byte* panel, int64_t b0, int64_t b1, std::byte* to) {
+  switch (scheme) {
+    case Scheme::q8:
+      return unpack_scheme<Scheme::q8>(panel, b0, b1, to);
+    case Scheme::q6:
+      return unpack_scheme<Scheme::q6>(panel, b0, b1, to);
+    case Scheme::q4:
+      return unpack_scheme<Scheme::q4>(panel, b0, b1, to);
+    case Scheme::none:
+      break;
+  }
+}
 
 extern const packed_dot::Kernels kKernels = {quantize_row, dot_panels};
 

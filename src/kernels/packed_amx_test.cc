@@ -1,0 +1,191 @@
+// The kernel for matrix tiles, on tiles in plain code where the CPU has none (cpu/packed_amx_emulated.cc):
+// the bits that packed_dot.h promises, computed here in plain code, and those of the other kernels.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "kernels/cpu/packed_dot.h"
+#include "kernels/ops.h"
+#include "tensor/quantize.h"
+
+#if defined(__x86_64__)
+
+namespace jaju {
+namespace packed_amx_emulated {
+void dot_panels(const packed_dot::Panels& w, const std::byte* const* x, int64_t n, float* out,
+                int64_t out_stride);
+}
+
+namespace {
+
+constexpr Scheme kSchemes[] = {Scheme::q8, Scheme::q6, Scheme::q4};
+
+struct Case {
+  std::vector<std::byte> weights;
+  packed_dot::Panels panels;
+  std::vector<std::byte> inputs;
+  std::vector<const std::byte*> x;
+
+  // even: the rows of inputs lie at equal distances, in order.
+  Case(Scheme scheme, int64_t rows, int64_t cols, int64_t n, bool even) {
+    std::mt19937 dice(static_cast<uint32_t>(rows * 31 + cols + n));
+    std::normal_distribution<float> normal;
+    const int64_t each = panel_bytes(scheme, cols);
+    weights.resize(static_cast<size_t>(packed_bytes(scheme, rows, cols)));
+    for (int64_t r = 0; r < rows; r += kPanelRows) {
+      const int64_t count = std::min(kPanelRows, rows - r);
+      std::vector<float> values(static_cast<size_t>(count * cols));
+      for (float& v : values) v = normal(dice);
+      quantize_panel(scheme, values.data(), count, cols, nullptr, weights.data() + r / kPanelRows * each);
+    }
+    panels = {scheme, weights.data(), each, rows, cols};
+    const int64_t stride = packed_dot::row_stride(cols);
+    inputs.resize(static_cast<size_t>(n * stride));
+    for (int64_t i = 0; i < n; ++i) {
+      std::byte* const row = inputs.data() + i * stride;
+      for (int64_t first = 0; first < cols; first += packed_dot::kPieceCols) {
+        std::byte* const piece = row + first / packed_dot::kPieceCols * packed_dot::kPieceBytes;
+        for (int64_t c = 0; c < std::min(packed_dot::kPieceCols, cols - first); ++c) {
+          piece[c] = static_cast<std::byte>(static_cast<int8_t>(dice() % 255 - 127));
+        }
+        add_offsets(piece);
+        const float scale = std::abs(normal(dice)) + 0.01f;
+        std::memcpy(piece + packed_dot::kScaleAt, &scale, sizeof scale);
+      }
+      x.push_back(row);
+    }
+    if (!even) std::shuffle(x.begin(), x.end(), dice);
+  }
+
+  // What VNNI starts its sums with.
+  static void add_offsets(std::byte* piece) {
+    for (int64_t g = 0; g < packed_dot::kPieceCols / kGroupCols; ++g) {
+      int32_t sum = 0;
+      for (int64_t c = 0; c < kGroupCols; ++c) sum += static_cast<int8_t>(piece[g * kGroupCols + c]);
+      const int32_t offsets[] = {-packed_dot::kAdded * sum, -packed_dot::kQ6Added * sum};
+      std::memcpy(piece + packed_dot::kOffsetsAt + 4 * g, &offsets[0], 4);
+      std::memcpy(piece + packed_dot::kQ6OffsetsAt + 4 * g, &offsets[1], 4);
+    }
+  }
+
+  using Dot = void (*)(const packed_dot::Panels&, const std::byte* const*, int64_t, float*, int64_t);
+  std::vector<float> run(Dot dot) const {
+    const int64_t n = static_cast<int64_t>(x.size()), stride = panels.rows + 3;
+    std::vector<float> out(static_cast<size_t>(n * stride), 7.0f);
+    dot(panels, x.data(), n, out.data(), stride);
+    return out;
+  }
+
+  // As packed_dot.h says it, an output at a time.
+  std::vector<float> plain() const {
+    const int64_t n = static_cast<int64_t>(x.size()), stride = panels.rows + 3;
+    std::vector<float> out(static_cast<size_t>(n * stride), 7.0f);
+    for (int64_t r = 0; r < panels.rows; ++r) {
+      std::vector<std::byte> panel(panels.first + r / kPanelRows * panels.bytes,
+                                   panels.first + (r / kPanelRows + 1) * panels.bytes);
+      float factor;
+      std::memcpy(&factor, panel.data() + 4 * (r % kPanelRows), 4);
+      const float one = 1;
+      std::memcpy(panel.data() + 4 * (r % kPanelRows), &one, 4);
+      for (int64_t i = 0; i < n; ++i) {
+        float sum = 0;
+        for (int64_t first = 0; first < panels.cols; first += packed_dot::kPieceCols) {
+          const std::byte* const piece =
+              x[static_cast<size_t>(i)] + first / packed_dot::kPieceCols * packed_dot::kPieceBytes;
+          float of_piece = 0;
+          for (int64_t g = first; g < std::min(panels.cols, first + packed_dot::kPieceCols);
+               g += kGroupCols) {
+            const std::byte* const block =
+                panel.data() + kPanelHeaderBytes + g / kBlockCols * block_bytes(panels.scheme);
+            const int code =
+                static_cast<int8_t>(block[g % kBlockCols / kGroupCols * kPanelRows + r % kPanelRows]);
+            const auto scale = static_cast<float>(code * std::abs(code));
+            int32_t whole = 0;
+            for (int64_t c = g; c < g + kGroupCols; ++c) {
+              const int64_t cols = (panels.cols + kBlockCols - 1) / kBlockCols * kBlockCols;
+              const float value =
+                  scale == 0 ? 0 : packed_at(panels.scheme, panel.data(), cols, r % kPanelRows, c) / scale;
+              whole += static_cast<int>(value) * static_cast<int8_t>(piece[c - first]);
+            }
+            of_piece = std::fma(static_cast<float>(whole), scale, of_piece);
+          }
+          float piece_scale;
+          std::memcpy(&piece_scale, piece + packed_dot::kScaleAt, 4);
+          sum = std::fma(of_piece, piece_scale, sum);
+        }
+        out[static_cast<size_t>(i * stride + r)] = sum * factor;
+      }
+    }
+    return out;
+  }
+};
+
+struct Size {
+  int64_t rows, cols, n;
+};
+// Tails of panels, of pieces, of blocks and of tiles of inputs.
+constexpr Size kSizes[] = {{16, 256, 16}, {32, 512, 32}, {33, 2100, 17}, {50, 1000, 70},
+                           {16, 33, 18},  {5, 64, 1},    {40, 300, 96}};
+
+TEST(PackedOnTiles, EmulatedTilesGiveTheContractsBits) {
+  for (const Scheme scheme : kSchemes) {
+    for (const auto& [rows, cols, n] : kSizes) {
+      for (const bool even : {true, false}) {
+        SCOPED_TRACE(testing::Message() << name_of(scheme) << " " << rows << " x " << cols << ", " << n);
+        const Case c(scheme, rows, cols, n, even);
+        const std::vector<float> got = c.run(packed_amx_emulated::dot_panels);
+        const std::vector<float> want = c.plain();
+        ASSERT_EQ(0, std::memcmp(got.data(), want.data(), want.size() * sizeof(float)));
+        if (find_ops("avx2") != nullptr) {
+          const std::vector<float> avx2 = c.run(packed_avx2::kKernels.dot_panels);
+          ASSERT_EQ(0, std::memcmp(avx2.data(), want.data(), want.size() * sizeof(float))) << "avx2";
+        }
+        if (cpu_has_vnni()) {
+          const std::vector<float> vnni = c.run(packed_vnni::kKernels.dot_panels);
+          ASSERT_EQ(0, std::memcmp(vnni.data(), want.data(), want.size() * sizeof(float))) << "vnni";
+        }
+        if (cpu_has_int8_tiles()) {
+          const std::vector<float> amx = c.run(packed_amx::kKernels.dot_panels);
+          ASSERT_EQ(0, std::memcmp(amx.data(), want.data(), want.size() * sizeof(float))) << "amx";
+        }
+      }
+    }
+  }
+}
+
+// What the tiles get from AVX-512's unpacking is what packed.h says of the bytes.
+TEST(PackedOnTiles, UnpackedBlocksAreTheWeights) {
+  if (!cpu_has_vnni()) GTEST_SKIP() << "this CPU has no AVX-512 VNNI";
+  constexpr int64_t kCols = 300;
+  constexpr int64_t kWideGroup = kPanelRows * kGroupCols + 4 * kPanelRows;
+  for (const Scheme scheme : kSchemes) {
+    Case c(scheme, 16, kCols, 1, true);
+    const float one = 1;
+    for (int64_t r = 0; r < kPanelRows; ++r) std::memcpy(c.weights.data() + 4 * r, &one, 4);
+    const int64_t b0 = 1, b1 = 5;
+    struct alignas(64) Line {
+      std::byte bytes[64];
+    };
+    std::vector<Line> room(static_cast<size_t>((b1 - b0) * 4 * kWideGroup / 64));
+    const std::byte* const wide = room.data()->bytes;
+    packed_vnni::unpack_blocks(scheme, c.weights.data(), b0, b1, room.data()->bytes);
+    for (int64_t col = b0 * kBlockCols; col < kCols; ++col) {
+      const std::byte* const group = wide + (col / kGroupCols - b0 * 4) * kWideGroup;
+      for (int64_t r = 0; r < kPanelRows; ++r) {
+        float scale;
+        std::memcpy(&scale, group + kPanelRows * kGroupCols + 4 * r, 4);
+        const auto value = static_cast<int8_t>(group[col % kGroupCols / 4 * 64 + 4 * r + col % 4]);
+        ASSERT_EQ(scale * static_cast<float>(value), packed_at(scheme, c.weights.data(), kCols, r, col))
+            << name_of(scheme) << " row " << r << " column " << col;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace jaju
+
+#endif
