@@ -1,4 +1,5 @@
 """jaju compare: its figures against sums over the logits that `jaju logits` prints, in plain Python."""
+import array
 import json
 import math
 import pathlib
@@ -11,6 +12,7 @@ TEXT = "사과 12개에서 5개를 먹으면 7개가 남습니다. Seven apples 
 
 
 def log_softmax(row):
+    row = array.array("f", row)  # decimals are the shortest that name a float32
     most = max(row)
     total = most + math.log(math.fsum(math.exp(x - most) for x in row))
     return [x - total for x in row]
@@ -52,7 +54,10 @@ class Compare(ProgramTest):
         self.assertEqual((out["positions"], out["sequences"], out["tokens"]), (n, len(cut), tokens))
         mean = math.fsum(kls) / n
         self.assertGreater(mean, 1e-5)
-        near = lambda got, want: self.assertAlmostEqual(got, want, delta=1e-9 * abs(want) + 1e-15)
+
+        def near(got, want):
+            self.assertAlmostEqual(got, want, delta=1e-11 * abs(want))
+
         near(out["kl"]["mean"], mean)
         near(out["same_top"]["mean"], same / n)
         near(out["reference_perplexity"]["mean"], math.exp(math.fsum(losses[0]) / n))
