@@ -292,7 +292,7 @@ std::vector<Check> check_model(const fs::path& dir, const fs::path& root) {
     return checks;
   }
   checks.push_back(ok("config", fmt::format("{}, {} layers", config->model_type, config->n_layers)));
-  const Result<std::unique_ptr<Weights>> weights = Weights::load(dir, *config);
+  const Result<std::unique_ptr<Weights>> weights = Weights::load(dir, *config, StoredFp4::wanted);
   if (!weights.ok()) {
     checks.push_back(fail("weights", weights.message(), "download the missing or damaged files again"));
   } else {

@@ -22,11 +22,13 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kKeep = "keep";
+
 struct PackWords {
   std::string model;
   std::string to;
-  std::string experts = "q4";
-  std::string rest = "q8";
+  std::string experts = kKeep;
+  std::string rest = kKeep;
   std::string calibration;  // a text
   int64_t calibration_tokens = kCalibrationTokens;
   std::string importance, save_importance;
@@ -208,12 +210,14 @@ Result<std::unique_ptr<Importance>> open_importance(const PackWords& words, cons
 Status pack_model(const PackWords& words) {
   JAJU_ASSIGN(const fs::path dir, find_model(words.model));
   JAJU_ASSIGN(const ModelConfig config, load_config(dir));
-  JAJU_ASSIGN(const auto weights, Weights::load(dir, config));
+  JAJU_ASSIGN(const auto weights, Weights::load(dir, config, StoredFp4::wanted));
   if (weights->packed)
     return error("{} is packed already: pack the checkpoint it was made from", dir.string());
   PackOptions options;
-  options.experts = *scheme_from_name(words.experts);
-  options.rest = *scheme_from_name(words.rest);
+  options.keep_fp4_experts = words.experts == kKeep;
+  options.keep_fp4_rest = words.rest == kKeep;
+  if (!options.keep_fp4_experts) options.experts = *scheme_named(words.experts);
+  if (!options.keep_fp4_rest) options.rest = *scheme_named(words.rest);
   options.shard_bytes = static_cast<int64_t>(std::clamp<uint64_t>(words.shard, 1, INT64_MAX));
   std::vector<PackShard> shards = plan_pack(*weights, config, options);
   const Sizes sizes = sizes_of(shards);
@@ -295,12 +299,16 @@ void add_pack(CLI::App& app, Action& action) {
   auto words = std::make_shared<PackWords>();
   verb->add_option("MODEL", words->model, "A directory or a name")->required();
   verb->add_option("--to", words->to, "The directory to make");
-  const auto scheme = CLI::IsMember({"q8", "q6", "q4"});
+  const auto scheme = CLI::IsMember({"q8", "q6", "q4", "q3", "q2", "mxfp4", kKeep});
   verb->add_option("--experts", words->experts,
-                   "Scheme of the routed experts: q8, q6 or q4 (8.5, 6.5, 4.5 bits)")
+                   "Scheme of the routed experts: q8, q6, q4, q3 or q2 (8.5, 6.5, 4.5, 3.5, 2.5 bits), or "
+                   "mxfp4; keep: "
+                   "MXFP4 and NVFP4 stay as they are, all else gets q4")
       ->check(scheme)
       ->capture_default_str();
-  verb->add_option("--rest", words->rest, "Scheme of attention, dense and shared MLPs and the head")
+  verb->add_option(
+          "--rest", words->rest,
+          "Scheme of attention, dense and shared MLPs and the head; keep: as above, all else gets q8")
       ->check(scheme)
       ->capture_default_str();
   CLI::Option* const calibration = verb->add_option(
@@ -332,6 +340,9 @@ interruption goes on where it stopped.
 A calibration text should look like what the model will be used for: conversations as JSON lines ({"messages": [...]},
 {"question", "answer"}) are written by the model's chat template, {"text"} and plain files are read as they are.
 
+A checkpoint in MXFP4 or NVFP4 (compressed-tensors, ModelOpt, transformers' stacked experts) runs packed, each number as it was.
+One that came in as GGUF in MXFP4 is bf16 now: --experts mxfp4 finds the same numbers again.
+
 Examples
   jaju pack ~/models/A.X-K1 --dry-run
   jaju pack ~/models/A.X-K1 --to ~/models/A.X-K1-q4
@@ -339,6 +350,7 @@ Examples
   jaju pack ~/models/A.X-K1 --to ~/models/A.X-K1-q4 --calibration texts.jsonl
   jaju pack ~/models/A.X-K1 --calibration texts.jsonl --save-importance k1.importance
   jaju pack ~/models/A.X-K1 --to ~/models/A.X-K1-q4 --importance k1.importance
+  jaju pack ~/models/A.X-K1 --to ~/models/A.X-K1-q2 --experts q2 --rest q6
   jaju pack --verify ~/models/A.X-K1-q4)");
   verb->callback([&action, words] {
     action = [words] {

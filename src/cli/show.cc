@@ -58,7 +58,7 @@ Result<Report> look(const std::string& model) {
   }
   JAJU_ASSIGN(report.config, load_config(report.dir));
   if (has_weights(report.dir)) {
-    JAJU_ASSIGN(report.weights, Weights::load(report.dir, report.config));
+    JAJU_ASSIGN(report.weights, Weights::load(report.dir, report.config, StoredFp4::wanted));
     report.parameters = report.weights->parameters;
   } else {
     // Without files to look into: A.X K1's release has no selection bias and no MTP layer, DeepSeek-V3 has

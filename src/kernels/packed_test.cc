@@ -18,7 +18,6 @@ namespace jaju {
 namespace {
 
 constexpr double kEps = 0x1p-24;
-constexpr Scheme kSchemes[] = {Scheme::q8, Scheme::q6, Scheme::q4};
 
 std::vector<float> normal_values(int64_t n, uint32_t seed, float scale = 1.0f) {
   std::mt19937 dice(seed);
@@ -245,7 +244,8 @@ TEST_P(Packed, ProductsOfSeveralKindsKeepToThemselves) {
 TEST_P(Packed, MlpsOfMixedKindsMatchDouble) {
   Context context = context_for(team, *ops);
   const int64_t hidden = 90;
-  const Scheme kinds[] = {Scheme::none, Scheme::q8, Scheme::q6, Scheme::q4};
+  const Scheme kinds[] = {Scheme::none, Scheme::q8, Scheme::q6,    Scheme::q4,
+                          Scheme::q3,   Scheme::q2, Scheme::mxfp4, Scheme::nvfp4};
   for (int mixture = 0; mixture < 64; ++mixture) {
     const int64_t width = 30 + mixture * 13 % 271;  // up to two pieces
     const int64_t n = 1 + mixture * 11 % 20;
@@ -254,9 +254,9 @@ TEST_P(Packed, MlpsOfMixedKindsMatchDouble) {
       return matrix_of(scheme, mixture % 2 == 0 ? DType::f32 : DType::bf16,
                        normal_values(rows * cols, seed + add, 0.2f), rows, cols);
     };
-    const Owned gate = matrix(kinds[mixture % 4], width, hidden, 100);
-    const Owned up = matrix(kinds[mixture / 4 % 4], width, hidden, 200);
-    const Owned down = matrix(kinds[mixture / 16], hidden, width, 300);
+    const Owned gate = matrix(kinds[mixture % 8], width, hidden, 100);
+    const Owned up = matrix(kinds[mixture / 8], width, hidden, 200);
+    const Owned down = matrix(kinds[(mixture + mixture / 8) % 8], hidden, width, 300);
     std::vector<float> identity(static_cast<size_t>(width * width));
     for (int64_t i = 0; i < width; ++i) identity[static_cast<size_t>(i * width + i)] = 1;
     const Owned same = matrix_of(Scheme::none, DType::f32, identity, width, width);

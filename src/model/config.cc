@@ -308,7 +308,21 @@ Status read_rope(const Json& root, const std::string& what, ModelConfig& c) {
   return in.status();
 }
 
-// Only validated: which tensors are FP8, and their scales, is read from the weights themselves.
+Status check_fp8(Reader& in) {
+  std::string format = "e4m3";
+  in.text("fmt", format);
+  if (format != "e4m3" && format != "float8_e4m3fn")
+    in.fail("fmt", "is \"{}\", only \"e4m3\" is supported", format);
+  const Json* block = in.find("weight_block_size");
+  if (block == nullptr || *block != Json::array({128, 128})) {
+    in.fail("weight_block_size", "is {}, only [128, 128] is supported",
+            block == nullptr ? "missing" : shown(*block));
+  }
+  return in.status();
+}
+
+// Only validated: which tensors are FP8, MXFP4 or NVFP4, and their scales, is read from the weights
+// themselves.
 Status check_quantization(const Json& root, const std::string& what) {
   const auto found = root.find("quantization_config");
   if (found == root.end() || found->is_null()) return {};
@@ -316,19 +330,24 @@ Status check_quantization(const Json& root, const std::string& what) {
     return error("{}: 'quantization_config' is {}, it must be an object", what, shown(*found));
   Reader in(*found, what, "quantization_config.");
   std::string method;
-  std::string format = "e4m3";
   in.text("quant_method", method);
-  in.text("fmt", format);
-  if (method != "fp8") {
-    in.fail("quant_method", "is {}, only \"fp8\" is supported: use the bf16 release or convert it",
-            method.empty() ? "missing" : shown(method));
-  }
-  if (format != "e4m3" && format != "float8_e4m3fn")
-    in.fail("fmt", "is \"{}\", only \"e4m3\" is supported", format);
-  const Json* block = in.find("weight_block_size");
-  if (block == nullptr || *block != Json::array({128, 128})) {
-    in.fail("weight_block_size", "is {}, only [128, 128] is supported",
-            block == nullptr ? "missing" : shown(*block));
+  if (method == "fp8") return check_fp8(in);
+  std::string format;
+  if (method == "compressed-tensors") {
+    in.text("format", format);
+    if (format != "mxfp4-pack-quantized" && format != "nvfp4-pack-quantized") {
+      in.fail("format", "is \"{}\", only \"mxfp4-pack-quantized\" and \"nvfp4-pack-quantized\" are supported",
+              format);
+    }
+  } else if (method == "modelopt") {
+    in.text("quant_algo", format);
+    if (format != "NVFP4") in.fail("quant_algo", "is \"{}\", only \"NVFP4\" is supported", format);
+  } else if (method != "mxfp4") {
+    in.fail(
+        "quant_method",
+        "is {}, only \"fp8\", \"mxfp4\", \"compressed-tensors\" and \"modelopt\" are supported: use the bf16 "
+        "release or convert it",
+        method.empty() ? "missing" : shown(method));
   }
   return in.status();
 }

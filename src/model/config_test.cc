@@ -202,7 +202,7 @@ TEST(Config, SpecialValues) {
   EXPECT_EQ(count_parameters(*c, true, false).total(), 671'026'419'200);
 }
 
-TEST(Config, QuantizationIsFp8BlocksOrNothing) {
+TEST(Config, QuantizationIsFp8BlocksFourBitFloatsOrNothing) {
   const Json fp8 = {{"quant_method", "fp8"},
                     {"fmt", "e4m3"},
                     {"activation_scheme", "dynamic"},
@@ -210,9 +210,19 @@ TEST(Config, QuantizationIsFp8BlocksOrNothing) {
   EXPECT_TRUE(with("/quantization_config", fp8).ok());
   EXPECT_TRUE(with("/quantization_config", nullptr).ok());
   Json other = fp8;
+  other["quant_method"] = "gptq";
+  expect_error(with("/quantization_config", other), "'quantization_config.quant_method' is \"gptq\"");
   other["quant_method"] = "compressed-tensors";
-  expect_error(with("/quantization_config", other),
-               "'quantization_config.quant_method' is \"compressed-tensors\"");
+  other["format"] = "int-quantized";
+  expect_error(with("/quantization_config", other), "'quantization_config.format' is \"int-quantized\"");
+  for (const char* format : {"nvfp4-pack-quantized", "mxfp4-pack-quantized"}) {
+    other["format"] = format;
+    EXPECT_TRUE(with("/quantization_config", other).ok());
+  }
+  EXPECT_TRUE(with("/quantization_config", {{"quant_method", "modelopt"}, {"quant_algo", "NVFP4"}}).ok());
+  expect_error(with("/quantization_config", {{"quant_method", "modelopt"}, {"quant_algo", "FP8"}}),
+               "'quantization_config.quant_algo' is \"FP8\"");
+  EXPECT_TRUE(with("/quantization_config", {{"quant_method", "mxfp4"}}).ok());
   other = fp8;
   other["weight_block_size"] = {64, 128};
   expect_error(with("/quantization_config", other), "is [64,128], only [128, 128]");

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "model/packed_manifest.h"
 #include "model/packed_names.h"
+#include "tensor/fp4.h"
 #include "tensor/quantize.h"
 
 namespace jaju {
@@ -20,8 +21,14 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kPieceBytes = int64_t{32} << 20;  // of the output, made and written at a time
 
+bool fp4_good(const Matrix& m, int64_t r) {
+  const int64_t n = m.cols / fp4_group(m.scheme);
+  return fp4_scales_good(m.scheme, m.fp4_scales + r * n, n);
+}
+
 // Row r of a matrix as f32. False: it holds a value that is not finite.
 bool read_row(const Matrix& m, int64_t r, float* out) {
+  if (m.stored_fp4() && !fp4_good(m, r)) return false;
   switch (m.dtype) {
     case DType::f32:
       std::memcpy(out, m.row(r), static_cast<size_t>(m.row_bytes()));
@@ -95,10 +102,17 @@ Status Writer::quantised(const PackPart& p, const Matrix& m, const float* import
       float* const values = rows[static_cast<size_t>(thread)].data();
       const int64_t row = (first + i) * kPanelRows;
       const int64_t n_rows = std::min(kPanelRows, m.rows - row);
+      std::byte* const to = piece_.data() + i * each;
+      if (m.stored_fp4() && m.scheme == p.scheme) {
+        for (int64_t r = 0; r < n_rows; ++r) {
+          if (!fp4_good(m, row + r)) return finite.store(false);
+        }
+        return pack_fp4_panel(p.scheme, m.slice_rows(row, n_rows).fp4_rows(), n_rows, m.cols, to);
+      }
       for (int64_t r = 0; r < n_rows; ++r) {
         if (!read_row(m, row + r, values + r * m.cols)) return finite.store(false);
       }
-      quantize_panel(p.scheme, values, n_rows, m.cols, importance, piece_.data() + i * each);
+      quantize_panel(p.scheme, values, n_rows, m.cols, importance, to);
     });
     if (!finite) return not_finite(p);
     JAJU_RETURN_IF_ERROR(emit(piece_.data(), n * each));
@@ -183,6 +197,11 @@ Result<PackReport> write_packed(const Weights& weights, const std::vector<PackSh
     JAJU_ASSIGN(manifest, parse_packed_manifest(*text, manifest_file.string()));
   }
   manifest.experts = options.experts;
+  for (const PackShard& shard : shards) {
+    for (const PackPart& p : shard.parts) {
+      if (p.matrices.size() == 3) manifest.experts = p.scheme;
+    }
+  }
   manifest.rest = options.rest;
   manifest.source = options.source;
   manifest.calibration_tokens = options.importance != nullptr ? options.importance->tokens() : 0;

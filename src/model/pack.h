@@ -2,9 +2,10 @@
 // the kernels read them (tensor/packed.h, packed_names.h), beside packed.json with a checksum of every
 // tensor.
 //
-// Experts get one scheme, every other large matrix another. Norms, routers and their biases stay F32; the
-// embedding and kv_b keep their type (a lookup and the absorbed attention read them by rows), f8 ones become
-// BF16. With importance (importance.h) the errors of columns that matter count for more.
+// Experts get one scheme, every other large matrix another; MXFP4 and NVFP4 can stay what they are. Norms,
+// routers and their biases stay F32; the embedding and kv_b keep their type (a lookup and the absorbed
+// attention read them by rows), f8 ones become BF16. With importance (importance.h) the errors
+// of columns that matter count for more.
 //
 // Streams: pieces of 32 MB, and 16 rows in f32 for each thread, beside the mapped checkpoint. The work is
 // done in DIR.partial (base/staged_dir.h), shard by shard of whole layers; interrupted, it goes on with the
@@ -29,6 +30,9 @@ namespace jaju {
 struct PackOptions {
   Scheme experts = Scheme::q4;
   Scheme rest = Scheme::q8;
+  // Matrices in four-bit floats keep their numbers instead (experts where all three are of one kind).
+  bool keep_fp4_experts = true;
+  bool keep_fp4_rest = true;
   // Whole layers up to about this size; a larger layer gets a shard of its own.
   int64_t shard_bytes = 5'000'000'000;
   const Importance* importance = nullptr;                       // of the same weights; must outlive the plan

@@ -24,10 +24,10 @@ class Planner {
     plain_.push_back(std::move(part));
   }
 
-  // As it is; f8 as bf16.
+  // As it is; f8 and four-bit floats as bf16.
   void plain(const std::string& name, const Matrix& m) {
     if (m.empty()) return;
-    const DType dtype = m.dtype == DType::f8_e4m3 ? DType::bf16 : m.dtype;
+    const DType dtype = m.dtype == DType::f8_e4m3 || m.stored_fp4() ? DType::bf16 : m.dtype;
     PackPart part;
     part.spec = {name, dtype, {m.rows, m.cols}};
     part.matrices = {m};
@@ -38,8 +38,9 @@ class Planner {
 
   void packed(const std::string& name, const Matrix& m) {
     if (m.empty()) return;
-    const int64_t bytes = packed_bytes(options_.rest, m.rows, m.cols);
-    quantised_.push_back(part_of(packed_name(name, options_.rest), options_.rest, {m}, bytes));
+    const Scheme scheme = options_.keep_fp4_rest && m.stored_fp4() ? m.scheme : options_.rest;
+    const int64_t bytes = packed_bytes(scheme, m.rows, m.cols);
+    quantised_.push_back(part_of(packed_name(name, scheme), scheme, {m}, bytes));
   }
 
   void mlp(const std::string& prefix, const MlpWeights& w) {
@@ -63,9 +64,10 @@ class Planner {
     const auto n = static_cast<int64_t>(w.experts.size());
     for (int64_t e = 0; e < n; ++e) {
       const MlpWeights& expert = w.experts[static_cast<size_t>(e)];
-      experts_.push_back(part_of(packed_name(fmt::format("{}experts.{}", prefix, e), options_.experts),
-                                 options_.experts, {expert.gate, expert.up, expert.down},
-                                 expert_extent_bytes(options_.experts, expert.gate.rows, hidden)));
+      const Scheme scheme = scheme_of(w);
+      experts_.push_back(part_of(packed_name(fmt::format("{}experts.{}", prefix, e), scheme), scheme,
+                                 {expert.gate, expert.up, expert.down},
+                                 expert_extent_bytes(scheme, expert.gate.rows, hidden)));
     }
     vector(prefix + "gate.weight", w.router, {n, hidden});
     vector(prefix + "gate.e_score_correction_bias", w.router_bias);
@@ -113,6 +115,17 @@ class Planner {
   }
 
  private:
+  // Of a layer's experts, which share one.
+  Scheme scheme_of(const MoeWeights& w) const {
+    if (!options_.keep_fp4_experts) return options_.experts;
+    const Scheme first = w.experts.front().gate.scheme;
+    const auto is_first = [&](const Matrix& m) { return m.stored_fp4() && m.scheme == first; };
+    const bool all = std::all_of(w.experts.begin(), w.experts.end(), [&](const MlpWeights& e) {
+      return is_first(e.gate) && is_first(e.up) && is_first(e.down);
+    });
+    return all ? first : options_.experts;
+  }
+
   PackPart part_of(std::string name, Scheme scheme, std::vector<Matrix> matrices, int64_t bytes) const {
     PackPart part;
     part.spec = {std::move(name), DType::u8, {bytes}};

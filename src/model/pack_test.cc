@@ -8,6 +8,7 @@
 #include <cstring>
 #include <deque>
 #include <fstream>
+#include <functional>
 
 #include "base/file.h"
 #include "base/staged_dir.h"
@@ -70,7 +71,11 @@ void expect_near(const Matrix& packed, const Matrix& from, Scheme scheme, const 
       size += value * value;
     }
   }
-  const double most = scheme == Scheme::q8 ? 1e-4 : scheme == Scheme::q6 ? 1e-3 : 1e-2;
+  const double most = scheme == Scheme::q8   ? 1e-4
+                      : scheme == Scheme::q6 ? 1e-3
+                      : scheme == Scheme::q4 ? 1e-2
+                      : scheme == Scheme::q3 ? 3e-2
+                                             : 1e-1;
   EXPECT_LT(error, size * most);
 }
 
@@ -84,9 +89,13 @@ void expect_same(const Matrix& packed, const Matrix& from) {
 }
 
 TEST_F(Pack, EveryTensorOfEveryLayout) {
+  const Scheme schemes[] = {Scheme::q4, Scheme::q3, Scheme::q2};
+  int turn = 0;
   for (const bool fused : {true, false}) {
     for (const DType dtype : {DType::f32, DType::bf16, DType::f8_e4m3}) {
-      SCOPED_TRACE(testing::Message() << (fused ? "fused " : "split ") << name_of(dtype));
+      const Scheme experts = schemes[turn++ % 3];
+      SCOPED_TRACE(testing::Message()
+                   << (fused ? "fused " : "split ") << name_of(dtype) << " " << name_of(experts));
       SyntheticCheckpoint checkpoint(config_,
                                      {.dtype = dtype, .fused = fused, .router_bias = true, .mtp = true});
       checkpoint.add("model.layers.3.shared_head.head.weight", DType::f32,
@@ -94,8 +103,7 @@ TEST_F(Pack, EveryTensorOfEveryLayout) {
       checkpoint.write(dir_ / "from", 2);
       const auto from = load("from");
       ASSERT_NE(from, nullptr);
-      const auto report =
-          pack(*from, "to", {.experts = Scheme::q4, .rest = Scheme::q8, .shard_bytes = 200'000});
+      const auto report = pack(*from, "to", {.experts = experts, .rest = Scheme::q8, .shard_bytes = 200'000});
       ASSERT_TRUE(report.ok()) << report.message();
       EXPECT_GT(report->shards, 2);
       const auto to = load("to");
@@ -133,9 +141,9 @@ TEST_F(Pack, EveryTensorOfEveryLayout) {
         expect_near(a->moe.shared.down, b->moe.shared.down, Scheme::q8, "shared");
         ASSERT_EQ(a->moe.experts.size(), b->moe.experts.size());
         for (size_t e = 0; e < a->moe.experts.size(); ++e) {
-          expect_near(a->moe.experts[e].gate, b->moe.experts[e].gate, Scheme::q4, "gate");
-          expect_near(a->moe.experts[e].up, b->moe.experts[e].up, Scheme::q4, "up");
-          expect_near(a->moe.experts[e].down, b->moe.experts[e].down, Scheme::q4, "down");
+          expect_near(a->moe.experts[e].gate, b->moe.experts[e].gate, experts, "gate");
+          expect_near(a->moe.experts[e].up, b->moe.experts[e].up, experts, "up");
+          expect_near(a->moe.experts[e].down, b->moe.experts[e].down, experts, "down");
         }
       }
       fs::remove_all(dir_ / "to");
@@ -143,6 +151,211 @@ TEST_F(Pack, EveryTensorOfEveryLayout) {
       fs::create_directories(dir_ / "from");
     }
   }
+}
+
+// --- Checkpoints in four-bit floats ---
+
+enum class Fp4Layout { compressed_mxfp4, compressed_nvfp4, modelopt, stacked };
+
+ModelConfig config_of_whole_groups() {
+  ModelConfig c = odd_config();
+  c.hidden_size = 160;
+  c.moe_intermediate_size = 96;
+  return c;
+}
+
+// What a matrix's numbers must be after packing: code, scale and factor, multiplied here.
+struct Fp4Truth {
+  Scheme scheme = Scheme::none;
+  const SyntheticTensor* codes = nullptr;
+  const SyntheticTensor* scales = nullptr;
+  float factor = 1;
+  int64_t first_row = 0;
+
+  double at(int64_t cols, int64_t r, int64_t c) const {
+    const double values[] = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
+    const int64_t i = (first_row + r) * cols + c;
+    const int both = static_cast<int>(codes->bytes[static_cast<size_t>(i / 2)]);
+    const int code = i % 2 == 0 ? both & 15 : both >> 4;
+    const auto scale =
+        static_cast<uint8_t>(scales->bytes[static_cast<size_t>(i / (scheme == Scheme::mxfp4 ? 32 : 16))]);
+    const double unit =
+        scheme == Scheme::mxfp4 ? std::ldexp(1.0, scale - 127) : static_cast<double>(f8_e4m3_to_f32(scale));
+    return (code < 8 ? 1 : -1) * values[code % 8] * unit * static_cast<double>(factor);
+  }
+};
+
+// Replaces the matrices of the routed experts of a synthetic checkpoint.
+void store_experts_in_fp4(SyntheticCheckpoint& checkpoint, const ModelConfig& c, Fp4Layout layout) {
+  uint32_t dice = 7;
+  const auto fill = [&](const std::string& name, DType dtype, std::vector<int64_t> shape, int low,
+                        int count) {
+    checkpoint.add(name, dtype, std::move(shape));
+    for (std::byte& b : checkpoint.at(name).bytes) {
+      dice = dice * 1664525u + 1013904223u;
+      b = static_cast<std::byte>(low + static_cast<int>((dice >> 16) % static_cast<uint32_t>(count)));
+    }
+  };
+  const auto f32 = [&](const std::string& name, float value) {
+    checkpoint.add(name, DType::f32, {1});
+    std::memcpy(checkpoint.at(name).bytes.data(), &value, 4);
+  };
+  for (int64_t l = 1; l < c.n_layers; ++l) {
+    const std::string experts = fmt::format("model.layers.{}.mlp.experts.", l);
+    const auto stacked = [&](const std::string& name, int64_t rows, int64_t cols) {
+      checkpoint.remove(experts + name);
+      fill(experts + name + "_blocks", DType::u8, {c.n_routed_experts, rows, cols / 32, 16}, 0, 256);
+      fill(experts + name + "_scales", DType::u8, {c.n_routed_experts, rows, cols / 32}, 110, 12);
+    };
+    if (layout == Fp4Layout::stacked) {
+      stacked("gate_up_proj", 2 * c.moe_intermediate_size, c.hidden_size);
+      stacked("down_proj", c.hidden_size, c.moe_intermediate_size);
+      continue;
+    }
+    for (int64_t e = 0; e < c.n_routed_experts; ++e) {
+      for (const std::string which : {"gate", "up", "down"}) {
+        const std::string name = fmt::format("{}{}.{}_proj.weight", experts, e, which);
+        const std::vector<int64_t> shape = checkpoint.at(name).shape;
+        const int64_t rows = shape[0], cols = shape[1];
+        checkpoint.remove(name);
+        if (layout == Fp4Layout::compressed_mxfp4) {
+          fill(name + "_packed", DType::u8, {rows, cols / 2}, 0, 256);
+          fill(name + "_scale", DType::u8, {rows, cols / 32}, 110, 12);
+        } else if (layout == Fp4Layout::compressed_nvfp4) {
+          fill(name + "_packed", DType::u8, {rows, cols / 2}, 0, 256);
+          fill(name + "_scale", DType::f8_e4m3, {rows, cols / 16}, 0, 127);
+          f32(name + "_global_scale", 512);
+          f32(fmt::format("{}{}.{}_proj.input_global_scale", experts, e, which), 3);
+        } else {
+          fill(name, DType::u8, {rows, cols / 2}, 0, 256);
+          fill(name + "_scale", DType::f8_e4m3, {rows, cols / 16}, 0, 127);
+          f32(name + "_scale_2", 0x1p-9f);
+          f32(fmt::format("{}{}.{}_proj.input_scale", experts, e, which), 3);
+        }
+      }
+    }
+  }
+}
+
+TEST_F(Pack, FourBitFloatsKeepEveryNumber) {
+  config_ = config_of_whole_groups();
+  for (const Fp4Layout layout :
+       {Fp4Layout::compressed_mxfp4, Fp4Layout::compressed_nvfp4, Fp4Layout::modelopt, Fp4Layout::stacked}) {
+    SCOPED_TRACE(static_cast<int>(layout));
+    const bool fused = layout == Fp4Layout::stacked;
+    SyntheticCheckpoint checkpoint(config_, {.dtype = DType::bf16, .fused = fused});
+    store_experts_in_fp4(checkpoint, config_, layout);
+    checkpoint.write(dir_ / "from", 2);
+
+    const auto refused = Weights::load(dir_ / "from", config_);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_NE(refused.message().find("jaju pack"), std::string::npos) << refused.message();
+    const auto from = Weights::load(dir_ / "from", config_, StoredFp4::wanted);
+    ASSERT_TRUE(from.ok()) << from.message();
+    const auto plain = count_parameters(config_, false, false);
+    EXPECT_EQ((*from)->parameters.routed_experts, plain.routed_experts);
+
+    ASSERT_TRUE(pack(**from, "to", {}).ok());
+    const auto to = load("to");
+    ASSERT_NE(to, nullptr);
+    const bool mx = layout == Fp4Layout::compressed_mxfp4 || fused;
+    for (int64_t e = 0; e < config_.n_routed_experts; ++e) {
+      const MlpWeights& expert = to->layers[1].moe.experts[static_cast<size_t>(e)];
+      const std::string experts = "model.layers.1.mlp.experts.";
+      const std::pair<const char*, const Matrix*> matrices[] = {
+          {"gate", &expert.gate}, {"up", &expert.up}, {"down", &expert.down}};
+      for (const auto& [which, m] : matrices) {
+        Fp4Truth truth;
+        truth.scheme = mx ? Scheme::mxfp4 : Scheme::nvfp4;
+        truth.factor = mx ? 1.0f : 0x1p-9f;
+        if (fused) {
+          const std::string name = experts + (m == &expert.down ? "down_proj" : "gate_up_proj");
+          truth.codes = &checkpoint.at(name + "_blocks");
+          truth.scales = &checkpoint.at(name + "_scales");
+          truth.first_row = m == &expert.down ? e * m->rows : (2 * e + (m == &expert.up ? 1 : 0)) * m->rows;
+        } else {
+          const std::string name = fmt::format("{}{}.{}_proj.weight", experts, e, which);
+          truth.codes = &checkpoint.at(layout == Fp4Layout::modelopt ? name : name + "_packed");
+          truth.scales = &checkpoint.at(name + "_scale");
+        }
+        ASSERT_EQ(m->scheme, truth.scheme);
+        for (int64_t r = 0; r < m->rows; ++r) {
+          for (int64_t c = 0; c < m->cols; ++c) {
+            // Factors are powers of two: no rounding at all.
+            ASSERT_EQ(static_cast<double>(m->at(r, c)), truth.at(m->cols, r, c))
+                << which << " " << r << " " << c;
+          }
+        }
+      }
+    }
+    EXPECT_EQ(to->layers[1].attention.o.scheme, Scheme::q8);
+    EXPECT_TRUE(verify_packed(dir_ / "to", team_, nullptr).ok());
+    const auto manifest = read_file(dir_ / "to" / kPackedManifestFile, 1 << 20);
+    ASSERT_TRUE(manifest.ok());
+    EXPECT_EQ(parse_packed_manifest(*manifest, "it")->experts, mx ? Scheme::mxfp4 : Scheme::nvfp4);
+
+    // And as any other matrix where they are not to be kept.
+    ASSERT_TRUE(pack(**from, "again", {.experts = Scheme::q8, .keep_fp4_experts = false}).ok());
+    const auto again = load("again");
+    ASSERT_NE(again, nullptr);
+    expect_near(again->layers[2].moe.experts[3].down, (*from)->layers[2].moe.experts[3].down, Scheme::q8,
+                "q8");
+    for (const char* name : {"from", "to", "again"}) fs::remove_all(dir_ / name);
+    fs::create_directories(dir_ / "from");
+  }
+}
+
+TEST_F(Pack, FourBitFloatsThatAreNotWholeAreNamed) {
+  config_ = config_of_whole_groups();
+  const std::string name = "model.layers.1.mlp.experts.2.up_proj.weight";
+  struct Damage {
+    const char* what;
+    std::function<void(SyntheticCheckpoint&)> make;
+    std::string says;
+  };
+  const Damage damages[] = {
+      {"no scales", [&](SyntheticCheckpoint& c) { c.remove(name + "_scale"); }, "weight_scale"},
+      {"no factor", [&](SyntheticCheckpoint& c) { c.remove(name + "_global_scale"); }, "weight_global_scale"},
+      {"factor of zero",
+       [&](SyntheticCheckpoint& c) { std::memset(c.at(name + "_global_scale").bytes.data(), 0, 4); },
+       "above zero"},
+      {"no codes", [&](SyntheticCheckpoint& c) { c.remove(name + "_packed"); }, name},
+      {"scales of another type",
+       [&](SyntheticCheckpoint& c) {
+         const auto shape = c.at(name + "_scale").shape;
+         c.remove(name + "_scale");
+         c.add(name + "_scale", DType::i8, shape);
+       },
+       "weight_scale"}};
+  for (const Damage& damage : damages) {
+    SCOPED_TRACE(damage.what);
+    SyntheticCheckpoint checkpoint(config_, {.dtype = DType::bf16, .fused = false});
+    store_experts_in_fp4(checkpoint, config_, Fp4Layout::compressed_nvfp4);
+    damage.make(checkpoint);
+    checkpoint.write(dir_ / "from");
+    const auto refused = Weights::load(dir_ / "from", config_, StoredFp4::wanted);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_NE(refused.message().find(damage.says), std::string::npos) << refused.message();
+  }
+  // Found when the panel is made.
+  SyntheticCheckpoint checkpoint(config_, {.dtype = DType::bf16, .fused = false});
+  store_experts_in_fp4(checkpoint, config_, Fp4Layout::compressed_nvfp4);
+  checkpoint.at(name + "_scale").bytes[5] = std::byte{0x7f};
+  checkpoint.write(dir_ / "from");
+  const auto from = Weights::load(dir_ / "from", config_, StoredFp4::wanted);
+  ASSERT_TRUE(from.ok()) << from.message();
+  const auto refused = pack(**from, "to", {});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.message().find("model.layers.1.mlp.experts.2.nvfp4"), std::string::npos)
+      << refused.message();
+  // Columns that are no whole groups.
+  config_ = odd_config();
+  SyntheticCheckpoint odd(config_, {.dtype = DType::bf16, .fused = true});
+  store_experts_in_fp4(odd, config_, Fp4Layout::stacked);
+  odd.write(dir_ / "from");
+  const auto uneven = Weights::load(dir_ / "from", config_, StoredFp4::wanted);
+  ASSERT_FALSE(uneven.ok());
+  EXPECT_NE(uneven.message().find("whole groups"), std::string::npos) << uneven.message();
 }
 
 TEST_F(Pack, ExpertsAreWholeExtents) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/json.h"
 #include "base/utf8.h"
@@ -27,13 +28,6 @@ std::optional<uint64_t> checksum(const std::string& text) {
 }
 
 }  // namespace
-
-std::optional<Scheme> scheme_from_name(std::string_view name) {
-  for (const Scheme scheme : {Scheme::q8, Scheme::q6, Scheme::q4}) {
-    if (name_of(scheme) == name) return scheme;
-  }
-  return std::nullopt;
-}
 
 const PackedShardSums* PackedManifest::find(std::string_view file) const {
   const auto at =
@@ -80,8 +74,8 @@ Result<PackedManifest> parse_packed_manifest(std::string_view text, const std::s
   PackedManifest m;
   for (const auto& [key, scheme] : {std::pair{"experts", &m.experts}, std::pair{"rest", &m.rest}}) {
     const auto word = text_of(root, key);
-    const auto found = word ? scheme_from_name(*word) : std::nullopt;
-    if (!found) return wrong(key, "q8, q6 or q4");
+    const auto found = word ? scheme_named(*word) : std::nullopt;
+    if (!found) return wrong(key, "q8, q6, q4, q3, q2, mxfp4 or nvfp4");
     *scheme = *found;
   }
   const auto source = text_of(root, "source");

@@ -9,7 +9,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,8 +43,5 @@ std::string to_json(const PackedManifest& manifest);
 // `what` names the text in messages. Errors: no JSON, another format or a later version, a field that is
 // missing or of the wrong type, a file name that leaves the directory.
 Result<PackedManifest> parse_packed_manifest(std::string_view text, const std::string& what);
-
-// "q4" and so on; nothing for another word.
-std::optional<Scheme> scheme_from_name(std::string_view name);
 
 }  // namespace jaju

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <map>
 
 #include "base/utf8.h"
 #include "formats/safetensors.h"
+#include "model/fp4_tensors.h"
 #include "model/packed_names.h"
 
 namespace jaju {
@@ -51,7 +53,7 @@ int64_t layer_of(std::string_view name) {
 
 // The scheme at the end of a packed tensor's name.
 Scheme scheme_of(std::string_view name) {
-  for (const Scheme scheme : {Scheme::q8, Scheme::q6, Scheme::q4}) {
+  for (const Scheme scheme : kSchemes) {
     const std::string_view end = name_of(scheme);
     if (name.ends_with(end) && name.size() > end.size() && name[name.size() - end.size() - 1] == '.')
       return scheme;
@@ -101,13 +103,14 @@ class Loader {
   Matrix matrix(const std::string& name, int64_t rows, int64_t cols, Group group);
   // Read by rows, so never packed.
   Matrix plain_matrix(const std::string& name, int64_t rows, int64_t cols, Group group) {
-    return stack(name, {rows, cols}, group).first;
+    const auto fp4 = find_fp4(checkpoint_, name);
+    return fp4 ? fp4_stack(*fp4, 1, rows, cols, group).first : stack(name, {rows, cols}, group).first;
   }
   Vector vector(const std::string& name, std::vector<int64_t> shape, Group group);
   bool has(const std::string& name) const { return checkpoint_.find(name) != nullptr; }
   Scheme packed_as(const std::string& name) const;
   // Takes a tensor that is in the file but that nothing reads.
-  void set_aside(const std::string& name, Group group);
+  void set_aside(const std::string& name, Group group, bool counts = true);
   // Notes every tensor nobody asked for.
   void note_unknown();
 
@@ -115,6 +118,7 @@ class Loader {
   std::array<Tally, kGroups> tallies;
   std::vector<Vector> converted_scales;
   bool found_packed = false;
+  std::string first_fp4;  // of the tensors in four-bit floats
 
  private:
   // n matrices behind one another: one tensor (n, rows, cols), or (rows, cols) when flat.
@@ -126,6 +130,9 @@ class Loader {
 
   const StoredTensor* take(const std::string& name, const std::vector<int64_t>& shape, Group group);
   Stack stack(const std::string& name, std::vector<int64_t> shape, Group group);
+  // For n of 1, one tensor of (rows, ...).
+  Stack fp4_stack(const Fp4Names& names, int64_t n, int64_t rows, int64_t cols, Group group);
+  float fp4_factor(const Fp4Names& names, Group group);
   const float* scales(const std::string& name, std::vector<int64_t> shape, Group group);
   const std::byte* packed(const std::string& name, Scheme scheme, int64_t bytes, Group group);
   void packed_experts(const std::string& prefix, Scheme scheme, std::vector<MlpWeights>& experts);
@@ -150,6 +157,7 @@ Matrix Loader::Stack::at(int64_t i) const {
   if (m.empty()) return m;
   m.data = static_cast<const std::byte*>(m.data) + i * m.bytes();
   if (m.block_scales != nullptr) m.block_scales += i * scales_each;
+  if (m.fp4_scales != nullptr) m.fp4_scales += i * scales_each;
   return m;
 }
 
@@ -169,11 +177,11 @@ const StoredTensor* Loader::take(const std::string& name, const std::vector<int6
   return nullptr;
 }
 
-void Loader::set_aside(const std::string& name, Group group) {
+void Loader::set_aside(const std::string& name, Group group, bool counts) {
   const StoredTensor* t = checkpoint_.find(name);
   if (t == nullptr) return;
   take(name, t->info.shape, group);
-  tally(group).parameters += t->info.elements;
+  if (counts) tally(group).parameters += t->info.elements;
 }
 
 Vector Loader::vector(const std::string& name, std::vector<int64_t> shape, Group group) {
@@ -235,6 +243,55 @@ Loader::Stack Loader::stack(const std::string& name, std::vector<int64_t> shape,
   return s;
 }
 
+// What all numbers of a matrix are multiplied by; 0: something was wrong.
+float Loader::fp4_factor(const Fp4Names& names, Group group) {
+  if (names.factor.empty()) return 1;
+  const StoredTensor* t = checkpoint_.find(names.factor);
+  t = take(names.factor, t != nullptr && t->info.elements == 1 ? t->info.shape : std::vector<int64_t>{1},
+           group);
+  if (t == nullptr) return 0;
+  const float value = t->info.dtype == DType::f32 ? load_as_f32(t->data, DType::f32, 0) : 0.0f;
+  const float factor = names.divides ? 1.0f / value : value;
+  if (value > 0 && factor > 0 && std::isfinite(factor)) return factor;
+  problems.add(fmt::format("'{}' must be F32, above zero and finite", names.factor));
+  return 0;
+}
+
+Loader::Stack Loader::fp4_stack(const Fp4Names& names, int64_t n, int64_t rows, int64_t cols, Group group) {
+  const int64_t width = fp4_group(names.scheme);
+  if (cols % width != 0) {
+    problems.add(fmt::format("'{}' must have whole groups of {} columns, not {}", names.codes, width, cols));
+    return {};
+  }
+  const bool stacked = names.codes.ends_with("_blocks");
+  using Shape = std::vector<int64_t>;
+  const StoredTensor* codes =
+      take(names.codes, stacked ? Shape{n, rows, cols / width, width / 2} : Shape{rows, cols / 2}, group);
+  const StoredTensor* scales =
+      take(names.scales, stacked ? Shape{n, rows, cols / width} : Shape{rows, cols / width}, group);
+  const float factor = fp4_factor(names, group);
+  for (const std::string& name : names.unused) set_aside(name, group, false);
+  if (codes == nullptr || scales == nullptr || factor == 0) return {};
+  const DType want = names.scheme == Scheme::mxfp4 ? DType::u8 : DType::f8_e4m3;
+  if (scales->info.dtype != want) {
+    problems.add(
+        fmt::format("'{}' is {}, it must be {}", names.scales, name_of(scales->info.dtype), name_of(want)));
+    return {};
+  }
+  if (first_fp4.empty()) first_fp4 = names.codes;
+  tally(group).parameters += n * rows * cols;
+  Stack s;
+  s.first.data = codes->data;
+  s.first.dtype = DType::u8;
+  s.first.scheme = names.scheme;
+  s.first.rows = rows;
+  s.first.cols = cols;
+  s.first.fp4_scales = reinterpret_cast<const uint8_t*>(scales->data);
+  s.first.fp4_factor = factor;
+  s.scales_each = rows * (cols / width);
+  return s;
+}
+
 Matrix Loader::matrix(const std::string& name, int64_t rows, int64_t cols, Group group) {
   const Scheme scheme = packed_as(name);
   if (scheme == Scheme::none) return plain_matrix(name, rows, cols, group);
@@ -246,7 +303,7 @@ Matrix Loader::matrix(const std::string& name, int64_t rows, int64_t cols, Group
 
 // The scheme that "name.q4" and so on is stored in; none: it is not there.
 Scheme Loader::packed_as(const std::string& name) const {
-  for (const Scheme scheme : {Scheme::q8, Scheme::q6, Scheme::q4}) {
+  for (const Scheme scheme : kSchemes) {
     if (has(packed_name(name, scheme))) return scheme;
   }
   return Scheme::none;
@@ -291,8 +348,12 @@ MlpWeights Loader::mlp(const std::string& prefix, int64_t inner, Group group) {
 void Loader::fused_experts(const std::string& prefix, std::vector<MlpWeights>& experts) {
   const int64_t n = config_.n_routed_experts;
   const int64_t inner = config_.moe_intermediate_size;
-  const Stack gate_up = stack(prefix + "gate_up_proj", {n, 2 * inner, config_.hidden_size}, kRouted);
-  const Stack down = stack(prefix + "down_proj", {n, config_.hidden_size, inner}, kRouted);
+  const auto either = [&](const std::string& name, int64_t rows, int64_t cols) {
+    const auto fp4 = find_stacked_fp4(checkpoint_, name);
+    return fp4 ? fp4_stack(*fp4, n, rows, cols, kRouted) : stack(name, {n, rows, cols}, kRouted);
+  };
+  const Stack gate_up = either(prefix + "gate_up_proj", 2 * inner, config_.hidden_size);
+  const Stack down = either(prefix + "down_proj", config_.hidden_size, inner);
   if (gate_up.first.empty() || down.first.empty()) return;
   experts.reserve(static_cast<size_t>(n));
   for (int64_t e = 0; e < n; ++e) {
@@ -326,7 +387,8 @@ void Loader::packed_experts(const std::string& prefix, Scheme scheme, std::vecto
 void Loader::split_experts(const std::string& prefix, std::vector<MlpWeights>& experts) {
   for (int64_t e = 0; e < config_.n_routed_experts; ++e) {
     const std::string name = fmt::format("{}{}.", prefix, e);
-    if (!has(name + "gate_proj.weight") && !has(name + "up_proj.weight") && !has(name + "down_proj.weight")) {
+    if (!has(name + "gate_proj.weight") && !has(name + "up_proj.weight") && !has(name + "down_proj.weight") &&
+        !has(name + "gate_proj.weight_packed")) {
       problems.add(e == 0 ? fmt::format("missing '{0}gate_up_proj' or '{0}0.gate_proj.weight'", prefix)
                           : fmt::format("missing '{}*' of {} experts", name, config_.n_routed_experts));
       return;
@@ -348,7 +410,8 @@ MoeWeights Loader::moe(const std::string& prefix) {
   const std::string experts = prefix + "experts.";
   if (const Scheme scheme = packed_as(experts + "0"); scheme != Scheme::none) {
     packed_experts(experts, scheme, m.experts);
-  } else if (has(experts + "gate_up_proj") || has(experts + "down_proj")) {
+  } else if (has(experts + "gate_up_proj") || has(experts + "down_proj") ||
+             has(experts + "gate_up_proj_blocks") || has(experts + "down_proj_blocks")) {
     fused_experts(experts, m.experts);
   } else {
     split_experts(experts, m.experts);
@@ -457,7 +520,8 @@ ParameterCount count_of(const std::array<Tally, kGroups>& tallies, const ModelCo
 
 }  // namespace
 
-Result<std::unique_ptr<Weights>> Weights::load(const std::filesystem::path& dir, const ModelConfig& config) {
+Result<std::unique_ptr<Weights>> Weights::load(const std::filesystem::path& dir, const ModelConfig& config,
+                                               StoredFp4 fp4) {
   std::unique_ptr<Weights> w(new Weights);
   JAJU_ASSIGN(w->checkpoint_, Checkpoint::open(dir));
   const Checkpoint& checkpoint = *w->checkpoint_;
@@ -494,6 +558,11 @@ Result<std::unique_ptr<Weights>> Weights::load(const std::filesystem::path& dir,
   if (has_mtp) w->mtp = loader.mtp_block(config.n_layers, w->embed, w->head);
   loader.note_unknown();
   if (!loader.problems.none()) return loader.problems.message(dir.string());
+  if (!loader.first_fp4.empty() && fp4 == StoredFp4::refused) {
+    return error(
+        "{0}: '{1}' is in four-bit floats, which run packed: `jaju pack {0} --to DIR` keeps every number",
+        dir.string(), loader.first_fp4);
+  }
 
   w->packed = loader.found_packed;
   w->converted_scales_ = std::move(loader.converted_scales);

@@ -85,11 +85,16 @@ struct RandomTypes {
   Scheme rest = Scheme::none;
 };
 
+enum class StoredFp4 { refused, wanted };
+
 class Weights {
  public:
   // Opens the checkpoint in `dir` (model.safetensors, or shards with model.safetensors.index.json; both A.X
   // K1 revisions). Unknown, missing and wrongly shaped tensors are listed in one message.
-  static Result<std::unique_ptr<Weights>> load(const std::filesystem::path& dir, const ModelConfig& config);
+  //
+  // Matrices in four-bit floats (fp4_tensors.h) are an error unless asked for: only packing reads them.
+  static Result<std::unique_ptr<Weights>> load(const std::filesystem::path& dir, const ModelConfig& config,
+                                               StoredFp4 fp4 = StoredFp4::refused);
   // Random weights of any shape, made in memory: for measuring, not for reading. About N(0, 0.02), no two
   // matrices the same memory. Error: not enough memory.
   static Result<std::unique_ptr<Weights>> random(const ModelConfig& config, const RandomTypes& types);

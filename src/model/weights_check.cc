@@ -54,7 +54,7 @@ bool scales_have_bad(const std::byte* data, int64_t n, DType dtype) {
 
 // Of a packed matrix only the row factors can be NaN or infinite.
 bool factors_have_bad(const Matrix& m) {
-  if (m.scheme == Scheme::none) return false;
+  if (!m.packed()) return false;
   for (int64_t p = 0; p < (m.rows + kPanelRows - 1) / kPanelRows; ++p) {
     if (chunk_has_bad(m.panel(p), kPanelRows, DType::f32)) return true;
   }

@@ -50,7 +50,8 @@ std::string shape_help() {
       fmt::format("  {:<12} {}\n", kPostNorm, "1: the norm behind the experts (A.X K1), 0: none (DeepSeek)");
   text +=
       fmt::format("  {:<12} {}\n", kDtype,
-                  "of the weights: bf16, f16, f32 or f8, or experts as `jaju pack` makes them: q8, q6 or q4");
+                  "of the weights: bf16, f16, f32 or f8, or experts as `jaju pack` makes them: q8, q6, q4, "
+                  "q3, q2, mxfp4 or nvfp4");
   text += fmt::format("  {:<12} {}\n", kRest, "of packed matrices that are no experts (q8)");
   return text;
 }
@@ -61,7 +62,8 @@ Result<RandomTypes> parse_types(const std::string& dtype, const std::string& res
   RandomTypes types;
   if (const std::optional<Scheme> experts = scheme_named(dtype)) {
     const std::optional<Scheme> others = scheme_named(rest);
-    if (!others) return error("--synthetic: rest is '{}', it must be q8, q6 or q4", rest);
+    if (!others)
+      return error("--synthetic: rest is '{}', it must be q8, q6, q4, q3, q2, mxfp4 or nvfp4", rest);
     types.experts = *experts;
     types.rest = *others;
     return types;
@@ -72,7 +74,8 @@ Result<RandomTypes> parse_types(const std::string& dtype, const std::string& res
     types.dtype = type;
     return types;
   }
-  return error("--synthetic: dtype is '{}', it must be bf16, f16, f32, f8, q8, q6 or q4", dtype);
+  return error(
+      "--synthetic: dtype is '{}', it must be bf16, f16, f32, f8, q8, q6, q4, q3, q2, mxfp4 or nvfp4", dtype);
 }
 
 }  // namespace

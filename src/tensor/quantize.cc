@@ -1,41 +1,16 @@
-// The search runs on the 16 rows of a panel side by side, in vectors of 16 floats of which each lane is a
-// row: no sum crosses lanes, so that the instruction set changes the speed and no bit. Its body is compiled
-// once per instruction set, by target attributes; it is inlined into each and calls nothing that could be
-// shared.
+// The searches of q8, q6 and q4, and the bytes of panels.
 #include "tensor/quantize.h"
 
-#include <bit>
 #include <cmath>
 
 #include "base/check.h"
+#include "tensor/fp4.h"
+#include "tensor/quantize_lanes.h"
 
 namespace jaju {
 namespace {
 
-constexpr int kLanes = kPanelRows;
-constexpr int kCols = kGroupCols;
-
-// Vectors by the compilers' common extension: arithmetic and comparisons lane by lane. Passed by reference
-// only: by value their place would depend on the instruction set.
-typedef float F [[gnu::vector_size(4 * kLanes)]];
-typedef int32_t I [[gnu::vector_size(4 * kLanes)]];
-
-#define JAJU_INLINE [[gnu::always_inline]] inline
-
-JAJU_INLINE void select(F& to, const I& mask, const F& yes, const F& no) {
-  to = mask ? yes : no;
-}
-JAJU_INLINE void clamp(F& x, float low, float high) {
-  const F l = F{} + low;
-  const F h = F{} + high;
-  select(x, x < l, l, x);
-  select(x, x > h, h, x);
-}
-// To nearest, ties to even, for |x| < 2^22.
-JAJU_INLINE void round(F& x) {
-  const F shift = F{} + 0x1.8p23f;
-  x = (x + shift) - shift;
-}
+using namespace lanes;  // NOLINT: this file is about them
 
 // value: what the scheme has nearest to x.
 template <Scheme S>
@@ -85,15 +60,18 @@ struct Range<Scheme::q4> {
 constexpr float kLargestCode = 127;
 constexpr float kLeastMagnitude = 0x1p-100f;
 
-struct Group {
-  F values[kCols];
-  float weights[kCols];
-  F inverse_factors;  // of the rows; 0 where the row is 0
+// Codes by value + 128.
+template <Scheme S>
+struct Codes {
+  uint8_t at[256] = {};
+  constexpr Codes() {
+    for (int code = 0; code < n_codes(S); ++code) {
+      if (const int value = code_value(S, code); value >= -127) at[value + 128] = static_cast<uint8_t>(code);
+    }
+  }
 };
-struct Found {
-  F codes;          // of the scales, whole numbers
-  F values[kCols];  // whole numbers
-};
+template <Scheme S>
+constexpr Codes<S> kCodes;
 
 template <Scheme S>
 JAJU_INLINE void search(const Group& g, Found& found) {
@@ -102,12 +80,12 @@ JAJU_INLINE void search(const Group& g, Found& found) {
   F best = F{};
   for (int c = 0; c < kCols; ++c) {
     x[c] = g.values[c] * g.inverse_factors;
-    const F magnitude = (F)((I)x[c] & (I{} + 0x7fffffff));
-    select(largest, magnitude > largest, magnitude, largest);
+    F size;
+    magnitude(size, x[c]);
+    select(largest, size > largest, size, largest);
     best += g.weights[c] * x[c] * x[c];
-    found.values[c] = F{};
   }
-  found.codes = F{};  // 0 is the first candidate
+  F kept = F{};  // 0 is the first candidate
   // Codes from `code` to `last`, lane by lane; a lane that has had its last tries it again.
   F code, last;
   for (int lane = 0; lane < kLanes; ++lane) {
@@ -132,7 +110,7 @@ JAJU_INLINE void search(const Group& g, Found& found) {
       error *= scale * scale;
       const I better = error < best;
       select(best, better, error, best);
-      select(found.codes, better, sign * code, found.codes);
+      select(kept, better, sign * code, kept);
     }
     more = false;
     for (int lane = 0; lane < kLanes; ++lane) {
@@ -142,46 +120,52 @@ JAJU_INLINE void search(const Group& g, Found& found) {
       }
     }
   }
-  const I none = found.codes == F{};
-  F magnitude = (F)((I)found.codes & (I{} + 0x7fffffff));
-  F scale = found.codes * magnitude;
+  const I none = kept == F{};
+  F scale;
+  magnitude(scale, kept);
+  scale *= kept;
   select(scale, none, F{} + 1.0f, scale);
   for (int c = 0; c < kCols; ++c) {
     F scaled = x[c] / scale;
     select(scaled, none, F{}, scaled);
-    nearest<S>(scaled, found.values[c]);
+    F value;
+    nearest<S>(scaled, value);
+    const I whole = __builtin_convertvector(value, I);
+    for (int lane = 0; lane < kLanes; ++lane) found.codes[c][lane] = kCodes<S>.at[whole[lane] + 128];
+  }
+  found.scales = __builtin_convertvector(kept, I);
+}
+
+JAJU_SEARCHES
+
+// The value that a row's largest magnitude gets with the largest scale, and that scale.
+struct Top {
+  float value = 0;
+  float scale = 0;
+};
+Top top_of(Scheme scheme) {
+  switch (scheme) {
+    case Scheme::q8:
+      return {Range<Scheme::q8>::kTop, kLargestCode * kLargestCode};
+    case Scheme::q6:
+      return {Range<Scheme::q6>::kTop, kLargestCode * kLargestCode};
+    case Scheme::q4:
+      return {Range<Scheme::q4>::kTop, kLargestCode * kLargestCode};
+    case Scheme::q3:  // what a group of equal values can reach
+      return {127, 15 * 15};
+    default:
+      return {105, 15 * 15};
   }
 }
 
-template <Scheme S>
-void search_any(const Group& g, Found& found) {
-  search<S>(g, found);
-}
-#if defined(__x86_64__)
-template <Scheme S>
-[[gnu::target("avx2")]] void search_avx2(const Group& g, Found& found) {
-  search<S>(g, found);
-}
-template <Scheme S>
-[[gnu::target("avx512f,avx512dq")]] void search_avx512(const Group& g, Found& found) {
-  search<S>(g, found);
-}
-#endif
-
-using Search = void (*)(const Group&, Found&);
-template <Scheme S>
-Search fastest() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) return search_avx512<S>;
-  if (__builtin_cpu_supports("avx2")) return search_avx2<S>;
-#endif
-  return search_any<S>;
-}
-
-float lesser_end(Scheme scheme) {
-  return scheme == Scheme::q8   ? Range<Scheme::q8>::kTop
-         : scheme == Scheme::q6 ? Range<Scheme::q6>::kTop
-                                : Range<Scheme::q4>::kTop;
+Search search_of(Scheme scheme) {
+  static const Search q8 = fastest<Scheme::q8>();
+  static const Search q6 = fastest<Scheme::q6>();
+  static const Search q4 = fastest<Scheme::q4>();
+  return scheme == Scheme::q8   ? q8
+         : scheme == Scheme::q6 ? q6
+         : scheme == Scheme::q4 ? q4
+                                : trellis_search(scheme);
 }
 
 float finite_or_zero(float x) {
@@ -193,14 +177,9 @@ float finite_or_zero(float x) {
 void quantize_panel(Scheme scheme, const float* rows, int64_t n_rows, int64_t cols, const float* importance,
                     std::byte* out) {
   JAJU_CHECK(scheme != Scheme::none && n_rows > 0 && n_rows <= kPanelRows && cols > 0);
-  static const Search searches[] = {nullptr, fastest<Scheme::q8>(), fastest<Scheme::q6>(),
-                                    fastest<Scheme::q4>()};
-  const Search run = searches[static_cast<size_t>(scheme)];
-  uint8_t code_at[256];  // by value + 128
-  for (int code = 0; code < 1 << code_bits(scheme); ++code) {
-    const int value = code_value(scheme, code);
-    if (value >= -127) code_at[value + 128] = static_cast<uint8_t>(code);
-  }
+  if (is_fp4(scheme)) return quantize_fp4_panel(scheme, rows, n_rows, cols, importance, out);
+  const Search run = search_of(scheme);
+  const Top top = top_of(scheme);
   std::memset(out, 0, static_cast<size_t>(panel_bytes(scheme, cols)));
 
   Group group;
@@ -211,7 +190,7 @@ void quantize_panel(Scheme scheme, const float* rows, int64_t n_rows, int64_t co
       if (magnitude > largest) largest = magnitude;
     }
     // With the largest code the row's largest magnitude is a value at either end.
-    const float factor = largest / (lesser_end(scheme) * kLargestCode * kLargestCode);
+    const float factor = largest / (top.value * top.scale);
     const bool zero = largest < kLeastMagnitude;
     group.inverse_factors[lane] = zero ? 0.0f : 1.0f / factor;
     const float stored = zero ? 0.0f : factor;
@@ -237,19 +216,10 @@ void quantize_panel(Scheme scheme, const float* rows, int64_t n_rows, int64_t co
     std::byte* const block = out + kPanelHeaderBytes + first / kBlockCols * block_bytes(scheme);
     const int64_t col = first % kBlockCols;
     for (int64_t r = 0; r < n_rows; ++r) {
-      block[col / kGroupCols * kPanelRows + r] = static_cast<std::byte>(static_cast<int8_t>(found.codes[r]));
+      block[col / kGroupCols * kPanelRows + r] = static_cast<std::byte>(found.scales[r]);
     }
     for (int64_t c = 0; c < kCols; ++c) {
-      for (int64_t r = 0; r < kPanelRows; ++r) {
-        const unsigned code = code_at[static_cast<int>(found.values[c][r]) + 128];
-        const CodePlace low = low_bits_at(scheme, r, col + c);
-        const unsigned low_bits = scheme == Scheme::q8 ? code : code & 0xf;
-        block[low.byte] |= static_cast<std::byte>(low_bits << low.shift);
-        if (scheme == Scheme::q6) {
-          const CodePlace high = high_bits_at(r, col + c);
-          block[high.byte] |= static_cast<std::byte>(code >> 4 << high.shift);
-        }
-      }
+      for (int64_t r = 0; r < kPanelRows; ++r) put_code(scheme, block, r, col + c, found.codes[c][r]);
     }
   }
 }

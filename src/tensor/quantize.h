@@ -12,9 +12,10 @@ namespace jaju {
 // Quantises n_rows (1 to 16) rows of `cols` values, row-major, to panel_bytes(scheme, cols) bytes at `out`,
 // which are all written.
 //
-// For each group of 16 every scale that may suit is tried, of both signs, and the one with the least squared
-// error stays; a value takes the nearest that the scheme offers. (Scales have 8 bits, so that all near the
-// best can be tried: a least-squares scale rounded to one of them is among them.)
+// For each group every scale that may suit is tried, of both signs and with each offset the scheme has, and
+// the one with the least squared error stays; a value takes the nearest that the scheme offers, and the rings
+// of q3 and q2 the best walk (quantize_trellis.cc: about ten times the work of q4). Scales have few bits, so
+// that all near the best can be tried: a least-squares scale rounded to one of them is among them.
 //
 // importance: a column's weight in that sum, >= 0, usually the mean square of its input; null: all 1. One
 // hundredth of a group's mean is added to each, so that columns calibration did not see keep a say.

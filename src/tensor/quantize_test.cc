@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <random>
 #include <span>
@@ -18,8 +19,6 @@
 
 namespace jaju {
 namespace {
-
-constexpr Scheme kSchemes[] = {Scheme::q8, Scheme::q6, Scheme::q4};
 
 enum class Kind { normal, student_t4, outliers };
 constexpr Kind kKinds[] = {Kind::normal, Kind::student_t4, Kind::outliers};
@@ -190,12 +189,15 @@ double iq4_xs(Values v) {
 double q6_k(Values v) {
   return with_whole_scales(v, 16, 31.5f, 127, [](float x) { return nearest_whole(x, -32, 31); });
 }
+double q3_k(Values v) {
+  return with_whole_scales(v, 16, 3.7f, 31, [](float x) { return nearest_whole(x, -4, 3); });
+}
 
-// scale * q - minimum, q from 0 to 15, scale and minimum >= 0.
-double affine_error(Values v, float scale, float minimum) {
+// scale * q - minimum, q from 0 to `most`, scale and minimum >= 0.
+double affine_error(Values v, float most, float scale, float minimum) {
   double sum = 0;
   for (const float x : v) {
-    const float q = scale > 0 ? nearest_whole((x + minimum) / scale, 0, 15) : 0;
+    const float q = scale > 0 ? nearest_whole((x + minimum) / scale, 0, most) : 0;
     const double off = static_cast<double>(x) - static_cast<double>(scale * q - minimum);
     sum += off * off;
   }
@@ -207,24 +209,24 @@ struct Affine {
   float minimum = 0;
 };
 
-// Ends moved by up to a quarter, each refined by least squares.
-Affine best_affine(Values v) {
+// Both ends moved by `inner` steps of 3 % inwards and 8 outwards, each refined by least squares.
+Affine best_affine(Values v, float most, int inner) {
   const float low = std::min(0.0f, *std::min_element(v.begin(), v.end()));
   const float high = std::max(*std::max_element(v.begin(), v.end()), low + 1e-9f);
   Affine best;
   double least = std::numeric_limits<double>::max();
-  for (int i = -8; i <= 8; ++i) {
-    for (int j = -8; j <= 8; ++j) {
+  for (int i = -inner; i <= 8; ++i) {
+    for (int j = -inner; j <= 8; ++j) {
       float minimum = -low * (1 + 0.03f * static_cast<float>(i));
-      float scale = (high * (1 + 0.03f * static_cast<float>(j)) + minimum) / 15;
-      for (int round = 0; round < 2 && scale > 0; ++round) {
-        if (const double error = affine_error(v, scale, minimum); error < least) {
+      float scale = (high * (1 + 0.03f * static_cast<float>(j)) + minimum) / most;
+      for (int round = 0; round < 3 && scale > 0; ++round) {
+        if (const double error = affine_error(v, most, scale, minimum); error < least) {
           least = error;
           best = {scale, minimum};
         }
         double q1 = 0, q2 = 0, x1 = 0, xq = 0;
         for (const float x : v) {
-          const auto q = static_cast<double>(nearest_whole((x + minimum) / scale, 0, 15));
+          const auto q = static_cast<double>(nearest_whole((x + minimum) / scale, 0, most));
           q1 += q;
           q2 += q * q;
           x1 += static_cast<double>(x);
@@ -244,29 +246,32 @@ Affine best_affine(Values v) {
   return best;
 }
 
-double q4_k(Values v) {
-  std::array<Affine, 8> groups;
+// Groups whose scales and minima are whole numbers up to `most_scale` times an f16 each.
+double with_whole_scales_and_minima(Values v, size_t group, float most, float most_scale, int inner) {
+  std::vector<Affine> groups;
   float scale = 0, minimum = 0;
-  for (size_t g = 0; g < 8; ++g) {
-    groups[g] = best_affine(v.subspan(32 * g, 32));
-    scale = std::max(scale, groups[g].scale);
-    minimum = std::max(minimum, groups[g].minimum);
+  for (size_t i = 0; i < v.size(); i += group) {
+    groups.push_back(best_affine(v.subspan(i, group), most, inner));
+    scale = std::max(scale, groups.back().scale);
+    minimum = std::max(minimum, groups.back().minimum);
   }
   double best = std::numeric_limits<double>::max();
   for (int i = -1; i <= 1; ++i) {
     for (int j = -1; j <= 1; ++j) {
-      const float unit = to_f16(scale / 63 * (1 + 0.01f * static_cast<float>(i)));
-      const float unit_of_minimum = to_f16(minimum / 63 * (1 + 0.01f * static_cast<float>(j)));
+      const float step = 0.63f / most_scale;
+      const float unit = to_f16(scale / most_scale * (1 + step * static_cast<float>(i)));
+      const float unit_of_minimum = to_f16(minimum / most_scale * (1 + step * static_cast<float>(j)));
       double sum = 0;
-      for (size_t g = 0; g < 8; ++g) {
+      for (size_t g = 0; g < groups.size(); ++g) {
         double least = std::numeric_limits<double>::max();
         for (float a = -2; a <= 2; ++a) {
           for (float b = -2; b <= 2; ++b) {
-            const float s = unit * nearest_whole(groups[g].scale / unit + a, 0, 63);
+            const float s = unit * nearest_whole(groups[g].scale / unit + a, 0, most_scale);
             const float m =
-                minimum > 0 ? unit_of_minimum * nearest_whole(groups[g].minimum / unit_of_minimum + b, 0, 63)
-                            : 0;
-            least = std::min(least, affine_error(v.subspan(32 * g, 32), s, m));
+                minimum > 0
+                    ? unit_of_minimum * nearest_whole(groups[g].minimum / unit_of_minimum + b, 0, most_scale)
+                    : 0;
+            least = std::min(least, affine_error(v.subspan(g * group, group), most, s, m));
           }
         }
         sum += least;
@@ -275,6 +280,13 @@ double q4_k(Values v) {
     }
   }
   return best;
+}
+
+double q4_k(Values v) {
+  return with_whole_scales_and_minima(v, 32, 15, 63, 8);
+}
+double q2_k(Values v) {
+  return with_whole_scales_and_minima(v, 16, 3, 15, 18);
 }
 
 double over_all(const std::vector<float>& w, double (*error)(Values)) {
@@ -297,11 +309,9 @@ TEST(Quantize, ErrorIsNoLargerThanThatOfTypesOfEqualSize) {
     Scheme scheme;
     const char* type;
     double (*error)(Values);
-  } pairs[] = {{Scheme::q8, "Q8_0", q8_0},
-               {Scheme::q6, "Q6_K", q6_k},
-               {Scheme::q4, "Q4_K", q4_k},
-               {Scheme::q4, "IQ4_NL", iq4_nl},
-               {Scheme::q4, "IQ4_XS", iq4_xs}};
+  } pairs[] = {{Scheme::q8, "Q8_0", q8_0},     {Scheme::q6, "Q6_K", q6_k},     {Scheme::q4, "Q4_K", q4_k},
+               {Scheme::q4, "IQ4_NL", iq4_nl}, {Scheme::q4, "IQ4_XS", iq4_xs}, {Scheme::q3, "Q3_K", q3_k},
+               {Scheme::q2, "Q2_K", q2_k}};
   for (const Kind kind : kKinds) {
     const std::vector<float> w = weights_of(kind, kRows * kCols, 17);
     double power = 0;
@@ -309,6 +319,7 @@ TEST(Quantize, ErrorIsNoLargerThanThatOfTypesOfEqualSize) {
     for (const auto& [scheme, type, error] : pairs) {
       const double ours = squared_error(scheme, w, kRows, kCols) / power;
       const double theirs = over_all(w, error) / power;
+      std::printf("%d %s %.3e %s %.3e\n", static_cast<int>(kind), name_of(scheme).data(), ours, type, theirs);
       EXPECT_LE(ours, theirs) << name_of(scheme) << " against " << type << ", kind "
                               << static_cast<int>(kind);
     }
@@ -321,15 +332,34 @@ std::vector<float> decoded_in_order(Scheme scheme, const uint8_t* panel, int64_t
   std::vector<float> out(static_cast<size_t>(16 * blocks * 64));
   std::vector<int> code(out.size());
   const uint8_t* p = panel + 64;
-  std::vector<int> scale(static_cast<size_t>(16 * blocks * 4));
+  std::vector<uint8_t> scale(static_cast<size_t>(16 * blocks * 4));
   for (int64_t b = 0; b < blocks; ++b) {
     const auto at = [&](int64_t row, int64_t col) -> int& {
       return code[static_cast<size_t>(row * blocks * 64 + b * 64 + col)];
     };
     for (int64_t g = 0; g < 4; ++g) {
-      for (int64_t r = 0; r < 16; ++r) {
-        scale[static_cast<size_t>(r * blocks * 4 + b * 4 + g)] = static_cast<int8_t>(*p++);
+      for (int64_t r = 0; r < 16; ++r) scale[static_cast<size_t>(r * blocks * 4 + b * 4 + g)] = *p++;
+    }
+    if (scheme == Scheme::q3 || scheme == Scheme::q2) {
+      // A row's 32 bits, twice behind one another: the bit below the lowest is the highest.
+      const auto column = [](int64_t k) { return 4 * (k % 4) + k / 4; };
+      for (int64_t g = 0; g < 4; ++g, p += 64) {
+        for (int64_t r = 0; r < 16; ++r) {
+          uint32_t bits;
+          std::memcpy(&bits, p + 4 * r, 4);
+          const uint64_t twice = uint64_t{bits} << 32 | bits;
+          for (int64_t k = 0; k < 16; ++k) {
+            at(r, 16 * g + column(k)) = scheme == Scheme::q2 ? static_cast<int>(twice >> (30 + 2 * k) & 15)
+                                                             : static_cast<int>(twice >> (31 + 2 * k) & 7);
+          }
+        }
       }
+      for (int64_t v = 0; scheme == Scheme::q3 && v < 2; ++v) {
+        for (int64_t i = 0; i < 64; ++i, ++p) {
+          for (int64_t bit = 0; bit < 8; ++bit) at(i / 4, 32 * v + 4 * bit + i % 4) += (*p >> bit & 1) << 3;
+        }
+      }
+      continue;
     }
     for (int64_t half = 0; half < 64; half += 32) {
       for (int64_t v = 0; v < (scheme == Scheme::q8 ? 8 : 4); ++v) {
@@ -355,14 +385,28 @@ std::vector<float> decoded_in_order(Scheme scheme, const uint8_t* panel, int64_t
     std::memcpy(&factor, panel + 4 * r, 4);
     for (int64_t c = 0; c < blocks * 64; ++c) {
       const int k = code[static_cast<size_t>(r * blocks * 64 + c)];
-      const int s = scale[static_cast<size_t>(r * blocks * 4 + c / 16)];
+      const uint8_t byte = scale[static_cast<size_t>(r * blocks * 4 + c / 16)];
+      const int s = static_cast<int8_t>(byte);
+      double unit = s * std::abs(s);
       int value = k - 128;
       if (scheme == Scheme::q4) value = kQ4Values[static_cast<size_t>(k)];
       if (scheme == Scheme::q6) {  // one step up to the knee, two from there
         const int u = std::abs(k - 32);
         value = (k < 32 ? -1 : 1) * (u <= 18 ? u : 18 + 2 * (u - 18));
       }
-      out[static_cast<size_t>(r * blocks * 64 + c)] = factor * static_cast<float>(s * std::abs(s) * value);
+      if (scheme == Scheme::q3 || scheme == Scheme::q2) {
+        const auto& values = scheme == Scheme::q3 ? kQ3Values : kQ2Values;
+        const auto& offsets = scheme == Scheme::q3 ? kQ3Offsets : kQ2Offsets;
+        value = values[static_cast<size_t>(k)] + offsets[byte / 16 % 8];
+        unit = (byte < 128 ? 1 : -1) * (byte % 16) * (byte % 16);
+      }
+      if (scheme == Scheme::mxfp4 || scheme == Scheme::nvfp4) {
+        const int doubled[] = {0, 1, 2, 3, 4, 6, 8, 12};
+        value = (k < 8 ? 1 : -1) * doubled[k % 8];
+        unit =
+            scheme == Scheme::mxfp4 ? std::ldexp(1.0, byte - 127) : static_cast<double>(f8_e4m3_to_f32(byte));
+      }
+      out[static_cast<size_t>(r * blocks * 64 + c)] = factor * static_cast<float>(unit * value);
     }
   }
   return out;
@@ -460,7 +504,7 @@ TEST(Quantize, ImportanceMovesTheErrorWhereItCostsLess) {
   std::vector<float> importance(static_cast<size_t>(cols));
   std::mt19937 dice(9);
   for (float& x : importance) x = std::exp(static_cast<float>(dice() % 1000) * 0.006f);  // 1 to 400
-  for (const Scheme scheme : {Scheme::q6, Scheme::q4}) {
+  for (const Scheme scheme : {Scheme::q6, Scheme::q4, Scheme::q3, Scheme::q2}) {
     const double plain = squared_error(scheme, w, rows, cols, nullptr, importance.data());
     const double weighted = squared_error(scheme, w, rows, cols, importance.data(), importance.data());
     EXPECT_LT(weighted, 0.9 * plain) << name_of(scheme);
@@ -474,6 +518,9 @@ TEST(Quantize, ImportanceMovesTheErrorWhereItCostsLess) {
 TEST(Quantize, ZerosNothingAndWhatIsNoNumber) {
   const int64_t cols = 48;
   for (const Scheme scheme : kSchemes) {
+    // Of 0.27: half the widest gap among what follows one pair, over what the scale reaches (38 of 106, 54 of
+    // 105).
+    const float most = scheme == Scheme::q3 ? 0.05f : scheme == Scheme::q2 ? 0.07f : 0.03f;
     std::vector<float> w(static_cast<size_t>(4 * cols), 0.0f);
     for (int64_t c = 0; c < cols; ++c) {
       w[static_cast<size_t>(cols + c)] = c == 3    ? NAN
@@ -487,7 +534,7 @@ TEST(Quantize, ZerosNothingAndWhatIsNoNumber) {
       EXPECT_EQ(packed_at(scheme, bytes.data(), cols, 0, c), 0);
       EXPECT_EQ(packed_at(scheme, bytes.data(), cols, 3, c), 0);
       EXPECT_NEAR(packed_at(scheme, bytes.data(), cols, 1, c),
-                  c == 3 || c == 20 ? 0 : 0.01f * static_cast<float>(c - 20), 0.03f);
+                  c == 3 || c == 20 ? 0 : 0.01f * static_cast<float>(c - 20), most);
       EXPECT_NEAR(packed_at(scheme, bytes.data(), cols, 2, c), c < 16 ? 1 : 0, 0.01f);
       if (c >= 16) {
         EXPECT_EQ(packed_at(scheme, bytes.data(), cols, 2, c), 0);

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "tensor/dtype.h"
+#include "tensor/fp4.h"
 #include "tensor/packed.h"
 
 namespace jaju {
@@ -25,13 +26,20 @@ struct Matrix {
   const float* block_scales = nullptr;
   int64_t first_row = 0;         // row of the whole tensor that is row 0 here: places block_scales
   Scheme scheme = Scheme::none;  // else data is the first panel, dtype is u8
+  // MXFP4 or NVFP4 as a checkpoint stores it (fp4.h), by scheme: data is (rows, cols / 2) bytes, dtype u8. It
+  // waits to be packed; no kernel reads it. Null: anything else.
+  const uint8_t* fp4_scales = nullptr;
+  float fp4_factor = 1;
 
   static constexpr int64_t kScaleBlock = 128;
 
   bool empty() const { return data == nullptr; }
-  bool packed() const { return scheme != Scheme::none; }
+  bool packed() const { return scheme != Scheme::none && fp4_scales == nullptr; }
+  bool stored_fp4() const { return fp4_scales != nullptr; }
+  Fp4Rows fp4_rows() const { return {static_cast<const uint8_t*>(data), fp4_scales, fp4_factor}; }
   int64_t row_bytes() const {
     JAJU_CHECK(!packed());
+    if (stored_fp4()) return cols / 2;
     return cols * size_of(dtype);
   }
   int64_t bytes() const { return packed() ? packed_bytes(scheme, rows, cols) : rows * row_bytes(); }
@@ -54,10 +62,12 @@ struct Matrix {
     m.data = packed() ? panel(begin / kPanelRows) : row(begin);
     m.rows = count;
     m.first_row = first_row + begin;
+    if (stored_fp4()) m.fp4_scales += begin * (cols / fp4_group(scheme));
     return m;
   }
   float at(int64_t r, int64_t c) const {
     if (packed()) return packed_at(scheme, data, cols, r, c);
+    if (stored_fp4()) return fp4_at(scheme, fp4_rows(), cols, r, c);
     const float value = load_as_f32(row(r), dtype, c);
     return block_scales != nullptr ? value * row_scales(r)[c / kScaleBlock] : value;
   }

@@ -43,6 +43,18 @@ class Pack(ProgramTest):
         self.bad(1, "pack", self.to, "--to", self.home / "again", says="packed already")
         self.bad(1, "gguf", "export", self.to, "--to", self.home / "x.gguf", says="packed model")
 
+    def test_fewer_bits(self):
+        sizes = []
+        for scheme in ("q4", "q3", "q2"):
+            to = self.home / scheme
+            self.good("pack", NANO, "--to", to, "--experts", scheme, "--rest", "q6")
+            self.assertIn("as they were written", self.good("pack", "--verify", to).stdout)
+            self.assertIn(scheme, self.good("show", to).stdout)
+            self.good("run", to, "--check", "1+1", "--max-tokens", "4")
+            out = json.loads(self.good("pack", NANO, "--dry-run", "--json", "--experts", scheme).stdout)
+            sizes.append(next(p["bytes"] for p in out["parts"] if p["name"] == "routed experts"))
+        self.assertEqual(sizes, sorted(sizes, reverse=True))
+
     def test_damage_is_found(self):
         self.good("pack", MODEL, "--to", self.to, "--experts", "q8")
         file = self.to / "model.safetensors"

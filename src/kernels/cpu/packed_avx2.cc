@@ -1,8 +1,10 @@
 // Packed products by AVX2: pairs of products of bytes in int16, pairs of those in int32. Two halves of a
-// panel, eight rows each. One factor of such a product is unsigned, and a pair must stay below 2^15: q8 and
-// q4 take the magnitude of the weight (at most 127 * 127 * 2), the input taking its sign; q6 adds 46 to
-// weights, at most 90 * 127 * 2.
+// panel, eight rows each. One factor of such a product is unsigned, and a pair must stay below 2^15: q6 adds
+// 46 to weights, at most 90 * 127 * 2; the others take the magnitude of the weight (at most 127 * 127 * 2),
+// the input taking its sign.
 #include <immintrin.h>
+
+#include <array>
 
 #include "kernels/cpu/packed_dot.h"
 #include "kernels/cpu/unroll.h"
@@ -61,10 +63,25 @@ inline I four_codes(const std::byte* p) {
   __builtin_memcpy(&codes, p, sizeof codes);
   return _mm256_set1_epi32(codes);
 }
-// scale * |scale|
+// What 8 bytes of scales stand for (packed.h).
+template <Scheme S>
 inline F scales(const std::byte* p) {
-  const F s = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
-  return _mm256_mul_ps(s, _mm256_andnot_ps(_mm256_set1_ps(-0.0f), s));
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+  if constexpr (S == Scheme::mxfp4) {  // 2^-127 has no exponent of its own
+    const I exponents = _mm256_slli_epi32(_mm256_cvtepu8_epi32(bytes), 23);
+    return _mm256_castsi256_ps(_mm256_max_epi32(exponents, _mm256_set1_epi32(0x00400000)));
+  } else if constexpr (S == Scheme::nvfp4) {  // f16 has the same bits below an exponent 8 larger
+    const F s = _mm256_cvtph_ps(_mm_slli_epi16(_mm_cvtepu8_epi16(bytes), 7));
+    return _mm256_mul_ps(s, _mm256_set1_ps(256));
+  } else if constexpr (has_trellis(S)) {
+    const I both = _mm256_cvtepi8_epi32(bytes);
+    const F size = _mm256_cvtepi32_ps(_mm256_and_si256(both, _mm256_set1_epi32(15)));
+    const F sign = _mm256_and_ps(_mm256_castsi256_ps(both), _mm256_set1_ps(-0.0f));
+    return _mm256_or_ps(_mm256_mul_ps(size, size), sign);
+  } else {
+    const F s = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+    return _mm256_mul_ps(s, _mm256_andnot_ps(_mm256_set1_ps(-0.0f), s));
+  }
 }
 
 inline void round_to_codes(const float* values, float factor, int8_t* codes) {
@@ -112,6 +129,49 @@ inline I nibbles(const std::byte* half, int part, int s, int high) {
   return _mm256_and_si256(high != 0 ? _mm256_srli_epi16(both, 4) : both, _mm256_set1_epi8(15));
 }
 
+template <Scheme S>
+inline I table() {
+  constexpr const std::array<int8_t, 16>& kValues = S == Scheme::q4   ? kQ4Values
+                                                    : S == Scheme::q3 ? kQ3Values
+                                                    : S == Scheme::q2 ? kQ2Values
+                                                                      : kFp4Values;
+  return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kValues.data())));
+}
+
+// The offsets of a group's rows from `part` on, each in the four bytes of its row.
+template <Scheme S>
+inline I offsets(const std::byte* scales_of_rows) {
+  constexpr const std::array<int8_t, 8>& kOffsets = S == Scheme::q3 ? kQ3Offsets : kQ2Offsets;
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales_of_rows));
+  const __m128i number = _mm_and_si128(_mm_srli_epi16(bytes, 4), _mm_set1_epi8(7));
+  const __m128i of_rows =
+      _mm_shuffle_epi8(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(kOffsets.data())), number);
+  const I spread = _mm256_set_epi32(0x07070707, 0x06060606, 0x05050505, 0x04040404, 0x03030303, 0x02020202,
+                                    0x01010101, 0x00000000);
+  return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(of_rows), spread);
+}
+
+// The bits of a row turned round in its four bytes.
+template <int Left>
+inline I turn(I a) {
+  return _mm256_or_si256(_mm256_slli_epi32(a, Left), _mm256_srli_epi32(a, 32 - Left));
+}
+template <int Left>  // or right
+inline I shift(I a) {
+  if constexpr (Left >= 0)
+    return _mm256_slli_epi16(a, Left);
+  else
+    return _mm256_srli_epi16(a, -Left);
+}
+// Bits 3 of the codes of q3: bit 4 (g % 2) + step of each byte.
+template <int Odd>
+inline void high_bits_first(I high, I (&to)[4]) {
+  to[0] = shift<3 - 4 * Odd>(high);
+  to[1] = shift<2 - 4 * Odd>(high);
+  to[2] = shift<1 - 4 * Odd>(high);
+  to[3] = shift<0 - 4 * Odd>(high);
+}
+
 // Group g of a block, from row `part` on. q6, from codes, which are u + 32: max(code - 50, 0) + code +
 // min(code, 14) = 2 u - clamp(u, -18, 18) + 46.
 template <Scheme S>
@@ -121,14 +181,31 @@ inline void unpack(const std::byte* block, int part, int g, Steps<S == Scheme::q
       const I code = bytes_at(block + 64 + 64 * (4 * g + s) + 4 * part);
       to.set(s, _mm256_xor_si256(code, _mm256_set1_epi8(-128)));  // code - 128
     }
-  } else if constexpr (S == Scheme::q4) {
-    const I table = _mm256_broadcastsi128_si256(
-        _mm_setr_epi8(kQ4Values[0], kQ4Values[1], kQ4Values[2], kQ4Values[3], kQ4Values[4], kQ4Values[5],
-                      kQ4Values[6], kQ4Values[7], kQ4Values[8], kQ4Values[9], kQ4Values[10], kQ4Values[11],
-                      kQ4Values[12], kQ4Values[13], kQ4Values[14], kQ4Values[15]));
+  } else if constexpr (S == Scheme::q4 || is_fp4(S)) {
     const std::byte* const half = block + 64 + g / 2 * (4 * 64);
     JAJU_UNROLL for (int s = 0; s < 4; ++s) {
-      to.set(s, _mm256_shuffle_epi8(table, nibbles(half, part, s, g % 2)));
+      to.set(s, _mm256_shuffle_epi8(table<S>(), nibbles(half, part, s, g % 2)));
+    }
+  } else if constexpr (S == Scheme::q2) {
+    const I ring = bytes_at(block + 64 + 64 * g + 4 * part);
+    const I shift = offsets<S>(block + 16 * g + part);
+    const I codes[4] = {turn<2>(ring), ring, _mm256_srli_epi16(ring, 2), _mm256_srli_epi16(ring, 4)};
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+      const I code = _mm256_and_si256(codes[s], _mm256_set1_epi8(15));
+      to.set(s, _mm256_add_epi8(_mm256_shuffle_epi8(table<S>(), code), shift));
+    }
+  } else if constexpr (S == Scheme::q3) {
+    const I ring = bytes_at(block + 64 + 64 * g + 4 * part);
+    const I high = bytes_at(block + 64 + 4 * 64 + 64 * (g / 2) + 4 * part);
+    const I shift = offsets<S>(block + 16 * g + part);
+    const I low[4] = {turn<1>(ring), _mm256_srli_epi16(ring, 1), _mm256_srli_epi16(ring, 3),
+                      _mm256_srli_epi16(ring, 5)};
+    I high_bits[4];
+    g % 2 == 0 ? high_bits_first<0>(high, high_bits) : high_bits_first<1>(high, high_bits);
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+      const I code = _mm256_or_si256(_mm256_and_si256(low[s], _mm256_set1_epi8(7)),
+                                     _mm256_and_si256(high_bits[s], _mm256_set1_epi8(8)));
+      to.set(s, _mm256_add_epi8(_mm256_shuffle_epi8(table<S>(), code), shift));
     }
   } else {
     const std::byte* const half = block + 64 + g / 2 * (6 * 64);

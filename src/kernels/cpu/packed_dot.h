@@ -17,7 +17,7 @@
 namespace jaju::packed_dot {
 
 constexpr int64_t kPieceCols = 256;
-// What makes weights unsigned: added to the values of q8 and q4, and of q6, whose least is 2 * -32 + kQ6Knee.
+// What makes weights unsigned: added to all values but those of q6, whose least is 2 * -32 + kQ6Knee.
 constexpr int32_t kAdded = 128;
 constexpr int32_t kQ6Added = 64 - kQ6Knee;
 // Of a piece: 256 codes, padded with zeros; then for each group of 16, as int32, minus its sum of codes times

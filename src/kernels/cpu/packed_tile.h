@@ -68,7 +68,7 @@ struct PackedSource {
   }
   void get(int panel, int64_t b, int g, Steps<kQ6>& steps, F& scale) const {
     unpack<S>(block(panel, b), part, g, steps);
-    scale = scales(block(panel, b) + g * kPanelRows + part);
+    scale = scales<S>(block(panel, b) + g * kPanelRows + part);
   }
   void fetch(int panel, int64_t b) const {
     JAJU_UNROLL for (int64_t line = 0; line < kBlockBytes<S>; line += 64) {
@@ -301,6 +301,14 @@ void dot_panels(const packed_dot::Panels& w, const std::byte* const* x, int64_t 
       return dot_scheme<Scheme::q6>(w, x, n, out, out_stride);
     case Scheme::q4:
       return dot_scheme<Scheme::q4>(w, x, n, out, out_stride);
+    case Scheme::q3:
+      return dot_scheme<Scheme::q3>(w, x, n, out, out_stride);
+    case Scheme::q2:
+      return dot_scheme<Scheme::q2>(w, x, n, out, out_stride);
+    case Scheme::mxfp4:
+      return dot_scheme<Scheme::mxfp4>(w, x, n, out, out_stride);
+    case Scheme::nvfp4:
+      return dot_scheme<Scheme::nvfp4>(w, x, n, out, out_stride);
     case Scheme::none:
       break;
   }

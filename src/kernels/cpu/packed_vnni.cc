@@ -2,6 +2,8 @@
 // are the 16 lanes. Weights become unsigned by adding 128 or 46, which the sums start out without.
 #include <immintrin.h>
 
+#include <array>
+
 #include "kernels/cpu/packed_dot.h"
 #include "kernels/cpu/unroll.h"
 
@@ -59,10 +61,25 @@ inline I four_codes(const std::byte* p) {
   __builtin_memcpy(&codes, p, sizeof codes);
   return _mm512_set1_epi32(codes);
 }
-// scale * |scale|
+// What 16 bytes of scales stand for (packed.h).
+template <Scheme S>
 inline F scales(const std::byte* p) {
-  const F s = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
-  return _mm512_mul_ps(s, _mm512_abs_ps(s));
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  if constexpr (S == Scheme::mxfp4) {  // 2^-127 has no exponent of its own
+    const I exponents = _mm512_slli_epi32(_mm512_cvtepu8_epi32(bytes), 23);
+    return _mm512_castsi512_ps(_mm512_max_epi32(exponents, _mm512_set1_epi32(0x00400000)));
+  } else if constexpr (S == Scheme::nvfp4) {  // f16 has the same bits below an exponent 8 larger
+    const F s = _mm512_cvtph_ps(_mm256_slli_epi16(_mm256_cvtepu8_epi16(bytes), 7));
+    return _mm512_mul_ps(s, _mm512_set1_ps(256));
+  } else if constexpr (has_trellis(S)) {
+    const I both = _mm512_cvtepi8_epi32(bytes);
+    const F size = _mm512_cvtepi32_ps(_mm512_and_si512(both, _mm512_set1_epi32(15)));
+    const I sign = _mm512_and_si512(both, _mm512_set1_epi32(INT32_MIN));
+    return _mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512(_mm512_mul_ps(size, size)), sign));
+  } else {
+    const F s = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+    return _mm512_mul_ps(s, _mm512_abs_ps(s));
+  }
 }
 
 inline void round_to_codes(const float* values, float factor, int8_t* codes) {
@@ -90,25 +107,85 @@ inline I nibbles(const std::byte* half, int s, int high) {
   return _mm512_and_si512(high != 0 ? _mm512_srli_epi16(both, 4) : both, _mm512_set1_epi8(15));
 }
 
+// A table of values that 128 is added to, in every lane.
+constexpr std::array<uint8_t, 16> unsigned_values(const std::array<int8_t, 16>& values) {
+  std::array<uint8_t, 16> out{};
+  for (size_t i = 0; i < 16; ++i) out[i] = static_cast<uint8_t>(values[i] + packed_dot::kAdded);
+  return out;
+}
+template <Scheme S>
+constexpr auto kTable = unsigned_values(S == Scheme::q4   ? kQ4Values
+                                        : S == Scheme::q3 ? kQ3Values
+                                        : S == Scheme::q2 ? kQ2Values
+                                                          : kFp4Values);
+template <Scheme S>
+inline I table() {
+  return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kTable<S>.data())));
+}
+
+// The offsets of a group's rows, each in the four bytes of its row.
+template <Scheme S>
+inline I offsets(const std::byte* scales_of_group) {
+  constexpr const std::array<int8_t, 8>& kOffsets = S == Scheme::q3 ? kQ3Offsets : kQ2Offsets;
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(scales_of_group));
+  const __m128i number = _mm_and_si128(_mm_srli_epi16(bytes, 4), _mm_set1_epi8(7));
+  const __m128i of_rows =
+      _mm_shuffle_epi8(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(kOffsets.data())), number);
+  const I spread = _mm512_set_epi32(0x0f0f0f0f, 0x0e0e0e0e, 0x0d0d0d0d, 0x0c0c0c0c, 0x0b0b0b0b, 0x0a0a0a0a,
+                                    0x09090909, 0x08080808, 0x07070707, 0x06060606, 0x05050505, 0x04040404,
+                                    0x03030303, 0x02020202, 0x01010101, 0x00000000);
+  return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(of_rows), spread);
+}
+
+template <int Left>  // or right
+inline I shift(I a) {
+  if constexpr (Left >= 0)
+    return _mm512_slli_epi16(a, Left);
+  else
+    return _mm512_srli_epi16(a, -Left);
+}
+// Bits 3 of the codes of q3: bit 4 (g % 2) + step of each byte.
+template <int Odd>
+inline void high_bits_first(I high, I (&to)[4]) {
+  to[0] = shift<3 - 4 * Odd>(high);
+  to[1] = shift<2 - 4 * Odd>(high);
+  to[2] = shift<1 - 4 * Odd>(high);
+  to[3] = shift<0 - 4 * Odd>(high);
+}
+
 // Group g of a block. q6, from codes, which are u + 32: max(code - 50, 0) + code + min(code, 14) = 2 u -
 // clamp(u, -18, 18) + 46.
 template <Scheme S>
 inline void unpack(const std::byte* block, int, int g, Steps<S == Scheme::q6>& to) {
   if constexpr (S == Scheme::q8) {
     JAJU_UNROLL for (int s = 0; s < 4; ++s) to.set(s, bytes_at(block + 64 + 64 * (4 * g + s)));
-  } else if constexpr (S == Scheme::q4) {
-    alignas(16) static constexpr uint8_t kTable[16] = {
-        kQ4Values[0] + packed_dot::kAdded,  kQ4Values[1] + packed_dot::kAdded,
-        kQ4Values[2] + packed_dot::kAdded,  kQ4Values[3] + packed_dot::kAdded,
-        kQ4Values[4] + packed_dot::kAdded,  kQ4Values[5] + packed_dot::kAdded,
-        kQ4Values[6] + packed_dot::kAdded,  kQ4Values[7] + packed_dot::kAdded,
-        kQ4Values[8] + packed_dot::kAdded,  kQ4Values[9] + packed_dot::kAdded,
-        kQ4Values[10] + packed_dot::kAdded, kQ4Values[11] + packed_dot::kAdded,
-        kQ4Values[12] + packed_dot::kAdded, kQ4Values[13] + packed_dot::kAdded,
-        kQ4Values[14] + packed_dot::kAdded, kQ4Values[15] + packed_dot::kAdded};
-    const I table = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(kTable)));
+  } else if constexpr (S == Scheme::q4 || is_fp4(S)) {
     const std::byte* const half = block + 64 + g / 2 * (4 * 64);
-    JAJU_UNROLL for (int s = 0; s < 4; ++s) to.set(s, _mm512_shuffle_epi8(table, nibbles(half, s, g % 2)));
+    JAJU_UNROLL for (int s = 0; s < 4; ++s)
+        to.set(s, _mm512_shuffle_epi8(table<S>(), nibbles(half, s, g % 2)));
+  } else if constexpr (S == Scheme::q2) {
+    const I ring = bytes_at(block + 64 + 64 * g);
+    const I shift = offsets<S>(block + 16 * g);
+    const I codes[4] = {_mm512_rol_epi32(ring, 2), ring, _mm512_srli_epi16(ring, 2),
+                        _mm512_srli_epi16(ring, 4)};
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+      const I code = _mm512_and_si512(codes[s], _mm512_set1_epi8(15));
+      to.set(s, _mm512_add_epi8(_mm512_shuffle_epi8(table<S>(), code), shift));
+    }
+  } else if constexpr (S == Scheme::q3) {
+    const I ring = bytes_at(block + 64 + 64 * g);
+    const I high = bytes_at(block + 64 + 4 * 64 + 64 * (g / 2));
+    const I shift = offsets<S>(block + 16 * g);
+    const I low[4] = {_mm512_rol_epi32(ring, 1), _mm512_srli_epi16(ring, 1), _mm512_srli_epi16(ring, 3),
+                      _mm512_srli_epi16(ring, 5)};
+    I high_bits[4];
+    g % 2 == 0 ? high_bits_first<0>(high, high_bits) : high_bits_first<1>(high, high_bits);
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+      // Three bits of the one, the others of the other.
+      const I both = _mm512_ternarylogic_epi32(_mm512_set1_epi8(7), low[s], high_bits[s], 0xca);
+      const I code = _mm512_and_si512(both, _mm512_set1_epi8(15));
+      to.set(s, _mm512_add_epi8(_mm512_shuffle_epi8(table<S>(), code), shift));
+    }
   } else {
     const std::byte* const half = block + 64 + g / 2 * (6 * 64);
     const I high = bytes_at(half + 4 * 64 + g % 2 * 64);

@@ -1,0 +1,96 @@
+// What the searches of quantize.cc, quantize_trellis.cc share: the 16 rows of a panel side by side, in
+// vectors of 16 floats of which each lane is a row. No sum crosses lanes, so that the instruction set changes
+// the speed and no bit. Each search's body is compiled once per instruction set, by target attributes; it is
+// inlined into each and calls nothing that could be shared.
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/packed.h"
+
+namespace jaju::lanes {
+
+constexpr int kLanes = kPanelRows;
+constexpr int kCols = kGroupCols;
+
+// Vectors by the compilers' common extension: arithmetic and comparisons lane by lane. Passed by reference
+// only: by value their place would depend on the instruction set.
+typedef float F [[gnu::vector_size(4 * kLanes)]];
+typedef int32_t I [[gnu::vector_size(4 * kLanes)]];
+
+#define JAJU_INLINE [[gnu::always_inline]] inline
+
+JAJU_INLINE void select(F& to, const I& mask, const F& yes, const F& no) {
+  to = mask ? yes : no;
+}
+JAJU_INLINE void select(I& to, const I& mask, const I& yes, const I& no) {
+  to = mask ? yes : no;
+}
+JAJU_INLINE void take_less(F& to, const F& other) {
+  to = other < to ? other : to;
+}
+JAJU_INLINE void clamp(F& x, float low, float high) {
+  const F l = F{} + low;
+  const F h = F{} + high;
+  select(x, x < l, l, x);
+  select(x, x > h, h, x);
+}
+// To nearest, ties to even, for |x| < 2^22.
+JAJU_INLINE void round(F& x) {
+  const F shift = F{} + 0x1.8p23f;
+  x = (x + shift) - shift;
+}
+JAJU_INLINE void magnitude(F& to, const F& x) {
+  to = (F)((I)x & (I{} + 0x7fffffff));
+}
+
+// A group of each row.
+struct Group {
+  F values[kCols];
+  float weights[kCols];
+  F inverse_factors;  // of the rows; 0 where the row is 0
+};
+struct Found {
+  I scales;        // bytes of scales
+  I codes[kCols];  // as code_at reads them
+};
+using Search = void (*)(const Group&, Found&);
+
+// Compiles search<S> for each instruction set and tells the best this CPU has. After the templates, in the
+// same namespace.
+#if defined(__x86_64__)
+#define JAJU_SEARCHES                                                                                     \
+  template <Scheme S>                                                                                     \
+  void search_any(const Group& g, Found& found) {                                                         \
+    search<S>(g, found);                                                                                  \
+  }                                                                                                       \
+  template <Scheme S>                                                                                     \
+  [[gnu::target("avx2")]] void search_avx2(const Group& g, Found& found) {                                \
+    search<S>(g, found);                                                                                  \
+  }                                                                                                       \
+  template <Scheme S>                                                                                     \
+  [[gnu::target("avx512f,avx512dq")]] void search_avx512(const Group& g, Found& found) {                  \
+    search<S>(g, found);                                                                                  \
+  }                                                                                                       \
+  template <Scheme S>                                                                                     \
+  Search fastest() {                                                                                      \
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) return search_avx512<S>; \
+    if (__builtin_cpu_supports("avx2")) return search_avx2<S>;                                            \
+    return search_any<S>;                                                                                 \
+  }
+#else
+#define JAJU_SEARCHES                             \
+  template <Scheme S>                             \
+  void search_any(const Group& g, Found& found) { \
+    search<S>(g, found);                          \
+  }                                               \
+  template <Scheme S>                             \
+  Search fastest() {                              \
+    return search_any<S>;                         \
+  }
+#endif
+
+// For q3 and q2.
+Search trellis_search(Scheme scheme);
+
+}  // namespace jaju::lanes
