@@ -22,7 +22,7 @@ constexpr int64_t kLayers = 1, kWidth = 1;
 CacheFileKey key() {
   CacheFileKey k;
   k.layers = kLayers;
-  k.width = kWidth;
+  k.layout.latent = kWidth;
   k.vocab = 4;
   return k;
 }

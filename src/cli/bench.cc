@@ -23,6 +23,7 @@ struct BenchWords {
   BenchmarkPlan plan;
   std::string precision = "auto";
   std::string kv = "auto";
+  std::string numa = "auto";
   int threads = 0;
   int64_t chunk = 512;
   bool json = false;
@@ -53,7 +54,8 @@ Result<std::unique_ptr<Engine>> open_engine(const BenchWords& words) {
   o.context = context_for(words.plan);
   for (const int64_t batch : words.plan.batches) o.prefill_chunk = std::max(o.prefill_chunk, batch);
   if (words.precision != "auto") o.precision = words.precision == "bf16" ? Precision::bf16 : Precision::f32;
-  if (words.kv != "auto") o.kv_type = words.kv == "bf16" ? KvType::bf16 : KvType::f32;
+  o.kv_type = *kv_type_from_name(words.kv);
+  o.numa = *numa_from_name(words.numa);
   // A step has no more rows than the context; a batch may.
   o.context = std::max(o.context, o.prefill_chunk);
   if (!words.synthetic.empty()) {
@@ -97,7 +99,7 @@ void print_table(const BenchWords& words, const Engine& engine, const BenchmarkR
   print(fmt::format("model     {}: {} parameters, {} active; {} kernels, {} cache, {} rows a step\n",
                     words.synthetic.empty() ? words.model : "random weights, " + words.synthetic,
                     short_count(weights.parameters.total()), short_count(weights.parameters.active),
-                    engine.kernels(), o.kv_type == KvType::bf16 ? "bf16" : "f32", o.prefill_chunk));
+                    engine.kernels(), name_of(o.kv_type), o.prefill_chunk));
   print(fmt::format("machine   {}, {} thread{}\n", cpu_name(), o.threads, o.threads == 1 ? "" : "s"));
   print(fmt::format("before    {}\nafter     {}\n", peak_text(report.before), peak_text(report.after)));
   print(fmt::format(
@@ -135,7 +137,7 @@ void print_json(const BenchWords& words, const Engine& engine, const BenchmarkRe
   out["parameters"] = engine.weights().parameters.total();
   out["active_parameters"] = engine.weights().parameters.active;
   out["kernels"] = engine.kernels();
-  out["cache"] = engine.options().kv_type == KvType::bf16 ? "bf16" : "f32";
+  out["cache"] = name_of(engine.options().kv_type);
   out["rows_per_step"] = engine.options().prefill_chunk;
   out["all_rows"] = words.plan.all_rows;
   out["machine"] = {{"cpu", cpu_name()},
@@ -227,8 +229,8 @@ void add_bench(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 65536));
   verb->add_option("--precision", words->precision, "auto, f32 or bf16: how activations enter products")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}));
-  verb->add_option("--kv", words->kv, "auto, f32 or bf16: type of the cache")
-      ->check(CLI::IsMember({"auto", "f32", "bf16"}));
+  verb->add_option("--kv", words->kv, kKvHelp)->check(CLI::IsMember(kKvTypes));
+  verb->add_option("--numa", words->numa, kNumaHelp)->check(CLI::IsMember(kNumaModes));
   verb->add_flag("--json", words->json, "One JSON object with every run's seconds");
   verb->footer(R"(What the columns mean
   ppN            reads a prompt of N tokens; of the last layer only what the next token needs (--all: all)

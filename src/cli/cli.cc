@@ -10,6 +10,9 @@
 #include "base/utf8.h"
 
 namespace jaju::cli {
+
+const std::vector<std::string> kKvTypes = {"auto", "f32", "bf16", "q8"};
+const std::vector<std::string> kNumaModes = {"auto", "on", "off"};
 namespace {
 
 // Letters to add, drop, change or swap with their neighbour (optimal string alignment).

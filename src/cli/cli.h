@@ -56,6 +56,19 @@ Status flush_stdout();
 // The candidate nearest to `word` by edit distance, or empty when none is near.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
+// --kv of every verb that opens an engine.
+inline constexpr const char* kKvHelp =
+    "Type of the cache: auto (bf16, or f32 for an f32 model), f32, bf16, or q8: 8 bits, a good half of "
+    "bf16's "
+    "memory, logits a little less exact";
+extern const std::vector<std::string> kKvTypes;
+
+// --numa of the verbs that are measured or run for long.
+inline constexpr const char* kNumaHelp =
+    "On a machine with several NUMA nodes: bind threads to nodes and bring each node the weights its threads "
+    "read. auto (default), on (an error when the system refuses) or off";
+extern const std::vector<std::string> kNumaModes;
+
 // "518,983,059,456"
 std::string with_commas(int64_t n);
 // "519 B", "32.8 B", "240 k"

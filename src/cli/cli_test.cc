@@ -129,9 +129,7 @@ TEST_F(FakeMachine, WarnsOfWhatIsAmiss) {
   put("sys/kernel/mm/transparent_hugepage/enabled", "always madvise [never]\n");
   put("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n");
   put("sys/devices/system/cpu/cpu0/cpufreq/scaling_driver", "acpi-cpufreq\n");
-  put("sys/devices/system/node/node0/x", "");
-  put("sys/devices/system/node/node1/x", "");
-  for (const char* name : {"memory", "swap", "cgroup", "huge pages", "governor", "numa"}) {
+  for (const char* name : {"memory", "swap", "cgroup", "huge pages", "governor"}) {
     const Check check = find(name);
     EXPECT_EQ(check.level, Level::warn) << name;
     EXPECT_FALSE(check.cost.empty()) << name;
@@ -151,7 +149,6 @@ TEST_F(FakeMachine, IsContentWithAGoodOne) {
   put("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n");
   put("sys/devices/system/cpu/cpu0/cpufreq/scaling_driver",
       "intel_pstate\n");  // its powersave still speeds up
-  put("sys/devices/system/node/node0/x", "");
   for (const char* name : {"memory", "swap", "cgroup", "huge pages", "governor", "numa"}) {
     EXPECT_EQ(find(name).level, Level::ok) << name << ": " << find(name).finding;
   }

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/paths.h"
 #include "base/thread_team.h"
+#include "base/topology.h"
 #include "chat/chat.h"
 #include "cli/cli.h"
 #include "cli/generation_defaults.h"
@@ -217,17 +218,11 @@ Check check_governor(const fs::path& root) {
   return ok("governor", driver.empty() ? governor : fmt::format("{} ({})", governor, driver));
 }
 
-Check check_numa(const fs::path& root) {
-  int nodes = 0;
-  std::error_code failure;
-  for (const fs::directory_entry& entry : fs::directory_iterator(root / "sys/devices/system/node", failure)) {
-    const std::string name = entry.path().filename();
-    if (name.size() > 4 && name.compare(0, 4, "node") == 0 && name[4] >= '0' && name[4] <= '9') ++nodes;
-  }
-  if (nodes <= 1) return ok("numa", "one memory node");
-  return warn("numa", fmt::format("{} memory nodes", nodes),
-              "weights that lie on one node are read by the CPUs of all, at the speed of the link",
-              "numactl --interleave=all jaju ...");
+Check check_numa() {
+  const Result<Topology> topology = Topology::of_this_machine();
+  if (topology.ok()) return ok("numa", topology->in_words());
+  return warn("numa", topology.message(),
+              "threads and weights are not placed by node where there are several", "mount /sys");
 }
 
 Check check_locale() {
@@ -265,7 +260,7 @@ Check check_fit(int64_t weights, const fs::path& root) {
 std::vector<Check> check_machine(const fs::path& root) {
   return {check_cpu(),          check_kernels(),    check_memory(root), check_swap(root),
           check_cgroup(root),   check_open_files(), check_memlock(),    check_huge_pages(root),
-          check_governor(root), check_numa(root),   check_locale()};
+          check_governor(root), check_numa(),       check_locale()};
 }
 
 std::vector<Check> check_folders() {

@@ -26,6 +26,7 @@ struct EvalWords {
   eval::EvalOptions eval;
   int64_t context = 0;
   int threads = 0;
+  std::string kv = "auto";
   std::string json, markdown, wrong;
 };
 
@@ -75,6 +76,7 @@ int run_eval(EvalWords words) {
   EngineOptions engine_options;
   engine_options.threads = words.threads;
   engine_options.context = words.context;
+  engine_options.kv_type = *kv_type_from_name(words.kv);
   const Result<std::unique_ptr<Engine>> engine = Engine::open(*dir, engine_options);
   if (!engine.ok()) return fail(engine.status());
   const int64_t vocab = (*engine)->config().vocab_size;
@@ -159,6 +161,7 @@ void add_eval(CLI::App& app, Action& action) {
                    "Positions of a sequence (default: the model's, at most 32,768)");
   verb->add_option("--threads", words->threads, "CPU threads (default: every CPU)")
       ->check(CLI::Range(1, 4096));
+  verb->add_option("--kv", words->kv, kKvHelp)->check(CLI::IsMember(kKvTypes));
   verb->add_option("--json", words->json, "Write every figure here; - for stdout, in place of the table");
   verb->add_option("--markdown", words->markdown, "Write the tables here");
   verb->add_option("--wrong", words->wrong,

@@ -34,6 +34,7 @@ struct RunOptions {
   int64_t context = 0;
   int threads = 0;
   std::string kv = "auto";
+  std::string numa = "auto";
   std::string precision = "auto";
   std::optional<float> temperature, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty;
   std::optional<int> top_k;
@@ -202,9 +203,8 @@ int run_run(const RunOptions& options) {
   RunSettings settings;
   settings.engine.context = options.context;
   settings.engine.threads = options.threads;
-  settings.engine.kv_type = options.kv == "f32"    ? KvType::f32
-                            : options.kv == "bf16" ? KvType::bf16
-                                                   : KvType::automatic;
+  settings.engine.kv_type = *kv_type_from_name(options.kv);
+  settings.engine.numa = *numa_from_name(options.numa);
   if (options.precision != "auto")
     settings.engine.precision = options.precision == "f32" ? Precision::f32 : Precision::bf16;
   Result<std::unique_ptr<Conversation>> conversation = Conversation::open(request->model, settings.engine);
@@ -290,9 +290,8 @@ void add_run(CLI::App& app, Action& action) {
   verb->add_option("--threads", o->threads, "CPU threads (default: every CPU)")
       ->check(CLI::Range(1, 4096))
       ->group(engine);
-  verb->add_option("--kv", o->kv, "Type of the cache: auto, f32 or bf16")
-      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
-      ->group(engine);
+  verb->add_option("--kv", o->kv, kKvHelp)->check(CLI::IsMember(kKvTypes))->group(engine);
+  verb->add_option("--numa", o->numa, kNumaHelp)->check(CLI::IsMember(kNumaModes))->group(engine);
   verb->add_option(
           "--precision", o->precision,
           "Activations in matmuls with bf16 weights: auto, f32 (exact) or bf16 (as the Python engines; "

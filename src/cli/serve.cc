@@ -137,7 +137,8 @@ Status open_model(const ServeConfig& config, const fs::path& dir, Running* r) {
   EngineOptions engine;
   engine.context = config.context;
   engine.threads = config.threads;
-  engine.kv_type = config.kv == "f32" ? KvType::f32 : config.kv == "bf16" ? KvType::bf16 : KvType::automatic;
+  engine.kv_type = *kv_type_from_name(config.kv);
+  engine.numa = *numa_from_name(config.numa);
   if (config.precision != "auto")
     engine.precision = config.precision == "f32" ? Precision::f32 : Precision::bf16;
   JAJU_ASSIGN(r->engine, Engine::open(dir, engine));

@@ -20,6 +20,7 @@ struct ShowOptions {
   std::string model;
   bool layers = false;
   bool json = false;
+  std::string kv = "auto";
 };
 
 struct Report {
@@ -48,7 +49,7 @@ bool has_weights(const fs::path& dir) {
          fs::exists(dir / "model.safetensors.index.json", failure);
 }
 
-Result<Report> look(const std::string& model) {
+Result<Report> look(const std::string& model, KvType kv) {
   Report report;
   std::error_code failure;
   if (model.ends_with(".json") && fs::is_regular_file(model, failure)) {
@@ -66,9 +67,9 @@ Result<Report> look(const std::string& model) {
     const bool bias = report.config.model_type == "deepseek_v3";
     report.parameters = count_parameters(report.config, bias, false);
   }
-  const bool f32 = report.config.dtype == "float32";
-  report.kv_bytes = kv_bytes_per_token(report.config, f32 ? KvType::f32 : KvType::bf16);
-  report.kv_type = f32 ? "f32" : "bf16";
+  const CacheRow row = cache_row(report.config, kv);
+  report.kv_bytes = kv_bytes_per_token(report.config, kv);
+  report.kv_type = name_of(row.type);
   const Result<std::unique_ptr<ChatTemplate>> chat = ChatTemplate::load(report.dir);
   report.chat_template = chat.ok() ? (*chat)->source() : "damaged: " + chat.message();
   return report;
@@ -245,7 +246,7 @@ int run_show(const ShowOptions& options) {
     if (!choice.ok()) return fail(choice.status());
     model = choice->dir.string();
   }
-  const Result<Report> report = look(model);
+  const Result<Report> report = look(model, *kv_type_from_name(options.kv));
   if (!report.ok()) return fail(report.status());
   if (options.json) {
     print_json(*report, options.layers);
@@ -274,6 +275,7 @@ void add_show(CLI::App& app, Action& action) {
   auto options = std::make_shared<ShowOptions>();
   verb->add_option("MODEL", options->model,
                    "A directory (weights need not be there), a config.json, or a name");
+  verb->add_option("--kv", options->kv, kKvHelp)->check(CLI::IsMember(kKvTypes));
   verb->add_flag("--layers", options->layers, "Also a line per layer");
   verb->add_flag("--json", options->json, "One JSON object");
   verb->footer(

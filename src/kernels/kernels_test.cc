@@ -248,12 +248,21 @@ TEST_P(Backend, RmsNormAndEmbed) {
   }
 }
 
-// Experts of two widths, their rows out of order, against double.
+// Experts of two widths, their rows out of order, against double; also where tasks are sorted by NUMA node.
 TEST_P(Backend, MlpsMatchDouble) {
-  Context context = context_for(team, *ops);
+  const auto nodes = Topology::synthetic("numa:3 pu:4");
+  ASSERT_TRUE(nodes.ok()) << nodes.message();
+  ThreadTeam spread(4, &*nodes);
+  ASSERT_EQ(spread.split().n_nodes(), 3);
   const int64_t hidden = 70, n = 130;
   const std::vector<float> x = random_values(static_cast<size_t>(n * hidden), 30, 8.0f);
-  for (const DType type : kTypes) {
+  for (const auto& [type, threads] : {std::pair{DType::f32, &team},
+                                      {DType::bf16, &team},
+                                      {DType::f16, &team},
+                                      {DType::f8_e4m3, &team},
+                                      {DType::f32, &spread},
+                                      {DType::bf16, &spread}}) {
+    Context context = context_for(*threads, *ops);
     std::vector<int32_t> rows[2];
     for (int32_t i = 0; i < n; ++i) rows[i % 9 == 0 ? 0 : 1].push_back(static_cast<int32_t>(n - 1 - i));
     std::vector<OwnedMatrix> matrices;
@@ -386,7 +395,7 @@ TEST_P(Backend, CombineAddsInOrderThenShared) {
 // Two sequences of different lengths at different positions over scattered pages.
 struct AttentionCase {
   int64_t heads = 11, nope = 24, rope = 10, v = 20, latent = 40;
-  DType cache_type;
+  CacheType cache_type;
   OwnedMatrix kv_b;
   std::vector<float> q;
   std::vector<std::vector<std::byte>> storage;
@@ -394,28 +403,22 @@ struct AttentionCase {
   std::vector<SequenceSlice> slices;
   int64_t n_rows = 0;
 
-  AttentionCase(DType cache, DType weights, std::array<int64_t, 2> first_pos, std::array<int64_t, 2> rows)
+  AttentionCase(CacheType cache, DType weights, std::array<int64_t, 2> first_pos, std::array<int64_t, 2> rows)
       : cache_type(cache) {
     kv_b = random_matrix(weights, heads * (nope + v), latent, 50);
     for (size_t s = 0; s < 2; ++s) {
       const int64_t end = first_pos[s] + rows[s];
-      const int64_t width = latent + rope;
-      const int64_t page_bytes = LatentCache::kPositions * width * size_of(cache);
+      const CacheRow layout{cache, latent, rope};
+      const int64_t page_bytes = LatentCache::block_bytes(layout);
       for (int64_t p = 0; p * LatentCache::kPositions < end; ++p) {
         storage.emplace_back(static_cast<size_t>(page_bytes) + 8);
         pages[s].push_back(storage.back().data());
       }
-      SequenceSlice slice{n_rows, rows[s], first_pos[s], {pages[s].data(), 8, cache, width}};
+      SequenceSlice slice{n_rows, rows[s], first_pos[s], {pages[s].data(), 8, layout}};
       const std::vector<float> values =
-          random_values(static_cast<size_t>(end * width), static_cast<uint32_t>(60 + s));
+          random_values(static_cast<size_t>(end * layout.width()), static_cast<uint32_t>(60 + s));
       for (int64_t pos = 0; pos < end; ++pos) {
-        for (int64_t k = 0; k < width; ++k) {
-          const float value = values[static_cast<size_t>(pos * width + k)];
-          if (cache == DType::f32)
-            static_cast<float*>(slice.cache.row(pos))[k] = value;
-          else
-            static_cast<uint16_t*>(slice.cache.row(pos))[k] = f32_to_bf16(value);
-        }
+        layout.store(values.data() + pos * layout.width(), slice.cache.row(pos));
       }
       n_rows += rows[s];
       slices.push_back(slice);
@@ -431,11 +434,13 @@ struct AttentionCase {
   // The fact sheet's formula in double, and how far f32 in any order may be from it: scores are off by at
   // most e = (terms) * eps * sum |q w c| * scale, which moves each weight by a factor within exp(2e); values
   // add theirs. `rounding`: how far the bf16 form may move a query, a key, a value or a weight by rounding
-  // it; at most three such factors meet in a score, and three in a value times its weight.
+  // it; at most three such factors meet in a score, and three in a value times its weight, and in both one
+  // more where a q8 cache is widened to bf16. What q8 lost when it was stored is no error here.
   struct Exact {
     std::vector<double> out, bound;
   };
   Exact exact(double rounding = 0) const {
+    const double factors = cache_type == CacheType::q8 ? 4 : 3;
     Exact result;
     result.out.resize(static_cast<size_t>(n_rows * heads * v));
     result.bound.resize(result.out.size());
@@ -476,7 +481,7 @@ struct AttentionCase {
             }
             p.push_back(std::exp(score * scale));
             total += p.back();
-            const double relative = static_cast<double>(latent + nope + rope + 4) * kEps + 3 * rounding;
+            const double relative = static_cast<double>(latent + nope + rope + 4) * kEps + factors * rounding;
             score_error = std::max(score_error, relative * size * scale);
           }
           for (int64_t d = 0; d < v; ++d) {
@@ -489,7 +494,7 @@ struct AttentionCase {
             }
             const auto at = static_cast<size_t>((s.first_row + i) * heads * v + h * v + d);
             result.out[at] = sum;
-            result.bound[at] = (std::expm1(2 * score_error) + 3 * rounding +
+            result.bound[at] = (std::expm1(2 * score_error) + factors * rounding +
                                 static_cast<double>(2 * n_keys + latent + 16) * kEps) *
                                size;
           }
@@ -499,13 +504,13 @@ struct AttentionCase {
     return result;
   }
   double cached(const SequenceSlice& s, int64_t pos, int64_t k) const {
-    return static_cast<double>(load_as_f32(s.cache.row(pos), cache_type, k));
+    return static_cast<double>(s.cache.at(pos, k));
   }
 };
 
 TEST_P(Backend, AttentionBothWaysMatchesTheFormulaInDouble) {
   Context context = context_for(team, *ops);
-  for (const DType cache : {DType::f32, DType::bf16}) {
+  for (const CacheType cache : {CacheType::f32, CacheType::bf16, CacheType::q8}) {
     for (const DType weights : {DType::f32, DType::bf16, DType::f8_e4m3}) {
       const AttentionCase c(cache, weights, {0, 100}, {70, 30});
       const AttentionCase::Exact want = c.exact();
@@ -524,62 +529,71 @@ TEST_P(Backend, AttentionBothWaysMatchesTheFormulaInDouble) {
 // so.
 TEST_P(Backend, AttentionInBf16IsNearTheFormula) {
   Context context = context_for(team, *ops, Precision::bf16);
-  const AttentionCase c(DType::bf16, DType::bf16, {0, 100}, {70, 30});
-  const AttentionCase::Exact want = c.exact(0x1p-9);
-  for (const bool absorbed : {false, true}) {
-    std::vector<float> got(want.out.size(), NAN);
-    (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
-    double errors = 0, squares = 0;
-    for (size_t i = 0; i < got.size(); ++i) {
-      ASSERT_NEAR(got[i], want.out[i], want.bound[i]) << (absorbed ? "absorbed " : "expanded ") << i;
-      errors += std::pow(static_cast<double>(got[i]) - want.out[i], 2);
-      squares += want.out[i] * want.out[i];
+  for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
+    const AttentionCase c(cache, DType::bf16, {0, 100}, {70, 30});
+    const AttentionCase::Exact want = c.exact(0x1p-9);
+    for (const bool absorbed : {false, true}) {
+      std::vector<float> got(want.out.size(), NAN);
+      (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
+      double errors = 0, squares = 0;
+      for (size_t i = 0; i < got.size(); ++i) {
+        ASSERT_NEAR(got[i], want.out[i], want.bound[i]) << (absorbed ? "absorbed " : "expanded ") << i;
+        errors += std::pow(static_cast<double>(got[i]) - want.out[i], 2);
+        squares += want.out[i] * want.out[i];
+      }
+      EXPECT_LE(std::sqrt(errors / squares), 0x1p-6) << (absorbed ? "absorbed" : "expanded");
     }
-    EXPECT_LE(std::sqrt(errors / squares), 0x1p-6) << (absorbed ? "absorbed" : "expanded");
   }
 }
 
 // A chunk boundary anywhere, and a neighbour in the batch, change no bit.
 TEST_P(Backend, AttentionBitsDoNotDependOnChunks) {
-  const AttentionCase c(DType::bf16, DType::bf16, {0, 37}, {90, 20});
-  std::vector<float> whole(static_cast<size_t>(c.n_rows * c.heads * c.v));
-  for (const Precision precision : {Precision::f32, Precision::bf16}) {
-    Context context = context_for(team, *ops, precision);
-    for (const bool absorbed : {false, true}) {
-      const auto attend = absorbed ? ops->mla_absorbed : ops->mla_expanded;
-      attend(context, c.args(whole));
-      for (const int64_t cut : {1, 13, 64, 89}) {
-        std::vector<float> parts(whole.size());
-        for (const auto& [from, to] : {std::pair<int64_t, int64_t>{0, cut}, {cut, 90}}) {
-          SequenceSlice part = c.slices[0];
-          part.first_row += from;
-          part.first_pos += from;
-          part.n_rows = to - from;
-          MlaArgs args = c.args(parts);
-          args.slices = {&part, 1};
-          attend(context, args);
+  for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
+    const AttentionCase c(cache, DType::bf16, {0, 37}, {90, 20});
+    std::vector<float> whole(static_cast<size_t>(c.n_rows * c.heads * c.v));
+    for (const Precision precision : {Precision::f32, Precision::bf16}) {
+      Context context = context_for(team, *ops, precision);
+      for (const bool absorbed : {false, true}) {
+        const auto attend = absorbed ? ops->mla_absorbed : ops->mla_expanded;
+        attend(context, c.args(whole));
+        for (const int64_t cut : {1, 13, 64, 89}) {
+          std::vector<float> parts(whole.size());
+          for (const auto& [from, to] : {std::pair<int64_t, int64_t>{0, cut}, {cut, 90}}) {
+            SequenceSlice part = c.slices[0];
+            part.first_row += from;
+            part.first_pos += from;
+            part.n_rows = to - from;
+            MlaArgs args = c.args(parts);
+            args.slices = {&part, 1};
+            attend(context, args);
+          }
+          ASSERT_EQ(0, std::memcmp(whole.data(), parts.data(), static_cast<size_t>(90 * c.heads * c.v) * 4))
+              << "cut at " << cut;
         }
-        ASSERT_EQ(0, std::memcmp(whole.data(), parts.data(), static_cast<size_t>(90 * c.heads * c.v) * 4))
-            << "cut at " << cut;
       }
     }
   }
 }
 
-// Long caches are cut into parts, which several threads share when there is little else to do: the same bits
-// as one thread that takes them in turn.
+// Long caches are cut into parts, and heads into groups, which several threads share when there is little
+// else to do: the same bits as one thread that takes them in turn.
 TEST_P(Backend, AbsorbedAttentionOverALongCache) {
-  ThreadTeam many(8), one(1);
-  for (const Precision precision : {Precision::f32, Precision::bf16}) {
-    const AttentionCase c(DType::bf16, DType::bf16, {9000, 700}, {1, 3});
-    const AttentionCase::Exact want = c.exact(precision == Precision::bf16 ? 0x1p-9 : 0.0);
-    std::vector<float> shared(want.out.size(), NAN), alone(want.out.size(), NAN);
-    Context wide = context_for(many, *ops, precision);
-    Context narrow = context_for(one, *ops, precision);
-    ops->mla_absorbed(wide, c.args(shared));
-    ops->mla_absorbed(narrow, c.args(alone));
-    EXPECT_EQ(0, std::memcmp(shared.data(), alone.data(), alone.size() * 4));
-    for (size_t i = 0; i < alone.size(); ++i) ASSERT_NEAR(alone[i], want.out[i], want.bound[i]) << i;
+  ThreadTeam many(8), two(2), one(1);
+  for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
+    for (const Precision precision : {Precision::f32, Precision::bf16}) {
+      const AttentionCase c(cache, DType::bf16, {9000, 700}, {1, 3});
+      const AttentionCase::Exact want = c.exact(precision == Precision::bf16 ? 0x1p-9 : 0.0);
+      std::vector<float> alone(want.out.size(), NAN);
+      Context narrow = context_for(one, *ops, precision);
+      ops->mla_absorbed(narrow, c.args(alone));
+      for (ThreadTeam* threads : {&two, &many}) {
+        std::vector<float> shared(want.out.size(), NAN);
+        Context wide = context_for(*threads, *ops, precision);
+        ops->mla_absorbed(wide, c.args(shared));
+        EXPECT_EQ(0, std::memcmp(shared.data(), alone.data(), alone.size() * 4)) << threads->size();
+      }
+      for (size_t i = 0; i < alone.size(); ++i) ASSERT_NEAR(alone[i], want.out[i], want.bound[i]) << i;
+    }
   }
 }
 

@@ -138,8 +138,9 @@ int64_t thread_floats(const ScratchSizes& s) {
   // scores and weights of some.
   const int64_t expanded =
       kBlock * (width + 2 * qk + 2 * s.v) + s.max_rows * (qk + s.v + 2) + 2 * kMlaRows * kBlock;
-  // Absorbed: for a tile of heads twice the weighted latent, the scores and the weights.
-  const int64_t absorbed = kMlaHeads * (2 * s.latent + 2 * kBlock);
+  // Absorbed: twice the weighted latents and softmax of every head; of some the scores and the weights; a
+  // block.
+  const int64_t absorbed = 2 * s.n_heads * (s.latent + 2) + 2 * kMlaHeads * kBlock + kBlock * width;
   return std::max(expanded, absorbed) + 1024;
 }
 
@@ -148,7 +149,7 @@ int64_t shared_floats(const ScratchSizes& s, int threads) {
   // caches.
   const int64_t row = s.n_heads * (2 * s.latent + 2 * s.rope + s.nope);
   const int64_t wave = std::min(s.max_rows, kMlaWave) * row;
-  const int64_t parts = 2 * threads * kMlaParts * kMlaHeads * (s.latent + 2);
+  const int64_t parts = threads * kMlaSharedHeads * (s.latent + 2);
   // An input may be wanted in f32 or bf16 and in int8, which takes at most 448 bytes for each 256 columns
   // begun.
   const int64_t input = s.max_input + s.max_input / 2 + 112 * s.max_rows;
@@ -164,7 +165,8 @@ void reserve_scratch(Context& context, const ScratchSizes& s) {
   for (auto& scratch : context.thread_scratch) {
     if (scratch.size() < per_thread) scratch.resize(per_thread);
   }
-  context.task_starts.resize(std::max(context.task_starts.size(), static_cast<size_t>(s.max_groups) + 1));
+  const int64_t pieces = context.team.split().n_nodes() * s.max_groups + 1;
+  context.task_starts.resize(std::max(context.task_starts.size(), static_cast<size_t>(pieces)));
 }
 
 int64_t scratch_bytes(const ScratchSizes& s, int threads) {

@@ -23,6 +23,7 @@
 
 #include "base/status.h"
 #include "base/thread_team.h"
+#include "kernels/cache_row.h"
 #include "tensor/line_vector.h"
 #include "tensor/view.h"
 
@@ -50,17 +51,18 @@ struct Context {
       : team(t), ops(o), precision(p), thread_scratch(static_cast<size_t>(t.size())) {}
 };
 
-// Where one layer of one sequence keeps its latents: pages of kPositions rows of `width` values
-// [kv latent | rotated rope key], bf16 or f32, the pages anywhere in memory.
+// Where one layer of one sequence keeps its latents: blocks of kPositions rows (cache_row.h), each in a page,
+// the pages anywhere in memory.
 struct LatentCache {
   static constexpr int64_t kPositions = 64;
   std::byte* const* pages = nullptr;
-  int64_t offset = 0;  // bytes from a page's start to this layer
-  DType dtype = DType::f32;
-  int64_t width = 0;
+  int64_t offset = 0;  // bytes from a page's start to this layer's block
+  CacheRow layout;
 
   std::byte* block(int64_t page) const { return pages[page] + offset; }
-  void* row(int64_t pos) const { return block(pos / kPositions) + pos % kPositions * width * size_of(dtype); }
+  std::byte* row(int64_t pos) const { return block(pos / kPositions) + pos % kPositions * layout.bytes(); }
+  float at(int64_t pos, int64_t k) const { return layout.load(row(pos), k); }
+  static constexpr int64_t block_bytes(const CacheRow& layout) { return kPositions * layout.bytes(); }
 };
 
 // Consecutive rows of the batch that belong to one sequence; row i stands at position first_pos + i.

@@ -9,19 +9,16 @@
 
 namespace jaju {
 
-// A page holds LatentCache::kPositions positions of every layer: (layer, position, kv_width), f32 or bf16.
+// A page holds LatentCache::kPositions positions of every layer: (layer, position), each a CacheRow.
 struct KvView {
   std::byte* const* pages = nullptr;
-  DType dtype = DType::f32;
-  int64_t width = 0;  // ModelConfig::kv_width()
+  CacheRow layout;
 
-  LatentCache layer(int64_t index) const {
-    return {pages, index * LatentCache::kPositions * width * size_of(dtype), dtype, width};
-  }
+  LatentCache layer(int64_t index) const { return {pages, index * LatentCache::block_bytes(layout), layout}; }
 };
 
-inline int64_t kv_page_bytes(int64_t n_layers, int64_t width, DType dtype) {
-  return n_layers * LatentCache::kPositions * width * size_of(dtype);
+inline int64_t kv_page_bytes(int64_t n_layers, const CacheRow& layout) {
+  return n_layers * LatentCache::block_bytes(layout);
 }
 
 }  // namespace jaju

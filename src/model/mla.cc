@@ -54,7 +54,7 @@ void Forward::attention(const Step& step, const AttentionWeights& w, int64_t cac
   for (auto* slices : {&expanded_, &absorbed_}) {
     if (slices->empty()) continue;
     for (SequenceSlice& s : *slices) {
-      s.cache.offset = cache_layer * LatentCache::kPositions * s.cache.width * size_of(s.cache.dtype);
+      s.cache.offset = cache_layer * LatentCache::block_bytes(s.cache.layout);
     }
     ops.append_latent(context_, kv, *slices);
     args.slices = *slices;

@@ -531,8 +531,8 @@ TEST_F(Pack, LogitsAreNearTheCheckpointsOnEveryBackend) {
     constexpr int64_t kRows = 20;
     Context context(team_, ops, Precision::f32);
     Forward forward(config_, weights, context, kRows);
-    const int64_t width = config_.kv_width() * static_cast<int64_t>(sizeof(float)) * LatentCache::kPositions;
-    std::vector<std::byte> page(static_cast<size_t>(width * forward.cache_layers()));
+    const CacheRow layout{CacheType::f32, config_.kv_lora_rank, config_.qk_rope_dim};
+    std::vector<std::byte> page(static_cast<size_t>(kv_page_bytes(forward.cache_layers(), layout)));
     std::byte* const pages[] = {page.data()};
     std::vector<int32_t> tokens, wanted;
     for (int32_t i = 0; i < kRows; ++i) {
@@ -541,7 +541,7 @@ TEST_F(Pack, LogitsAreNearTheCheckpointsOnEveryBackend) {
     }
     BatchSequence sequence;
     sequence.n_rows = kRows;
-    sequence.kv = KvView{pages, DType::f32, config_.kv_width()};
+    sequence.kv = KvView{pages, layout};
     std::vector<float> out(static_cast<size_t>(kRows * config_.vocab_size));
     forward.run({tokens, {&sequence, 1}, wanted}, MutRows(out.data(), kRows, config_.vocab_size));
     return out;

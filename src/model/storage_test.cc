@@ -50,13 +50,13 @@ std::vector<float> logits_of(const fs::path& dir, const ModelConfig& config, con
   Context context(team, ops, Precision::f32);
   const std::vector<int32_t> prompt = {3, 1, 4, 1, 5, 9, 2, 6, 5, 35};
   Forward forward(config, **weights, context, 16);
-  std::vector<std::byte> page(
-      static_cast<size_t>(kv_page_bytes(forward.cache_layers(), config.kv_width(), DType::f32)));
+  const CacheRow layout{CacheType::f32, config.kv_lora_rank, config.qk_rope_dim};
+  std::vector<std::byte> page(static_cast<size_t>(kv_page_bytes(forward.cache_layers(), layout)));
   std::byte* const pages[] = {page.data()};
   std::vector<float> logits(static_cast<size_t>(2 * config.vocab_size));
   const auto run = [&](std::vector<int32_t> tokens, int64_t first_pos, AttentionMode mode, float* out) {
     const auto n = static_cast<int64_t>(tokens.size());
-    const BatchSequence sequence{n, first_pos, {pages, DType::f32, config.kv_width()}, mode};
+    const BatchSequence sequence{n, first_pos, {pages, layout}, mode};
     const auto last = static_cast<int32_t>(n - 1);
     forward.run({tokens, {&sequence, 1}, {&last, 1}}, MutRows(out, 1, config.vocab_size));
   };

@@ -154,7 +154,7 @@ TEST(BatchGenerator, BadRequestsAreNamed) {
 }
 
 TEST(KvPages, CopyHoldsTheSameBytesAndItsOwnPages) {
-  KvPool pool(3, 8, DType::f32);
+  KvPool pool(3, {CacheType::f32, 6, 2});
   KvPages a(pool);
   ASSERT_TRUE(a.reserve(130).ok());  // three pages
   for (int64_t page = 0; page < 3; ++page) {

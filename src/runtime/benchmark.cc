@@ -222,7 +222,7 @@ Status Benchmark::check(BenchmarkReport& report) {
   }
   report.decode_difference = difference();
   report.checked_positions = n;
-  const bool rounds = e_.options.precision == Precision::bf16 || e_.options.kv_type == KvType::bf16;
+  const bool rounds = e_.options.precision == Precision::bf16 || e_.options.kv_type != KvType::f32;
   // Packed matrices round their inputs to int8: what differs at all differs by a step, and more tokens end at
   // another expert. Logits that have nothing to do with one another are 1.4 away.
   const double allowed = !rounds ? 1e-3 : e_.weights->packed ? 0.3 : 0.1;

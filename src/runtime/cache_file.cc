@@ -116,7 +116,7 @@ Result<std::string> save_cache_file(const std::filesystem::path& path, const Cac
         tenant->second, v.parent, v.tokens, key.layers,
         [&](int64_t layer) {
           return std::string_view(reinterpret_cast<const char*>(pool.layer(*v.page, layer)),
-                                  static_cast<size_t>(n * key.row_bytes()));
+                                  static_cast<size_t>(n * key.layout.bytes()));
         },
         buffer);
     bytes += static_cast<int64_t>(buffer.size() - before);
@@ -152,7 +152,7 @@ Result<std::string> load_cache_file(const std::filesystem::path& path, const Cac
         CachePage* const page = pool.take();
         if (page == nullptr) return false;
         const auto n = static_cast<int64_t>(p.tokens.size());
-        const auto bytes = static_cast<size_t>(n * key.row_bytes());
+        const auto bytes = static_cast<size_t>(n * key.layout.bytes());
         for (int64_t layer = 0; layer < key.layers; ++layer) {
           std::memcpy(pool.layer(*page, layer), p.latents.data() + static_cast<size_t>(layer) * bytes, bytes);
         }

@@ -58,7 +58,7 @@ void begin_record(uint32_t kind, int64_t size, std::string& out) {
 }
 
 int64_t page_bytes(const CacheFileKey& key, int64_t tokens) {
-  return kPageHead + tokens * static_cast<int64_t>(sizeof(int32_t)) + key.layers * tokens * key.row_bytes();
+  return kPageHead + tokens * static_cast<int64_t>(sizeof(int32_t)) + key.layers * tokens * key.layout.bytes();
 }
 
 struct Parsed {  // what earlier pages promise
@@ -102,12 +102,12 @@ void append_cache_header(const CacheFileKey& key, std::string& out) {
   const size_t start = out.size();
   out += kMagic;
   append(kVersion, out);
-  append(static_cast<uint32_t>(key.dtype == DType::bf16 ? 1 : 0), out);
+  append(static_cast<uint32_t>(key.layout.type), out);
   append(key.model[0], out);
   append(key.model[1], out);
   append(key.maker, out);
   append(static_cast<uint32_t>(key.layers), out);
-  append(static_cast<uint32_t>(key.width), out);
+  append(static_cast<uint32_t>(key.layout.width()), out);
   append(static_cast<uint32_t>(kPositions), out);
   append(static_cast<uint32_t>(key.vocab), out);
   append_checksum(start, out);

@@ -1,6 +1,6 @@
 // The bytes of a prefix-cache file. Little endian, nothing aligned.
 //
-//   header   "JAJUKV\r\n", u32 version, u32 dtype (0 f32, 1 bf16), u64 model[2], u64 maker,
+//   header   "JAJUKV\r\n", u32 version, u32 type (0 f32, 1 bf16, 2 q8), u64 model[2], u64 maker,
 //            u32 layers, u32 width, u32 page positions, u32 vocabulary, u64 XXH3 of what stands before
 //   records  u32 kind, u32 size, `size` bytes, u64 XXH3 of kind, size and bytes
 //     1 tenant  its name; tenants are numbered in order
@@ -22,7 +22,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "tensor/dtype.h"
+#include "kernels/cache_row.h"
 
 namespace jaju {
 
@@ -30,19 +30,16 @@ namespace jaju {
 struct CacheFileKey {
   uint64_t model[2] = {0, 0};  // model_hash.h
   uint64_t maker = 0;          // kernels, precision, attention of prompts
-  DType dtype = DType::f32;    // f32 or bf16
+  CacheRow layout;
   int64_t layers = 0;
-  int64_t width = 0;
   int64_t vocab = 0;
-
-  int64_t row_bytes() const { return width * size_of(dtype); }
 };
 
 struct CacheFilePage {
   std::string_view tenant;
   int64_t parent = -1;
   std::span<const int32_t> tokens;
-  std::span<const std::byte> latents;  // (layers, tokens, width)
+  std::span<const std::byte> latents;  // (layers, tokens), each a CacheRow
 };
 
 struct CacheFileContent {

@@ -32,8 +32,8 @@ CacheFileKey small_key() {
   CacheFileKey key;
   key.model[0] = 7;
   key.maker = 8;
+  key.layout = {CacheType::f32, kWidth - 1, 1};
   key.layers = kLayers;
-  key.width = kWidth;
   key.vocab = 1000;
   return key;
 }
@@ -59,7 +59,7 @@ CachePage* page_of(PagePool& pool, const std::vector<int32_t>& tokens) {
 
 // Tokens 0 to 99 and, as a branch after 64, 500 to 509; another tenant has 200 to 219.
 struct SmallCache {
-  PagePool pool{kLayers, kWidth, DType::f32, 10};
+  PagePool pool{kLayers, small_key().layout, 10};
   PrefixCache cache{pool};
 
   void fill() {
@@ -138,7 +138,7 @@ TEST(CacheFile, KeepsTheLatestWhenThereIsNotRoomForAll) {
   EXPECT_EQ(in.known("a", count(0, 100)), 100);
 
   // A pool of two pages: the latest two, and the older of them is the first to go.
-  PagePool pool(kLayers, kWidth, DType::f32, 2);
+  PagePool pool(kLayers, small_key().layout, 2);
   PrefixCache cache(pool);
   ASSERT_TRUE(load_cache_file(path, small_key(), cache, pool, 1 << 20).ok());
   EXPECT_EQ(pool.in_use(), 2);
@@ -219,7 +219,8 @@ TEST(CacheFile, RefusesWhatIsNotItsOwn) {
   };
   refused(changed([](auto& k) { k.model[1] = 1; }), "another model");
   refused(changed([](auto& k) { k.maker = 1; }), "another model");
-  refused(changed([](auto& k) { k.dtype = DType::bf16; }), "another model");
+  refused(changed([](auto& k) { k.layout.type = CacheType::bf16; }), "another model");
+  refused(changed([](auto& k) { k.layout.type = CacheType::q8; }), "another model");
   refused(changed([](auto& k) { k.layers = 1; }), "another model");
   fs::permissions(path, fs::perms::group_read, fs::perm_options::add);
   refused(small_key(), "by others");
@@ -264,9 +265,10 @@ TEST(CacheFile, RefusesWhatIsNotItsOwn) {
 
 // A restart: the same answers, nothing read again.
 TEST(CacheFile, ARestartedSchedulerGoesOn) {
-  for (const char* name : {"nano", "mtp-f32"}) {
-    SCOPED_TRACE(name);
-    const auto engine = open_model(name);
+  for (const auto& [name, kv] :
+       {std::pair{"nano", KvType::automatic}, {"mtp-f32", KvType::automatic}, {"nano", KvType::q8}}) {
+    SCOPED_TRACE(std::string(name) + " " + std::string(name_of(kv)));
+    const auto engine = open_model(name, {.kv_type = kv});
     const fs::path dir = fresh_dir("restart");
     const auto prompt = made_up_prompt(1, 150, *engine);
     const auto quiet = quiet_answer(*engine, greedy(prompt, 30));

@@ -5,16 +5,13 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "model/placement.h"
 #include "runtime/engine_impl.h"
 
 namespace jaju {
 namespace {
 
 constexpr int64_t kDefaultContext = 32768;
-
-DType dtype_of(KvType type) {
-  return type == KvType::bf16 ? DType::bf16 : DType::f32;
-}
 
 KvType resolve(KvType type, const ModelConfig& config) {
   if (type != KvType::automatic) return type;
@@ -101,15 +98,24 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const std::string& wher
   const bool bf16_pays =
       impl->config.dtype == "bfloat16" && std::string_view(ops->name) == "avx512" && cpu_has_bf16_dot();
   if (!o.precision) o.precision = bf16_pays ? Precision::bf16 : Precision::f32;
-  impl->team = std::make_unique<ThreadTeam>(o.threads);
+  if (o.numa != Numa::off) {
+    Result<Topology> topology = Topology::of_this_machine();
+    if (!topology.ok() && o.numa == Numa::on) return topology.status();
+    if (topology.ok() && topology->n_nodes() > 1) impl->topology = std::move(*topology);
+  }
+  impl->team = std::make_unique<ThreadTeam>(o.threads, impl->topology ? &*impl->topology : nullptr);
   if (impl->team->size() < o.threads) {
     return error("cannot start {} threads, the system allows {}: use fewer", o.threads, impl->team->size());
   }
   o.threads = impl->team->size();
   JAJU_RETURN_IF_ERROR(fit_prefill_chunk(where, impl->config, *impl->weights, o));
+  if (impl->topology) {
+    const Status placed = place_weights(*impl->weights, *impl->team, *impl->topology);
+    if (!placed.ok() && o.numa == Numa::on) return placed;
+  }
   impl->context = std::make_unique<Context>(*impl->team, *ops, *o.precision);
   impl->forward = std::make_unique<Forward>(impl->config, *impl->weights, *impl->context, o.prefill_chunk);
-  impl->pool = std::make_unique<KvPool>(impl->config.n_layers, impl->config.kv_width(), dtype_of(o.kv_type));
+  impl->pool = std::make_unique<KvPool>(impl->config.n_layers, cache_row(impl->config, o.kv_type));
   return impl;
 }
 
@@ -131,8 +137,44 @@ std::string Engine::kernels() const {
          (tiles ? dot ? " and int8 tiles" : " with int8 tiles" : "");
 }
 
+std::optional<Numa> numa_from_name(std::string_view name) {
+  if (name == "auto") return Numa::automatic;
+  if (name == "off") return Numa::off;
+  if (name == "on") return Numa::on;
+  return std::nullopt;
+}
+
+std::string_view name_of(KvType type) {
+  switch (type) {
+    case KvType::automatic:
+      return "auto";
+    case KvType::f32:
+      return "f32";
+    case KvType::bf16:
+      return "bf16";
+    case KvType::q8:
+      return "q8";
+  }
+  return "?";
+}
+
+std::optional<KvType> kv_type_from_name(std::string_view name) {
+  for (const KvType type : {KvType::automatic, KvType::f32, KvType::bf16, KvType::q8}) {
+    if (name_of(type) == name) return type;
+  }
+  return std::nullopt;
+}
+
+CacheRow cache_row(const ModelConfig& config, KvType type) {
+  const KvType resolved = resolve(type, config);
+  return {resolved == KvType::q8     ? CacheType::q8
+          : resolved == KvType::bf16 ? CacheType::bf16
+                                     : CacheType::f32,
+          config.kv_lora_rank, config.qk_rope_dim};
+}
+
 int64_t kv_bytes_per_token(const ModelConfig& config, KvType type) {
-  return config.n_layers * config.kv_width() * size_of(dtype_of(resolve(type, config)));
+  return config.n_layers * cache_row(config, type).bytes();
 }
 
 int64_t Engine::kv_bytes_per_token() const {
@@ -173,7 +215,7 @@ Result<Evaluation> Engine::Impl::evaluate(std::span<const int32_t> tokens, bool 
   }
 
   // Truth before speed: an f32 cache and unrounded activations, whatever the session options say.
-  KvPool f32_pool(e.forward->cache_layers(), e.config.kv_width(), DType::f32);
+  KvPool f32_pool(e.forward->cache_layers(), cache_row(e.config, KvType::f32));
   KvPages pages(f32_pool);
   JAJU_RETURN_IF_ERROR(pages.reserve(n));
   e.context->precision = Precision::f32;  // Engine::evaluate puts it back

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/status.h"
@@ -19,7 +20,17 @@
 
 namespace jaju {
 
-enum class KvType { automatic, f32, bf16 };  // automatic: f32 for a float32 checkpoint, else bf16
+// How latents are kept. automatic: f32 for a float32 checkpoint, else bf16. q8 (kernels/cache_row.h): little
+// more than half of bf16's memory, for logits that move about as far as bf16 moves them from f32.
+enum class KvType { automatic, f32, bf16, q8 };
+// "auto", "f32", "bf16", "q8".
+std::string_view name_of(KvType type);
+std::optional<KvType> kv_type_from_name(std::string_view name);
+
+// Whether threads and weights are placed on the NUMA nodes of this machine (base/topology.h). automatic:
+// where it has several. on: the same, and it is an error when the system refuses. One node: nothing is done.
+enum class Numa { automatic, off, on };
+std::optional<Numa> numa_from_name(std::string_view name);  // "auto", "off", "on"
 
 struct EngineOptions {
   // Behaviour
@@ -31,6 +42,7 @@ struct EngineOptions {
   std::optional<Precision> precision = std::nullopt;
   // Performance
   int threads = 0;  // 0: every CPU this process may use
+  Numa numa = Numa::automatic;
   // Prompt tokens per step; results do not depend on it. Made smaller where a step would need more than half
   // of this machine's memory.
   int64_t prefill_chunk = 256;
@@ -122,7 +134,8 @@ class Session {
   std::unique_ptr<Impl> impl_;
 };
 
-// Bytes of cache per token for this config and element type (2 for bf16, 4 for f32).
+// What a row of the cache is for this config, and the bytes of cache a token takes in all layers.
+CacheRow cache_row(const ModelConfig& config, KvType type);
 int64_t kv_bytes_per_token(const ModelConfig& config, KvType type);
 
 }  // namespace jaju

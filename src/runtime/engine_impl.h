@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct Engine::Impl {
   ModelConfig config;
   std::unique_ptr<Weights> weights;
   EngineOptions options;
+  std::optional<Topology> topology;  // where threads and weights are placed; outlives the team
   std::unique_ptr<ThreadTeam> team;
   std::unique_ptr<Context> context;
   std::unique_ptr<Forward> forward;

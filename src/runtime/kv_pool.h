@@ -14,24 +14,22 @@ namespace jaju {
 
 class KvPool {
  public:
-  KvPool(int64_t n_layers, int64_t width, DType dtype)
-      : page_bytes_(kv_page_bytes(n_layers, width, dtype)), width_(width), dtype_(dtype) {}
+  KvPool(int64_t n_layers, const CacheRow& layout)
+      : page_bytes_(kv_page_bytes(n_layers, layout)), layout_(layout) {}
 
   // Error: no memory left.
   Result<std::byte*> take();
   void give_back(std::byte* page) { free_.push_back(page); }
 
   int64_t page_bytes() const { return page_bytes_; }
-  int64_t width() const { return width_; }
-  DType dtype() const { return dtype_; }
+  const CacheRow& layout() const { return layout_; }
 
  private:
   struct Free {
     void operator()(std::byte* p) const;
   };
   int64_t page_bytes_;
-  int64_t width_;
-  DType dtype_;
+  CacheRow layout_;
   std::vector<std::unique_ptr<std::byte[], Free>> pages_;
   std::vector<std::byte*> free_;
 };
@@ -50,7 +48,7 @@ class KvPages {
   void truncate(int64_t positions);
   // Becomes a copy of the first `positions` positions of `other`, which must hold them (same pool).
   Status copy_from(const KvPages& other, int64_t positions);
-  KvView view() const { return {pages_.data(), pool_.dtype(), pool_.width()}; }
+  KvView view() const { return {pages_.data(), pool_.layout()}; }
 
  private:
   KvPool& pool_;

@@ -11,11 +11,10 @@ void PagePool::Free::operator()(std::byte* p) const {
   std::free(p);
 }
 
-PagePool::PagePool(int64_t n_layers, int64_t width, DType dtype, int64_t capacity)
+PagePool::PagePool(int64_t n_layers, const CacheRow& layout, int64_t capacity)
     : n_layers_(n_layers),
-      width_(width),
-      dtype_(dtype),
-      page_bytes_(kv_page_bytes(n_layers, width, dtype)),
+      layout_(layout),
+      page_bytes_(kv_page_bytes(n_layers, layout)),
       capacity_(capacity) {}
 
 PagePool::~PagePool() = default;
@@ -70,7 +69,7 @@ void PagePool::set_stored(CachePage* page, bool stored) {
 void PagePool::copy(const CachePage& from, CachePage& to, int64_t n) const {
   JAJU_CHECK(n >= 0 && n <= LatentCache::kPositions);
   for (int64_t layer = 0; layer < n_layers_; ++layer) {
-    std::memcpy(this->layer(to, layer), this->layer(from, layer), static_cast<size_t>(n * row_bytes()));
+    std::memcpy(this->layer(to, layer), this->layer(from, layer), static_cast<size_t>(n * layout_.bytes()));
   }
 }
 

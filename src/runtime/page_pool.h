@@ -23,7 +23,7 @@ struct CachePage {
 class PagePool {
  public:
   // At most `capacity` pages; memory is taken as it is needed and then kept.
-  PagePool(int64_t n_layers, int64_t width, DType dtype, int64_t capacity);
+  PagePool(int64_t n_layers, const CacheRow& layout, int64_t capacity);
   ~PagePool();
   PagePool(const PagePool&) = delete;
   PagePool& operator=(const PagePool&) = delete;
@@ -37,7 +37,7 @@ class PagePool {
 
   // Where a layer's positions begin.
   std::byte* layer(const CachePage& page, int64_t index) const {
-    return page.data + index * LatentCache::kPositions * row_bytes();
+    return page.data + index * LatentCache::block_bytes(layout_);
   }
   // Copies positions [0, n) of every layer.
   void copy(const CachePage& from, CachePage& to, int64_t n) const;
@@ -49,10 +49,7 @@ class PagePool {
   int64_t obtainable() const { return capacity_ - in_use_ + idle_; }
   int64_t page_bytes() const { return page_bytes_; }
   int64_t n_layers() const { return n_layers_; }
-  int64_t width() const { return width_; }
-  DType dtype() const { return dtype_; }
-  // Bytes of one position of one layer.
-  int64_t row_bytes() const { return width_ * size_of(dtype_); }
+  const CacheRow& layout() const { return layout_; }
 
  private:
   static bool is_idle(const CachePage& p) { return p.stored && p.holders == 1; }
@@ -61,8 +58,7 @@ class PagePool {
     void operator()(std::byte* p) const;
   };
   int64_t n_layers_;
-  int64_t width_;
-  DType dtype_;
+  CacheRow layout_;
   int64_t page_bytes_;
   int64_t capacity_;
   int64_t in_use_ = 0;

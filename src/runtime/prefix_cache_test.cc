@@ -84,7 +84,7 @@ Text random_text(Dice& dice) {
 }
 
 TEST(PrefixCache, FindsTheLongestBeginningOfAll) {
-  PagePool pool(1, 1, DType::f32, 100000);
+  PagePool pool(1, {CacheType::f32, 1, 0}, 100000);
   PrefixCache cache(pool);
   std::map<std::string, std::vector<Text>> stored;
   Dice dice(3);
@@ -119,7 +119,7 @@ TEST(PrefixCache, FindsTheLongestBeginningOfAll) {
 
 // With few pages, never a wrong one, never one lost; whoever runs keeps his.
 TEST(PrefixCache, GivesUpOnlyWhatNobodyUses) {
-  PagePool pool(1, 1, DType::f32, 40);
+  PagePool pool(1, {CacheType::f32, 1, 0}, 40);
   PrefixCache cache(pool);
   Dice dice(4);
   std::vector<Text> texts;
@@ -150,7 +150,7 @@ TEST(PrefixCache, GivesUpOnlyWhatNobodyUses) {
 }
 
 TEST(PrefixCache, TheLeastRecentlyUsedGoesFirst) {
-  PagePool pool(1, 1, DType::f32, 4);
+  PagePool pool(1, {CacheType::f32, 1, 0}, 4);
   PrefixCache cache(pool);
   const auto text = [](int32_t id) { return Text(30, id); };
   const auto use = [&](int32_t id) { ASSERT_TRUE(Reader(cache, pool, "t", text(id)).store()); };
@@ -171,7 +171,7 @@ TEST(PrefixCache, TheLeastRecentlyUsedGoesFirst) {
 
 // Two that read the same text at once end with one set of pages.
 TEST(PrefixCache, EqualPagesAreKeptOnce) {
-  PagePool pool(1, 1, DType::f32, 100);
+  PagePool pool(1, {CacheType::f32, 1, 0}, 100);
   PrefixCache cache(pool);
   const Text text(200, 1);
   {

@@ -88,8 +88,7 @@ std::string describe_cache(const RequestStats& s) {
 Scheduler::Impl::Impl(Engine::Impl& e, const SchedulerOptions& o)
     : engine(e),
       options(o),
-      pool(o.use_mtp && o.speculation ? e.forward->cache_layers() : e.config.n_layers, e.config.kv_width(),
-           e.pool->dtype(), 0),
+      pool(o.use_mtp && o.speculation ? e.forward->cache_layers() : e.config.n_layers, e.pool->layout(), 0),
       cache(pool) {}
 
 Scheduler::Scheduler(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -124,6 +123,7 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(Engine& engine, const Schedu
     if (impl->has_mtp) impl->hidden.resize(rows * static_cast<size_t>(e.config.hidden_size));
     impl->counters.max_sequences = o.max_sequences;
     impl->counters.page_bytes = impl->pool.page_bytes();
+    impl->counters.cache_type = impl->pool.layout().type;
     impl->load_cache();
     impl->publish_snapshot();
     if (!o.manual) {
@@ -328,9 +328,8 @@ void Scheduler::Impl::load_cache() {
       fmt::format("{} {} {}", engine.context->ops.name, static_cast<int>(*engine.options.precision),
                   static_cast<int>(options.prompt_attention));
   file_key.maker = text_hash(maker);
-  file_key.dtype = pool.dtype();
+  file_key.layout = pool.layout();
   file_key.layers = pool.n_layers();
-  file_key.width = pool.width();
   file_key.vocab = engine.config.vocab_size;
   const auto result = load_cache_file(cache_file_path(options.cache_dir, file_key), file_key, cache, pool,
                                       options.cache_file_bytes);

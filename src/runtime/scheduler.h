@@ -206,6 +206,7 @@ struct SchedulerSnapshot {
   int64_t pages_running = 0;  // held by admitted sequences (shared ones once)
   int64_t pages_cached = 0;   // held by the prefix cache alone; given up when needed
   int64_t page_bytes = 0;
+  CacheType cache_type = CacheType::f32;
   uint64_t cache_evictions = 0;
   std::string cache_file;  // what happened to the file at start; empty: no cache_dir
 };

@@ -374,7 +374,7 @@ void Scheduler::Impl::plan() {
     tokens.insert(tokens.end(), text.begin(), text.end());
     tokens.insert(tokens.end(), s.drafts.begin(), s.drafts.end());
     const int64_t rows = s.rows + size(s.drafts);
-    slices.push_back({rows, s.cached, {s.page_data.data(), pool.dtype(), pool.width()}, mode_at(s)});
+    slices.push_back({rows, s.cached, {s.page_data.data(), pool.layout()}, mode_at(s)});
     batch.push_back(&s);
     s.first_logits = -1;
     with_hidden = with_hidden || s.mtp || s.request.want_hidden;
@@ -567,7 +567,7 @@ void Scheduler::Impl::draft() {
     const auto next = part(s->tokens, first + 1, rows);
     tokens.insert(tokens.end(), next.begin(), next.end());
     slices.push_back(
-        {rows, first, {s->page_data.data(), pool.dtype(), pool.width()}, AttentionMode::absorbed});
+        {rows, first, {s->page_data.data(), pool.layout()}, AttentionMode::absorbed});
     if (!ask_mtp) continue;
     logit_rows.push_back(static_cast<int32_t>(size(tokens)) - 1);
     sampling.push_back(s);

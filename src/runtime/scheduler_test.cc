@@ -1,6 +1,7 @@
 // One answer whatever happens around it: alone or in a batch, cached, preempted, guessed.
 #include "runtime/scheduler.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,13 +11,18 @@
 namespace jaju {
 namespace {
 
-const char* const kModels[] = {"nano", "fused-bf16", "split-bias-f32", "mtp-f32", "tiny-chat"};
+struct Subject {
+  const char* name;
+  KvType kv = KvType::automatic;
+};
+const Subject kModels[] = {{"nano"},      {"fused-bf16"},       {"split-bias-f32"},     {"mtp-f32"},
+                           {"tiny-chat"}, {"nano", KvType::q8}, {"mtp-f32", KvType::q8}};
 
 // With prompts read as Session reads them, the answers are Session's.
 TEST(Scheduler, FastAnswersAreWhatASessionGives) {
-  for (const char* name : kModels) {
-    SCOPED_TRACE(name);
-    const auto engine = open_model(name);
+  for (const auto& [name, kv] : kModels) {
+    SCOPED_TRACE(fmt::format("{} {}", name, name_of(kv)));
+    const auto engine = open_model(name, {.kv_type = kv});
     ASSERT_NE(engine, nullptr);
     for (uint64_t seed = 0; seed < 4; ++seed) {
       const auto prompt = made_up_prompt(seed, 40 + static_cast<int64_t>(seed) * 90, *engine);
@@ -33,9 +39,9 @@ TEST(Scheduler, FastAnswersAreWhatASessionGives) {
 }
 
 TEST(Scheduler, AnswersInABatchAreThoseGivenAlone) {
-  for (const char* name : kModels) {
-    SCOPED_TRACE(name);
-    const auto engine = open_model(name, {.prefill_chunk = 64});
+  for (const auto& [name, kv] : kModels) {
+    SCOPED_TRACE(fmt::format("{} {}", name, name_of(kv)));
+    const auto engine = open_model(name, {.kv_type = kv, .prefill_chunk = 64});
     ASSERT_NE(engine, nullptr);
     const auto scheduler = start_by_hand(*engine, {.max_sequences = 5});
     const auto request = [&](uint64_t i) {
@@ -94,9 +100,9 @@ TEST(Scheduler, ExpertFiguresAreTheRoutersChoices) {
 
 // Paths of the prefix cache, each against an answer without one.
 TEST(Scheduler, CachedAnswersAreUncachedAnswers) {
-  for (const char* name : kModels) {
-    SCOPED_TRACE(name);
-    const auto engine = open_model(name);
+  for (const auto& [name, kv] : kModels) {
+    SCOPED_TRACE(fmt::format("{} {}", name, name_of(kv)));
+    const auto engine = open_model(name, {.kv_type = kv});
     ASSERT_NE(engine, nullptr);
     const auto scheduler = start_by_hand(*engine, {.speculation = false});
     const auto ask = [&](const std::vector<int32_t>& prompt, uint64_t seed) {
@@ -144,9 +150,9 @@ TEST(Scheduler, CachedAnswersAreUncachedAnswers) {
 
 // Read as a session reads: prompts found in the cache are as good as read again, to the bit.
 TEST(Scheduler, FastPromptsAreCachedToTheBit) {
-  for (const char* name : kModels) {
-    SCOPED_TRACE(name);
-    const auto engine = open_model(name);
+  for (const auto& [name, kv] : kModels) {
+    SCOPED_TRACE(fmt::format("{} {}", name, name_of(kv)));
+    const auto engine = open_model(name, {.kv_type = kv});
     ASSERT_NE(engine, nullptr);
     const auto scheduler = start_by_hand(*engine, {.prompt_attention = PromptAttention::fast});
     const auto prompt = made_up_prompt(7, 150, *engine);
@@ -198,15 +204,17 @@ TEST(Scheduler, SamePromptsSideBySideAreReadOnce) {
 
 // Few pages: sequences are dropped, read again, and say the same.
 TEST(Scheduler, PreemptedAnswersAreTheSame) {
-  for (const auto& [name, attention] : {std::pair{"nano", PromptAttention::same_bits},
-                                        {"fused-bf16", PromptAttention::same_bits},
-                                        {"split-bias-f32", PromptAttention::same_bits},
-                                        {"mtp-f32", PromptAttention::same_bits},
-                                        {"tiny-chat", PromptAttention::same_bits},
-                                        {"nano", PromptAttention::fast},
-                                        {"mtp-f32", PromptAttention::fast}}) {
-    SCOPED_TRACE(name);
-    const auto engine = open_model(name);
+  for (const auto& [name, attention, kv] : {std::tuple{"nano", PromptAttention::same_bits, KvType::automatic},
+                                            {"fused-bf16", PromptAttention::same_bits, KvType::automatic},
+                                            {"split-bias-f32", PromptAttention::same_bits, KvType::automatic},
+                                            {"mtp-f32", PromptAttention::same_bits, KvType::automatic},
+                                            {"tiny-chat", PromptAttention::same_bits, KvType::automatic},
+                                            {"nano", PromptAttention::fast, KvType::automatic},
+                                            {"mtp-f32", PromptAttention::fast, KvType::automatic},
+                                            {"nano", PromptAttention::same_bits, KvType::q8},
+                                            {"mtp-f32", PromptAttention::fast, KvType::q8}}) {
+    SCOPED_TRACE(fmt::format("{} {}", name, name_of(kv)));
+    const auto engine = open_model(name, {.kv_type = kv});
     ASSERT_NE(engine, nullptr);
     const int64_t page = engine->kv_bytes_per_token() * 64 * (name == std::string("mtp-f32") ? 4 : 3) / 3;
     const auto scheduler = start_by_hand(
@@ -231,9 +239,9 @@ TEST(Scheduler, PreemptedAnswersAreTheSame) {
 }
 
 TEST(Scheduler, GuessesChangeNothing) {
-  for (const char* name : kModels) {
-    SCOPED_TRACE(name);
-    const auto engine = open_model(name);
+  for (const auto& [name, kv] : kModels) {
+    SCOPED_TRACE(fmt::format("{} {}", name, name_of(kv)));
+    const auto engine = open_model(name, {.kv_type = kv});
     ASSERT_NE(engine, nullptr);
     const auto scheduler = start_by_hand(*engine, {.max_draft = 5, .clock = [] { return 0.0; }});
     for (uint64_t i = 0; i < 8; ++i) {

@@ -181,7 +181,15 @@ std::vector<Setting> make_settings() {
             int64_t{1} << 31, [](ServeConfig& c) -> int64_t& { return c.context; }),
       count("threads", kWork, "CPU threads of the model (default: every CPU)", 1, 4096,
             [](ServeConfig& c) -> int& { return c.threads; }),
-      choice("kv", kWork, "Type of the cache: auto, f32 or bf16", {"auto", "f32", "bf16"}, &ServeConfig::kv),
+      choice(
+          "kv", kWork,
+          "Type of the cache: auto (bf16, or f32 for an f32 model), f32, bf16, or q8: room for 1.7 times as "
+          "much as bf16, logits a little less exact",
+          {"auto", "f32", "bf16", "q8"}, &ServeConfig::kv),
+      choice("numa", kWork,
+             "Where there are several NUMA nodes, bind threads and place weights by them: auto, on (or fail) "
+             "or off",
+             {"auto", "on", "off"}, &ServeConfig::numa),
       choice("precision", kWork, "Activations in matmuls with bf16 weights: auto, f32 (exact) or bf16",
              {"auto", "f32", "bf16"}, &ServeConfig::precision),
       count("max_sequences", kWork, "Answers side by side; more wait (default 32)", 1, 256,

@@ -79,7 +79,8 @@ struct ServerMetrics::Impl {
   Gauge& pages_total = gauge("jaju_cache_pages", "Pages of 64 positions in the budget");
   Gauge& pages_running = gauge("jaju_cache_pages_running", "Pages held by running sequences");
   Gauge& pages_cached = gauge("jaju_cache_pages_prefix", "Pages held by the prefix cache alone");
-  Gauge& page_bytes = gauge("jaju_cache_page_bytes", "Bytes of one page");
+  prometheus::Family<Gauge>& page_bytes =
+      BuildGauge().Name("jaju_cache_page_bytes").Help("Bytes of one page, by its type").Register(registry);
   Gauge& ready = gauge("jaju_ready", "1 when the model can answer");
   Gauge& connections = gauge("jaju_connections", "Open connections");
   Gauge& jobs = gauge("jaju_worker_jobs_waiting", "Jobs waiting for a worker thread");
@@ -208,7 +209,7 @@ std::string ServerMetrics::text(const SchedulerSnapshot& now, std::span<const Ex
   m.pages_total.Set(static_cast<double>(now.pages_total));
   m.pages_running.Set(static_cast<double>(now.pages_running));
   m.pages_cached.Set(static_cast<double>(now.pages_cached));
-  m.page_bytes.Set(static_cast<double>(now.page_bytes));
+  m.page_bytes.Add({{"type", std::string(name_of(now.cache_type))}}).Set(static_cast<double>(now.page_bytes));
   m.ready.Set(now.healthy && !now.draining ? 1 : 0);
   m.connections.Set(static_cast<double>(connections));
   m.jobs.Set(static_cast<double>(worker_jobs));

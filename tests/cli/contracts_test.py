@@ -129,6 +129,9 @@ class Show(ProgramTest):
         text = self.good("show", str(self.home), "--layers").stdout
         self.assertIn("518,983,059,456", text)
         self.assertIn("70,272", text)
+        eight_bits = json.loads(self.good("show", str(self.home), "--json", "--kv", "q8").stdout)
+        self.assertEqual(eight_bits["kv_bytes_per_token"], 61 * 640)
+        self.assertEqual(eight_bits["kv_type"], "q8")
 
     def test_weights_are_counted_as_they_are(self):
         out = json.loads(self.good("show", MODEL, "--json").stdout)

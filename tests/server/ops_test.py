@@ -209,7 +209,7 @@ class Doors(ServerTest):
 
 
 class Figures(ServerTest):
-    words = ("--metrics-host", "127.0.0.1")
+    words = ("--metrics-host", "127.0.0.1", "--kv", "q8")
 
     def test_metrics_have_an_address_of_their_own(self):
         self.server.ask("/v1/chat/completions", {**BODY, "max_tokens": 5, "logit_bias": {"2048": -100, "2051": -100}})
@@ -219,6 +219,7 @@ class Figures(ServerTest):
         self.assertEqual(status, 200)
         for name in ("jaju_http_requests_total{", "jaju_queue_waiting", "jaju_batch_rows", "jaju_generated_tokens_total",
                      "jaju_time_to_first_token_seconds_bucket{", "jaju_inter_token_seconds_bucket{", "jaju_cache_pages_prefix",
+                     'jaju_cache_page_bytes{type="q8"}',
                      "jaju_preemptions_total", "jaju_speculation_accepted_tokens_total", "jaju_prompt_tokens_cached_total",
                      'jaju_expert_visits_total{layer="1"}', 'jaju_expert_reads_total{layer="1"}', 'jaju_expert_busiest_ratio{layer="1"}',
                      'jaju_experts_unvisited{layer="1"}', "jaju_experts "):

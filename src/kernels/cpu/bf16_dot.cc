@@ -277,6 +277,25 @@ void round_row(const float* from, int64_t n, uint16_t* to) {
   _mm256_mask_storeu_epi16(to + k, mask, as_bits(_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, from + k))));
 }
 
+void widen_codes(const int8_t* codes, const uint16_t* scales, int64_t n, uint16_t* to) {
+  const __m512i upper_half = _mm512_set1_epi32(static_cast<int32_t>(0xffff0000u));
+  const auto widen = [&](int64_t k) {
+    const auto scale = static_cast<int16_t>(scales[k / kPair]);
+    const __m512 factor = _mm512_castsi512_ps(_mm512_and_si512(_mm512_set1_epi16(scale), upper_half));
+    const auto half = [&](int64_t at) {
+      const __m128i c = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + at));
+      return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(c)), factor);
+    };
+    const __m512bh both = _mm512_cvtne2ps_pbh(half(k + kPair / 2), half(k));
+    __m512i bits;
+    __builtin_memcpy(&bits, &both, sizeof bits);
+    return bits;
+  };
+  int64_t k = 0;
+  for (; k + kPair <= n; k += kPair) _mm512_storeu_si512(to + k, widen(k));
+  if (k < n) _mm512_mask_storeu_epi16(to + k, static_cast<__mmask32>((1ull << (n - k)) - 1), widen(k));
+}
+
 namespace {
 
 // Whole tiles of R rows; returns how many rows they were. Inputs go in groups of equal size, at most

@@ -15,6 +15,10 @@ constexpr int64_t kMaxInputs = 96;
 // to[k] = from[k] rounded to bf16, nearest even; subnormals become zero, as they do in the products.
 void round_row(const float* from, int64_t n, uint16_t* to);
 
+// to[k] = codes[k] * scales[k / 32] rounded to bf16, for n int8 codes filled up to a multiple of 32 and bf16
+// scales.
+void widen_codes(const int8_t* codes, const uint16_t* scales, int64_t n, uint16_t* to);
+
 // out[i * out_stride + r] = W[r] . x[i] for n_rows rows of `cols` values at w, w_stride values apart, and n
 // inputs. Terms are added 32 at a time, lanes last.
 void dot_rows(const uint16_t* w, int64_t w_stride, int64_t n_rows, int64_t cols, const uint16_t* const* x,

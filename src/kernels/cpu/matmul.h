@@ -9,11 +9,12 @@ inline int64_t ceil_div(int64_t a, int64_t b) {
 }
 
 // body(i, thread) for every i below n: on the team where all tasks together take long enough on one thread,
-// by a guess in nanoseconds, else here.
+// by a guess in nanoseconds, else here. node_starts: see ThreadTeam::run.
 template <typename Body>
-inline void for_tasks(Context& context, int64_t n, int64_t nanoseconds, const Body& body) {
+inline void for_tasks(Context& context, int64_t n, int64_t nanoseconds, const Body& body,
+                      const int64_t* node_starts = nullptr) {
   constexpr int64_t kWorthSharing = 3000;  // three times what it costs to start a region and wait for its end
-  if (nanoseconds >= kWorthSharing) return context.team.parallel_for(n, body);
+  if (nanoseconds >= kWorthSharing) return context.team.parallel_for(n, body, node_starts);
   for (int64_t i = 0; i < n; ++i) body(i, 0);
 }
 
@@ -104,30 +105,43 @@ inline void multiply(const Matrix& w, int64_t r0, int64_t r1, const Inputs& in, 
 }
 
 // Tasks are blocks of rows of several matrices, one matrix after the other; body(which, r0, r1).
-// rows_of(which) and cost_of(which): its rows, and a guess of the nanoseconds they all take.
+// rows_of(which) and cost_of(which): its rows, and a guess of the nanoseconds they all take. On several NUMA
+// nodes each takes the same blocks of a matrix every time, those whose memory it has (model/placement.h):
+// tasks are then the first node's blocks of all matrices, those of the second, and so on.
 template <int64_t kBlock = kRowBlock, typename RowsOf, typename CostOf, typename Body>
 inline void for_row_blocks(Context& context, int64_t n, const RowsOf& rows_of, const CostOf& cost_of,
                            const Body& body) {
+  const NodeSplit& split = context.team.split();
+  const int64_t pieces = split.n_nodes() * n;  // (node, matrix)
   std::vector<int64_t>& starts = context.task_starts;
-  if (static_cast<int64_t>(starts.size()) <= n) starts.resize(static_cast<size_t>(n) + 1);
+  if (static_cast<int64_t>(starts.size()) <= pieces) starts.resize(static_cast<size_t>(pieces) + 1);
+  int64_t node_starts[Topology::kMostNodes + 1];
   int64_t tasks = 0;
   int64_t cost = 0;
-  for (int64_t m = 0; m < n; ++m) {
-    starts[static_cast<size_t>(m)] = tasks;
-    tasks += ceil_div(rows_of(m), kBlock);
-    cost += cost_of(m);
+  for (int node = 0; node < split.n_nodes(); ++node) {
+    node_starts[node] = tasks;
+    for (int64_t m = 0; m < n; ++m) {
+      starts[static_cast<size_t>(node * n + m)] = tasks;
+      const int64_t blocks = ceil_div(rows_of(m), kBlock);
+      tasks += split.first(node + 1, blocks) - split.first(node, blocks);
+      if (node == 0) cost += cost_of(m);
+    }
   }
-  for_tasks(context, tasks, cost, [&](int64_t task, int) {
-    // The last matrix that starts at or before the task.
+  node_starts[split.n_nodes()] = tasks;
+  const auto run = [&](int64_t task, int) {
+    // The last piece that starts at or before the task.
     int64_t low = 0;
-    for (int64_t high = n; high - low > 1;) {
+    for (int64_t high = pieces; high - low > 1;) {
       const int64_t middle = (low + high) / 2;
       (starts[static_cast<size_t>(middle)] <= task ? low : high) = middle;
     }
-    const int64_t r0 = (task - starts[static_cast<size_t>(low)]) * kBlock;
-    const int64_t rows = rows_of(low);
-    body(low, r0, r0 + kBlock < rows ? r0 + kBlock : rows);
-  });
+    const int64_t m = low % n;
+    const int64_t rows = rows_of(m);
+    const int64_t first = split.first(static_cast<int>(low / n), ceil_div(rows, kBlock));
+    const int64_t r0 = (first + task - starts[static_cast<size_t>(low)]) * kBlock;
+    body(m, r0, r0 + kBlock < rows ? r0 + kBlock : rows);
+  };
+  for_tasks(context, tasks, cost, run, node_starts);
 }
 
 inline void products(Context& context, std::span<const Product> products, Rows x) {

@@ -1,7 +1,8 @@
 // Multi-head latent attention, both ways, one cache block (64 positions) at a time with a running softmax
 // (Milakov and Gimelshein, arXiv 1805.02867). Blocks start at multiples of 64 positions whatever the chunk,
-// so a prompt cut anywhere gives the same bits. Where Context::precision allows, and weights and cache are
-// bf16, queries, keys, values and softmax weights are rounded to bf16 and multiplied in pairs; sums stay f32.
+// so a prompt cut anywhere gives the same bits. Where Context::precision allows, weights are bf16 and the
+// cache is not f32, queries, keys, values and softmax weights are rounded to bf16 and multiplied in pairs;
+// sums stay f32. A block in q8 is widened before it is read, once for all heads of a row when decoding.
 // Included once per ISA.
 #pragma once
 
@@ -45,15 +46,54 @@ inline void scale_row(float* x, int64_t n, float factor) {
   for (int64_t k = 0; k < n; ++k) x[k] *= factor;
 }
 
-// The positions of one cache block as a matrix (n, width).
-inline Matrix block_matrix(const LatentCache& cache, int64_t block, int64_t n) {
+// Positions [0, n) of a block in q8 as f32 rows of `width` values: exact.
+inline void widen_block(const LatentCache& cache, int64_t block, int64_t n, float* to) {
+  const CacheRow& layout = cache.layout;
+  const auto widen = [](const int8_t* codes, const uint16_t* scales, int64_t values, float* row) {
+    for (int64_t k = 0; k < values; k += kLanes) {
+      const V value = mul(load_i8(codes + k), set1(bf16_to_f32(scales[k / CacheRow::kGroup])));
+      store_n(row + k, value, values - k < kLanes ? values - k : kLanes);
+    }
+  };
+  const std::byte* from = cache.block(block);
+  for (int64_t j = 0; j < n; ++j, from += layout.bytes(), to += layout.width()) {
+    const int64_t rope_at = layout.rope_codes_at();
+    widen(layout.codes(from), layout.scales(from), layout.latent, to);
+    widen(layout.codes(from) + rope_at, layout.scales(from) + rope_at / CacheRow::kGroup, layout.rope,
+          to + layout.latent);
+  }
+}
+
+// The positions of one cache block as a matrix (n, width); `room` for q8, kBlock * width floats.
+inline Matrix block_matrix(const LatentCache& cache, int64_t block, int64_t n, float* room) {
   Matrix m;
   m.data = cache.block(block);
-  m.dtype = cache.dtype;
+  m.dtype = cache.layout.type == CacheType::bf16 ? DType::bf16 : DType::f32;
   m.rows = n;
-  m.cols = cache.width;
+  m.cols = cache.layout.width();
+  if (cache.layout.type == CacheType::q8) {
+    widen_block(cache, block, n, room);
+    m.data = room;
+  }
   return m;
 }
+
+#ifdef JAJU_HAS_BF16_DOT
+// The same in bf16, of a cache that is bf16 or q8.
+inline const uint16_t* block_in_bf16(const LatentCache& cache, int64_t block, int64_t n, uint16_t* room) {
+  const CacheRow& layout = cache.layout;
+  const std::byte* from = cache.block(block);
+  if (layout.type == CacheType::bf16) return reinterpret_cast<const uint16_t*>(from);
+  uint16_t* to = room;
+  for (int64_t j = 0; j < n; ++j, from += layout.bytes(), to += layout.width()) {
+    const int64_t rope_at = layout.rope_codes_at();
+    bf16dot::widen_codes(layout.codes(from), layout.scales(from), layout.latent, to);
+    bf16dot::widen_codes(layout.codes(from) + rope_at, layout.scales(from) + rope_at / CacheRow::kGroup,
+                         layout.rope, to + layout.latent);
+  }
+  return room;
+}
+#endif
 
 inline Matrix f32_matrix(const float* data, int64_t rows, int64_t cols) {
   Matrix m;
@@ -65,7 +105,7 @@ inline Matrix f32_matrix(const float* data, int64_t rows, int64_t cols) {
 
 // Whether attention over this cache goes in bf16. Asked of what never changes within a sequence.
 inline bool mla_in_bf16(const Context& context, const MlaArgs& a, const LatentCache& cache) {
-  return takes_bf16(context, a.kv_b.dtype) && cache.dtype == DType::bf16;
+  return takes_bf16(context, a.kv_b.dtype) && cache.layout.type != CacheType::f32;
 }
 
 // Hands out a thread's or the shared scratch piece by piece, each at a cache line.
@@ -136,17 +176,19 @@ inline void expand_f32(Pieces scratch, const ExpandedHead& h) {
   Inputs queries;
   queries.x = Rows(h.query(0), h.s.n_rows, qk, a.q.stride);
   h.for_blocks([&](int64_t start, int64_t n, int64_t first) {
-    const Matrix block = block_matrix(h.s.cache, start / kBlock, n);
-    with_row_type(block.dtype, [&](auto type) {
-      using Row = typename decltype(type)::type;
-      for (int64_t j = 0; j < n; ++j) {
-        const Row row(block, j);
-        for (int64_t k = 0; k < width; k += kLanes) {
-          const int64_t lanes = width - k < kLanes ? width - k : kLanes;
-          store_n(latents + j * width + k, row.at_n(k, lanes), lanes);
+    const Matrix block = block_matrix(h.s.cache, start / kBlock, n, latents);
+    if (block.data != latents) {
+      with_row_type(block.dtype, [&](auto type) {
+        using Row = typename decltype(type)::type;
+        for (int64_t j = 0; j < n; ++j) {
+          const Row row(block, j);
+          for (int64_t k = 0; k < width; k += kLanes) {
+            const int64_t lanes = width - k < kLanes ? width - k : kLanes;
+            store_n(latents + j * width + k, row.at_n(k, lanes), lanes);
+          }
         }
-      }
-    });
+      });
+    }
     Inputs c;
     c.x = Rows(latents, n, a.latent, width);
     for (int64_t j = 0; j < n; j += kInputBlock) {
@@ -190,12 +232,13 @@ inline void expand_bf16(Pieces scratch, const ExpandedHead& h) {
   float* const scores = scratch.floats(kMlaRows * kBlock);
   uint16_t* const weights = scratch.halves(kMlaRows * kBlock);
   uint16_t* const queries = scratch.halves(h.s.n_rows * qk);
+  uint16_t* const widened = scratch.halves(kBlock * width);  // of q8
   for (int64_t i = 0; i < h.s.n_rows; ++i) bf16dot::round_row(h.query(i), qk, queries + i * qk);
   const auto halves = [](const void* p) { return static_cast<const uint16_t*>(p); };
   const uint16_t* const w_uk = halves(a.w_uk(h.head).data);
   const uint16_t* const w_uv = halves(a.w_uv(h.head).data);
   h.for_blocks([&](int64_t start, int64_t n, int64_t first) {
-    const uint16_t* const latents = halves(h.s.cache.block(start / kBlock));
+    const uint16_t* const latents = block_in_bf16(h.s.cache, start / kBlock, n, widened);
     const uint16_t* x[kBlock];
     for (int64_t d = 0; d < a.nope; d += kBlock) {
       const int64_t m = a.nope - d < kBlock ? a.nope - d : kBlock;
@@ -263,6 +306,10 @@ inline void mla_expanded(Context& context, const MlaArgs& a) {
 // Absorbed attention of some decoding rows, a wave of them at a time, in three steps: queries through W_UK,
 // scores and weighted latents, those through W_UV.
 //
+// A task takes as many heads of a row as leave work for every thread, and passes the cache once for all of
+// them: a block comes from memory, or out of q8, once, and lies in the second-level cache while kMlaHeads
+// heads after kMlaHeads read it, whose queries lie in the first.
+//
 // The cache of a row is cut into parts whose length depends on its position alone, each summed by itself, the
 // parts then added from the first to the last: so the team can share one long cache, and the bits are the
 // same where it does not.
@@ -279,6 +326,12 @@ struct AbsorbedRow {
   int64_t parts() const { return ceil_div(positions(), part()); }
 };
 
+// What a task has for each of its heads: sums of exp(score - top) times the latents, and the softmax so far.
+struct Weighted {
+  float* sums;       // (heads, latent)
+  Running* running;  // (heads)
+};
+
 struct Absorbed {
   Context& context;
   const MlaArgs& a;
@@ -293,13 +346,13 @@ struct Absorbed {
 
   int64_t width() const { return a.latent + a.rope; }
   int64_t qk() const { return a.nope + a.rope; }
-  int64_t tiles() const { return ceil_div(a.n_heads, kMlaHeads); }
 
   void absorb_queries(int64_t head) const;
-  void attend(float* weighted, Running* running, int thread, int64_t r, int64_t h0, int64_t heads,
-              int64_t part) const;
-  void add_part(float* sum, Running* total, const float* part, const Running* running, int64_t heads) const;
-  void finish(float* weighted, const Running* running, int64_t r, int64_t h0, int64_t heads) const;
+  void attend(Pieces scratch, int64_t r, int64_t h0, int64_t heads, int64_t part, const Weighted& to) const;
+  void pass_block(const Matrix& block, bool first, int64_t r, int64_t h0, int64_t heads, float* scores,
+                  const Weighted& to) const;
+  void add_part(const Weighted& total, const Weighted& part, int64_t heads) const;
+  void finish(const Weighted& total, int64_t r, int64_t h0, int64_t heads) const;
   void project(int64_t head) const;
 };
 
@@ -341,66 +394,86 @@ inline void Absorbed::absorb_queries(int64_t head) const {
   }
 }
 
-// One part of one row's cache for heads [h0, h0 + heads): weighted (heads, latent) = sum of exp(score - top)
-// times the latents.
-inline void Absorbed::attend(float* weighted, Running* running, int thread, int64_t r, int64_t h0,
-                             int64_t heads, int64_t part) const {
-  const AbsorbedRow& row = rows[r];
-  // Behind what attend_all keeps in the same scratch.
-  auto& scratch = context.thread_scratch[static_cast<size_t>(thread)];
-  float* const scores = scratch.data() + kMlaHeads * 2 * a.latent;
+// At most kMlaHeads heads from h0 on over the positions of one block; `first`: of their part.
+inline void Absorbed::pass_block(const Matrix& block, bool first, int64_t r, int64_t h0, int64_t heads,
+                                 float* scores, const Weighted& to) const {
   const int64_t first_query = (r * a.n_heads + h0) * width();
+  float keep[kMlaHeads];
+  const float* const kept = first ? nullptr : keep;
+#ifdef JAJU_HAS_BF16_DOT
+  if (in_bf16) {
+    const auto* const positions = static_cast<const uint16_t*>(block.data);
+    auto* const weights = reinterpret_cast<uint16_t*>(scores + kMlaHeads * kBlock);
+    const uint16_t* x[kMlaHeads];
+    for (int64_t h = 0; h < heads; ++h) x[h] = queries + first_query + h * width();
+    bf16dot::dot_rows(positions, width(), block.rows, width(), x, heads, scores, kBlock);
+    for (int64_t h = 0; h < heads; ++h) {
+      keep[h] = softmax_step(scores + h * kBlock, block.rows, a.scale, to.running[h]);
+      bf16dot::round_row(scores + h * kBlock, block.rows, weights + h * kBlock);
+    }
+    bf16dot::weigh_rows(positions, width(), block.rows, a.latent, weights, kBlock, heads, kept, to.sums,
+                        a.latent);
+    return;
+  }
+#endif
+  Inputs in;
+  in.x = Rows(wide_queries + first_query, heads, width());
+  dot_block(block, 0, block.rows, in, 0, heads, scores, kBlock);
+  for (int64_t h = 0; h < heads; ++h) {
+    keep[h] = softmax_step(scores + h * kBlock, block.rows, a.scale, to.running[h]);
+  }
+  weigh_rows(block, a.latent, scores, kBlock, heads, kept, to.sums, a.latent);
+}
+
+// One part of one row's cache for heads [h0, h0 + heads).
+inline void Absorbed::attend(Pieces scratch, int64_t r, int64_t h0, int64_t heads, int64_t part,
+                             const Weighted& to) const {
+  const AbsorbedRow& row = rows[r];
+  const LatentCache& cache = row.slice->cache;
+  float* const scores = scratch.floats(2 * kMlaHeads * kBlock);
+  float* const room = scratch.floats(cache.layout.type == CacheType::q8 ? kBlock * width() : 0);
   const int64_t begin = part * row.part();
   const int64_t end = begin + row.part() < row.positions() ? begin + row.part() : row.positions();
-  float keep[kMlaHeads];
-  for (int64_t h = 0; h < heads; ++h) running[h] = {-INFINITY, 0.0f};
+  for (int64_t h = 0; h < heads; ++h) to.running[h] = {-INFINITY, 0.0f};
   for (int64_t start = begin; start < end; start += kBlock) {
     const int64_t m = end - start < kBlock ? end - start : kBlock;
-    const Matrix block = block_matrix(row.slice->cache, start / kBlock, m);
-    const float* const kept = start == begin ? nullptr : keep;
+    Matrix block;
 #ifdef JAJU_HAS_BF16_DOT
     if (in_bf16) {
-      const auto* const positions = static_cast<const uint16_t*>(block.data);
-      auto* const weights = reinterpret_cast<uint16_t*>(scores + kMlaHeads * kBlock);
-      const uint16_t* x[kMlaHeads];
-      for (int64_t h = 0; h < heads; ++h) x[h] = queries + first_query + h * width();
-      bf16dot::dot_rows(positions, width(), m, width(), x, heads, scores, kBlock);
-      for (int64_t h = 0; h < heads; ++h) {
-        keep[h] = softmax_step(scores + h * kBlock, m, a.scale, running[h]);
-        bf16dot::round_row(scores + h * kBlock, m, weights + h * kBlock);
-      }
-      bf16dot::weigh_rows(positions, width(), m, a.latent, weights, kBlock, heads, kept, weighted, a.latent);
-      continue;
+      block.data = block_in_bf16(cache, start / kBlock, m, reinterpret_cast<uint16_t*>(room));
+      block.dtype = DType::bf16;
+      block.rows = m;
+      block.cols = width();
     }
 #endif
-    Inputs in;
-    in.x = Rows(wide_queries + first_query, heads, width());
-    dot_block(block, 0, m, in, 0, heads, scores, kBlock);
-    for (int64_t h = 0; h < heads; ++h) keep[h] = softmax_step(scores + h * kBlock, m, a.scale, running[h]);
-    weigh_rows(block, a.latent, scores, kBlock, heads, kept, weighted, a.latent);
-  }
-}
-
-// sum, total += part, running.
-inline void Absorbed::add_part(float* sum, Running* total, const float* part, const Running* running,
-                               int64_t heads) const {
-  for (int64_t h = 0; h < heads; ++h) {
-    const float top = total[h].top > running[h].top ? total[h].top : running[h].top;
-    const float before = exp1(total[h].top - top);
-    const float now = exp1(running[h].top - top);
-    total[h] = {top, total[h].total * before + running[h].total * now};
-    for (int64_t k = 0; k < a.latent; ++k) {
-      sum[h * a.latent + k] = sum[h * a.latent + k] * before + part[h * a.latent + k] * now;
+    if (!in_bf16) block = block_matrix(cache, start / kBlock, m, room);
+    for (int64_t h = 0; h < heads; h += kMlaHeads) {
+      const int64_t count = heads - h < kMlaHeads ? heads - h : kMlaHeads;
+      pass_block(block, start == begin, r, h0 + h, count, scores, {to.sums + h * a.latent, to.running + h});
     }
   }
 }
 
-inline void Absorbed::finish(float* weighted, const Running* running, int64_t r, int64_t h0,
-                             int64_t heads) const {
+// total += part.
+inline void Absorbed::add_part(const Weighted& total, const Weighted& part, int64_t heads) const {
   for (int64_t h = 0; h < heads; ++h) {
-    float* const from = weighted + h * a.latent;
+    Running& sum = total.running[h];
+    const Running& more = part.running[h];
+    const float top = sum.top > more.top ? sum.top : more.top;
+    const float before = exp1(sum.top - top);
+    const float now = exp1(more.top - top);
+    sum = {top, sum.total * before + more.total * now};
+    float* const to = total.sums + h * a.latent;
+    const float* const from = part.sums + h * a.latent;
+    for (int64_t k = 0; k < a.latent; ++k) to[k] = to[k] * before + from[k] * now;
+  }
+}
+
+inline void Absorbed::finish(const Weighted& total, int64_t r, int64_t h0, int64_t heads) const {
+  for (int64_t h = 0; h < heads; ++h) {
+    float* const from = total.sums + h * a.latent;
     const int64_t at = (r * a.n_heads + h0 + h) * a.latent;
-    scale_row(from, a.latent, 1.0f / running[h].total);
+    scale_row(from, a.latent, 1.0f / total.running[h].total);
 #ifdef JAJU_HAS_BF16_DOT
     if (in_bf16) {
       bf16dot::round_row(from, a.latent, latents + at);
@@ -432,78 +505,109 @@ inline void Absorbed::project(int64_t head) const {
   }
 }
 
+// How absorb_wave cuts its work: into `groups` of heads, and where few rows stand before long caches into the
+// parts of those.
+struct AbsorbedPlan {
+  int64_t parts = 1;  // most of any row
+  int64_t groups = 1;
+  int64_t heads = 0;  // of a group
+  bool share_parts = false;
+};
+
+inline AbsorbedPlan plan_wave(const AbsorbedRow* rows, int64_t n, int64_t n_heads, int64_t threads) {
+  AbsorbedPlan plan;
+  for (int64_t r = 0; r < n; ++r) plan.parts = rows[r].parts() > plan.parts ? rows[r].parts() : plan.parts;
+  // As many tasks as keep threads from waiting long for the last one.
+  const int64_t wanted = 4 * threads;
+  plan.share_parts =
+      threads > 1 && plan.parts > 1 && n < wanted && n * n_heads * plan.parts <= kMlaSharedHeads * threads;
+  const int64_t tasks = plan.share_parts ? n * plan.parts : n;
+  plan.groups = threads == 1 || tasks >= wanted ? 1 : ceil_div(wanted, tasks);
+  plan.heads = ceil_div(n_heads, plan.groups);
+  if (plan.heads < kMlaLeastHeads) plan.heads = n_heads < kMlaLeastHeads ? n_heads : kMlaLeastHeads;
+  plan.groups = ceil_div(n_heads, plan.heads);
+  return plan;
+}
+
 inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* rows, int64_t n) {
-  const int64_t threads = context.team.size();
   const int64_t width = a.latent + a.rope;
   Pieces scratch(context.shared_scratch);
   float* const wide_queries = scratch.floats(n * a.n_heads * width);
   Absorbed work{context, a, rows, n, mla_in_bf16(context, a, rows[0].slice->cache), wide_queries};
   if (work.in_bf16) {
     work.queries = scratch.halves(n * a.n_heads * width);
-    work.latents = reinterpret_cast<uint16_t*>(wide_queries);  // not read any more when these come
+    work.latents = scratch.halves(n * a.n_heads * a.latent);
     work.heads_in = scratch.halves(n * a.n_heads * (a.nope + a.rope));
   } else {
     work.wide_latents = scratch.floats(n * a.n_heads * a.latent);
   }
-  for_tasks(context, a.n_heads, product_cost(a.n_heads * a.nope, a.latent, n),
-            [&](int64_t head, int) { work.absorb_queries(head); });
+  const AbsorbedPlan plan = plan_wave(rows, n, a.n_heads, context.team.size());
+  const int64_t absorb_cost = product_cost(a.n_heads * a.nope, a.latent, n);
+  const int64_t project_cost = product_cost(a.n_heads * a.v, a.latent, n);
+  // For one row a task takes its heads through all three steps: what W_UK and W_UV lose by not being read for
+  // several rows at once is nothing then, and two waits for all threads are saved.
+  const bool at_once = n == 1 && !plan.share_parts;
+  if (!at_once) {
+    for_tasks(context, a.n_heads, absorb_cost, [&](int64_t head, int) { work.absorb_queries(head); });
+  }
 
-  int64_t cost = 0;
-  int64_t most_parts = 1;
-  for (int64_t r = 0; r < n; ++r) {
-    cost += product_cost(rows[r].positions(), width + a.latent, a.n_heads);
-    most_parts = rows[r].parts() > most_parts ? rows[r].parts() : most_parts;
-  }
-  const int64_t tiles = work.tiles();
-  const auto heads_of = [&](int64_t tile) {
-    const int64_t left = a.n_heads - tile * kMlaHeads;
-    return left < kMlaHeads ? left : kMlaHeads;
+  int64_t cost = at_once ? absorb_cost + project_cost : 0;
+  for (int64_t r = 0; r < n; ++r) cost += product_cost(rows[r].positions(), width + a.latent, a.n_heads);
+  const auto heads_of = [&](int64_t group) {
+    const int64_t left = a.n_heads - group * plan.heads;
+    return left < plan.heads ? left : plan.heads;
   };
-  const bool share_caches = most_parts > 1 && n * tiles < 2 * threads;
-  if (!share_caches) {
-    for_tasks(context, n * tiles, cost, [&](int64_t task, int thread) {
-      const int64_t r = task / tiles;
-      const int64_t h0 = task % tiles * kMlaHeads;
-      const int64_t heads = heads_of(task % tiles);
-      float* const sum = context.thread_scratch[static_cast<size_t>(thread)].data();
-      float* const part = sum + kMlaHeads * a.latent;
-      Running total[kMlaHeads];
-      Running running[kMlaHeads];
-      work.attend(sum, total, thread, r, h0, heads, 0);
+  const auto weighted = [&](Pieces& from) {
+    float* const sums = from.floats(plan.heads * a.latent);
+    return Weighted{sums, reinterpret_cast<Running*>(from.floats(2 * plan.heads))};
+  };
+  if (!plan.share_parts) {
+    for_tasks(context, n * plan.groups, cost, [&](int64_t task, int thread) {
+      const int64_t r = task / plan.groups;
+      const int64_t h0 = task % plan.groups * plan.heads;
+      const int64_t heads = heads_of(task % plan.groups);
+      Pieces room(context.thread_scratch[static_cast<size_t>(thread)]);
+      const Weighted total = weighted(room);
+      const Weighted part = weighted(room);
+      for (int64_t h = 0; at_once && h < heads; ++h) work.absorb_queries(h0 + h);
+      work.attend(room, r, h0, heads, 0, total);
       for (int64_t p = 1; p < rows[r].parts(); ++p) {
-        work.attend(part, running, thread, r, h0, heads, p);
-        work.add_part(sum, total, part, running, heads);
+        work.attend(room, r, h0, heads, p, part);
+        work.add_part(total, part, heads);
       }
-      work.finish(sum, total, r, h0, heads);
+      work.finish(total, r, h0, heads);
+      for (int64_t h = 0; at_once && h < heads; ++h) work.project(h0 + h);
     });
+    if (!at_once) {
+      for_tasks(context, a.n_heads, project_cost, [&](int64_t head, int) { work.project(head); });
+    }
   } else {
-    const int64_t part_floats = kMlaHeads * (a.latent + 2);
-    float* const parts = scratch.floats(n * tiles * kMlaParts * part_floats);
-    const auto weighted = [&](int64_t tile, int64_t p) {
-      return parts + (tile * kMlaParts + p) * part_floats;
+    // Weighted latents of (row, part, head).
+    float* const sums = scratch.floats(n * plan.parts * a.n_heads * a.latent);
+    auto* const running = reinterpret_cast<Running*>(scratch.floats(2 * n * plan.parts * a.n_heads));
+    const auto at = [&](int64_t r, int64_t part, int64_t head) {
+      const int64_t place = (r * plan.parts + part) * a.n_heads + head;
+      return Weighted{sums + place * a.latent, running + place};
     };
-    const auto running = [&](int64_t tile, int64_t p) {
-      return reinterpret_cast<Running*>(weighted(tile, p) + kMlaHeads * a.latent);
-    };
-    for_tasks(context, n * tiles * most_parts, cost, [&](int64_t task, int thread) {
-      const int64_t tile = task / most_parts;  // of all rows
-      const int64_t p = task % most_parts;
-      const int64_t r = tile / tiles;
-      if (p >= rows[r].parts()) return;
-      work.attend(weighted(tile, p), running(tile, p), thread, r, tile % tiles * kMlaHeads,
-                  heads_of(tile % tiles), p);
+    // Neighbouring tasks are heads of one part, so that threads which share them find it in their cache.
+    for_tasks(context, n * plan.parts * plan.groups, cost, [&](int64_t task, int thread) {
+      const int64_t group = task % plan.groups;
+      const int64_t part = task / plan.groups % plan.parts;
+      const int64_t r = task / plan.groups / plan.parts;
+      if (part >= rows[r].parts()) return;
+      work.attend(Pieces(context.thread_scratch[static_cast<size_t>(thread)]), r, group * plan.heads,
+                  heads_of(group), part, at(r, part, group * plan.heads));
     });
-    for_tasks(context, n * tiles, copy_cost(n * tiles * most_parts * part_floats), [&](int64_t tile, int) {
-      const int64_t r = tile / tiles;
-      const int64_t heads = heads_of(tile % tiles);
-      for (int64_t p = 1; p < rows[r].parts(); ++p) {
-        work.add_part(weighted(tile, 0), running(tile, 0), weighted(tile, p), running(tile, p), heads);
+    const int64_t add_cost = copy_cost(n * plan.parts * a.n_heads * a.latent);
+    for_tasks(context, a.n_heads, add_cost + project_cost, [&](int64_t head, int) {
+      for (int64_t r = 0; r < n; ++r) {
+        const Weighted total = at(r, 0, head);
+        for (int64_t p = 1; p < rows[r].parts(); ++p) work.add_part(total, at(r, p, head), 1);
+        work.finish(total, r, head, 1);
       }
-      work.finish(weighted(tile, 0), running(tile, 0), r, tile % tiles * kMlaHeads, heads);
+      work.project(head);
     });
   }
-  for_tasks(context, a.n_heads, product_cost(a.n_heads * a.v, a.latent, n),
-            [&](int64_t head, int) { work.project(head); });
 }
 
 inline void mla_absorbed(Context& context, const MlaArgs& a) {
@@ -516,7 +620,7 @@ inline void mla_absorbed(Context& context, const MlaArgs& a) {
   };
   for (const SequenceSlice& s : a.slices) {
     for (int64_t i = 0; i < s.n_rows; ++i) {
-      if (n == kMlaWave || (n > 0 && rows[0].slice->cache.dtype != s.cache.dtype)) flush();
+      if (n == kMlaWave || (n > 0 && rows[0].slice->cache.layout != s.cache.layout)) flush();
       rows[n++] = {&s, i};
     }
   }

@@ -142,6 +142,9 @@ inline V widen_f8(__m128i b) {
 inline V load_f8(const uint8_t* p) {
   return widen_f8(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
 }
+inline V load_i8(const int8_t* p) {
+  return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
+}
 inline V load_f8_n(const uint8_t* p, int64_t n) {
   uint8_t buffer[8] = {};
   std::memcpy(buffer, p, static_cast<size_t>(n));

@@ -152,6 +152,9 @@ inline V widen_f8(__m128i b) {
 inline V load_f8(const uint8_t* p) {
   return widen_f8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
+inline V load_i8(const int8_t* p) {
+  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+}
 inline V load_f8_n(const uint8_t* p, int64_t n) {
   return widen_f8(_mm_maskz_loadu_epi8(first(n), p));
 }

@@ -71,15 +71,7 @@ void rope(Context& context, MutRows x, int64_t first, int64_t n_heads, int64_t h
 void append_latent(Context&, Rows kv, std::span<const SequenceSlice> slices) {
   for (const SequenceSlice& s : slices) {
     for (int64_t i = 0; i < s.n_rows; ++i) {
-      const float* from = kv.row(s.first_row + i);
-      void* const to = s.cache.row(s.first_pos + i);
-      for (int64_t c = 0; c < s.cache.width; ++c) {
-        if (s.cache.dtype == DType::f32) {
-          static_cast<float*>(to)[c] = from[c];
-        } else {
-          static_cast<uint16_t*>(to)[c] = f32_to_bf16(from[c]);
-        }
-      }
+      s.cache.layout.store(kv.row(s.first_row + i), s.cache.row(s.first_pos + i));
     }
   }
 }
@@ -104,11 +96,10 @@ void mla_expanded(Context& context, const MlaArgs& a) {
       std::vector<float> values(static_cast<size_t>(end * a.v));
       std::vector<float> c(static_cast<size_t>(a.latent));
       for (int64_t j = 0; j < end; ++j) {
-        const void* row = s.cache.row(j);
         float* const key = keys.data() + j * (a.nope + a.rope);
-        for (int64_t k = 0; k < a.latent; ++k) c[static_cast<size_t>(k)] = load_as_f32(row, s.cache.dtype, k);
+        for (int64_t k = 0; k < a.latent; ++k) c[static_cast<size_t>(k)] = s.cache.at(j, k);
         for (int64_t d = 0; d < a.nope; ++d) key[d] = dot_row(w_uk, d, c.data());
-        for (int64_t d = 0; d < a.rope; ++d) key[a.nope + d] = load_as_f32(row, s.cache.dtype, a.latent + d);
+        for (int64_t d = 0; d < a.rope; ++d) key[a.nope + d] = s.cache.at(j, a.latent + d);
         for (int64_t d = 0; d < a.v; ++d)
           values[static_cast<size_t>(j * a.v + d)] = dot_row(w_uv, d, c.data());
       }
@@ -151,22 +142,16 @@ void mla_absorbed(Context& context, const MlaArgs& a) {
       }
       std::vector<float> score(static_cast<size_t>(n_keys));
       for (int64_t j = 0; j < n_keys; ++j) {
-        const void* row = s.cache.row(j);
         float sum = 0;
-        for (int64_t k = 0; k < a.latent; ++k) {
-          sum += q_latent[static_cast<size_t>(k)] * load_as_f32(row, s.cache.dtype, k);
-        }
-        for (int64_t d = 0; d < a.rope; ++d)
-          sum += q[a.nope + d] * load_as_f32(row, s.cache.dtype, a.latent + d);
+        for (int64_t k = 0; k < a.latent; ++k) sum += q_latent[static_cast<size_t>(k)] * s.cache.at(j, k);
+        for (int64_t d = 0; d < a.rope; ++d) sum += q[a.nope + d] * s.cache.at(j, a.latent + d);
         score[static_cast<size_t>(j)] = sum * a.scale;
       }
       softmax(score.data(), n_keys);
       std::vector<float> weighted(static_cast<size_t>(a.latent));  // sum_j p_j c_j
       for (int64_t j = 0; j < n_keys; ++j) {
-        const void* row = s.cache.row(j);
         for (int64_t k = 0; k < a.latent; ++k) {
-          weighted[static_cast<size_t>(k)] +=
-              score[static_cast<size_t>(j)] * load_as_f32(row, s.cache.dtype, k);
+          weighted[static_cast<size_t>(k)] += score[static_cast<size_t>(j)] * s.cache.at(j, k);
         }
       }
       for (int64_t d = 0; d < a.v; ++d) out[d] = dot_row(w_uv, d, weighted.data());
