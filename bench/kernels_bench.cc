@@ -326,7 +326,7 @@ struct Attention {
       std::memcpy(memory.data() + 2 * i, &half, 2);
     }
     for (int64_t p = 0; p < n_pages; ++p) pages.push_back(memory.data() + p * kPageBytes);
-    slice = {0, rows, depth, {pages.data(), 0, DType::bf16, kWidth}};
+    slice = {0, rows, depth, {pages.data(), 0, CacheRow{CacheType::bf16, kLatent, kRope}}};
   }
   MlaArgs args() {
     MlaArgs a;

@@ -27,12 +27,15 @@ struct Nobody : GenerationSink {
   }
 };
 
-GenerationRequest request(int64_t n, int64_t answer, uint64_t seed, int64_t vocab) {
+// n random tokens, said `repeats` times.
+GenerationRequest request(int64_t n, int64_t repeats, int64_t answer, uint64_t seed, int64_t vocab) {
   GenerationRequest r;
   Dice dice(seed);
   for (int64_t i = 0; i < n; ++i) {
     r.prompt.push_back(static_cast<int32_t>(dice.next() % static_cast<uint64_t>(vocab)));
   }
+  const std::vector<int32_t> once = r.prompt;
+  for (int64_t i = 1; i < repeats; ++i) r.prompt.insert(r.prompt.end(), once.begin(), once.end());
   r.params.temperature = 0;
   r.params.max_tokens = answer;
   return r;
@@ -55,7 +58,7 @@ Timing time(Engine& engine, SchedulerOptions options, int64_t streams, int64_t p
   const int64_t vocab = engine.config().vocab_size;
   for (int64_t i = 0; i < streams; ++i) {
     const auto s = (*scheduler)
-                       ->submit(request(prompt, answer, static_cast<uint64_t>(i + 1), vocab),
+                       ->submit(request(prompt, repeats, answer, static_cast<uint64_t>(i + 1), vocab),
                                 std::make_shared<Nobody>());
     if (!s.ok()) std::fprintf(stderr, "%s\n", s.status.message().c_str());
   }

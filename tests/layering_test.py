@@ -12,17 +12,20 @@ MAY_INCLUDE = {
     "tensor": ["base"],
     "formats": ["tensor", "base"],
     "kernels": ["tensor", "base"],
+    # memory knows bytes, slots, drives, and experts as (layer, expert); no routers, no configs, no requests.
+    "memory": ["kernels", "tensor", "base"],
     "tokenizer": ["base"],
-    "model": ["formats", "kernels", "tensor", "base"],
+    "model": ["formats", "memory", "kernels", "tensor", "base"],
     "chat": ["tokenizer", "base"],
     # runtime speaks token ids, never text or JSON: no tokenizer, no chat.
-    "runtime": ["model", "kernels", "tensor", "base"],
+    "runtime": ["model", "memory", "kernels", "tensor", "base"],
     "server": ["runtime", "chat", "tokenizer", "base"],
     "data": ["chat", "tokenizer", "base"],
     "eval": ["data", "runtime", "chat", "model", "tokenizer", "base"],
     # the server sees requests, text and token ids; no weights and no tensors.
     "server": ["runtime", "chat", "tokenizer", "base"],
-    "cli": ["server", "eval", "data", "runtime", "chat", "model", "formats", "kernels", "tokenizer", "tensor", "base"],
+    "cli": ["server", "eval", "data", "runtime", "chat", "model", "formats", "memory", "kernels", "tokenizer", "tensor",
+            "base"],
     # train is a program of its own (jaju-train), so that only it needs LibTorch.
     "train": ["cli", "eval", "data", "runtime", "chat", "model", "formats", "tokenizer", "tensor", "base"],
 }

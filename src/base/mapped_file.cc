@@ -105,6 +105,10 @@ MappedFile::~MappedFile() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+void MappedFile::forget_pages() const {
+  ::madvise(const_cast<std::byte*>(data_), static_cast<size_t>(size_), MADV_DONTNEED);
+}
+
 Status MappedFile::intact() const {
   struct stat info {};
   const bool shrunk = ::fstat(fd_, &info) == 0 && info.st_size < size_;

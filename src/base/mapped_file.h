@@ -31,6 +31,8 @@ class MappedFile {
   // OK, or the sentence to report when the file shrank after it was mapped, or its disk failed: what was read
   // from it is wrong.
   Status intact() const;
+  // Its pages leave this process's memory; they come back when they are touched.
+  void forget_pages() const;
 
  private:
   MappedFile() = default;

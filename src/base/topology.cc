@@ -19,8 +19,11 @@ Result<Topology::Handle> Topology::make(const char* synthetic) {
   hwloc_topology* raw = nullptr;
   if (hwloc_topology_init(&raw) != 0) return error("hwloc cannot start: not enough memory");
   Handle handle(raw);
-  // CPUs and NUMA nodes are always there; nothing else is asked for, which keeps this quick.
+  // CPUs and NUMA nodes, and what a node hangs on, without which it would seem to have every CPU. Nothing
+  // else is asked for, which keeps this quick.
   hwloc_topology_set_all_types_filter(raw, HWLOC_TYPE_FILTER_KEEP_NONE);
+  hwloc_topology_set_type_filter(raw, HWLOC_OBJ_PACKAGE, HWLOC_TYPE_FILTER_KEEP_ALL);
+  hwloc_topology_set_type_filter(raw, HWLOC_OBJ_GROUP, HWLOC_TYPE_FILTER_KEEP_STRUCTURE);
   if (synthetic != nullptr && hwloc_topology_set_synthetic(raw, synthetic) != 0) {
     return error("'{}' describes no machine hwloc knows", synthetic);
   }

@@ -1,7 +1,6 @@
 // jaju bench: tokens a second, and which share of this machine's limits that is.
 #include <CLI/CLI.hpp>
 
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -10,7 +9,10 @@
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 #include "cli/model_path.h"
+#include "cli/stream_options.h"
+#include "memory/machine_profile.h"
 #include "runtime/benchmark.h"
+#include "runtime/describe_store.h"
 
 namespace jaju::cli {
 namespace {
@@ -25,19 +27,12 @@ struct BenchWords {
   std::string kv = "auto";
   std::string numa = "auto";
   int threads = 0;
-  int64_t chunk = 512;
+  int64_t chunk = 0;
+  StreamWords stream;
   bool json = false;
 };
 
 constexpr double kGiga = 1e9;
-
-std::string cpu_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("model name")) return line.substr(line.find(": ") + 2);
-  }
-  return "unknown CPU";
-}
 
 // The longest context a test of the plan needs.
 int64_t context_for(const BenchmarkPlan& plan) {
@@ -50,7 +45,10 @@ int64_t context_for(const BenchmarkPlan& plan) {
 Result<std::unique_ptr<Engine>> open_engine(const BenchWords& words) {
   EngineOptions o;
   o.threads = words.threads;
-  o.prefill_chunk = words.chunk;
+  constexpr int64_t kChunk = 512;
+  o.prefill_chunk = words.chunk > 0 ? words.chunk : kChunk;
+  words.stream.apply(&o);
+  o.stream.fixed_chunk = words.chunk > 0;
   o.context = context_for(words.plan);
   for (const int64_t batch : words.plan.batches) o.prefill_chunk = std::max(o.prefill_chunk, batch);
   if (words.precision != "auto") o.precision = words.precision == "bf16" ? Precision::bf16 : Precision::f32;
@@ -78,6 +76,11 @@ struct Speeds {
         most(static_cast<double>(row.tokens) / row.seconds.front()) {}
 };
 
+// Of all repeats.
+int64_t all_tokens(const BenchmarkRow& row) {
+  return row.tokens * static_cast<int64_t>(row.seconds.size());
+}
+
 // What most products run at in this engine: int8 where weights are packed, bf16 pairs or f32.
 double arithmetic_peak(const Engine& engine, const MachinePeaks& peaks) {
   if (engine.weights().packed && peaks.int8 > 0) return peaks.int8;
@@ -89,8 +92,8 @@ std::string peak_text(const MachinePeaks& peaks) {
   const auto giga = [](double value) {
     return value > 0 ? fmt::format("{:.0f}", value / kGiga) : std::string("none");
   };
-  return fmt::format("memory {:.1f} GB/s; GFLOP/s: f32 {}, bf16 dot {}; int8 dot {} GOP/s",
-                     peaks.stream / kGiga, giga(peaks.f32), giga(peaks.bf16), giga(peaks.int8));
+  return fmt::format("memory {} GB/s; GFLOP/s: f32 {}, bf16 dot {}; int8 dot {} GOP/s", giga(peaks.stream),
+                     giga(peaks.f32), giga(peaks.bf16), giga(peaks.int8));
 }
 
 void print_table(const BenchWords& words, const Engine& engine, const BenchmarkReport& report) {
@@ -114,12 +117,13 @@ void print_table(const BenchWords& words, const Engine& engine, const BenchmarkR
     const double peak = arithmetic_peak(engine, peaks);
     std::string line = fmt::format("{:<16}{:>11.1f}{:>10.1f}{:>10.1f}", row.name(), speeds.least,
                                    speeds.median, speeds.most);
-    line += row.bytes > 0 ? fmt::format("{:>9.1f}{:>6.0f}%", row.bytes / seconds / kGiga,
-                                        100 * row.bytes / seconds / peaks.stream)
-                          : fmt::format("{:>9}{:>7}", "", "");
+    line += row.bytes > 0 && peaks.stream > 0 ? fmt::format("{:>9.1f}{:>6.0f}%", row.bytes / seconds / kGiga,
+                                                            100 * row.bytes / seconds / peaks.stream)
+                                              : fmt::format("{:>9}{:>7}", "", "");
     line += fmt::format("{:>11.0f}", row.flop / seconds / kGiga);
     if (peak > 0) line += fmt::format("{:>6.0f}%", 100 * row.flop / seconds / peak);
     print(line + "\n");
+    if (row.store) print(describe_store(*row.store, row.all_seconds(), all_tokens(row), 16));
   }
 }
 
@@ -128,6 +132,31 @@ nlohmann::ordered_json to_json(const MachinePeaks& peaks) {
           {"f32_flops", peaks.f32},
           {"bf16_dot_flops", peaks.bf16},
           {"int8_dot_ops", peaks.int8}};
+}
+
+nlohmann::ordered_json to_json(const StoreFigures& f, const BenchmarkRow& row) {
+  const double needed = static_cast<double>((f.prefetched + f.read) * static_cast<uint64_t>(f.slot_bytes));
+  return {{"asked", f.asked()},
+          {"pinned", f.pinned},
+          {"cached", f.cached},
+          {"prefetched", f.prefetched},
+          {"read", f.read},
+          {"bytes", f.bytes},
+          {"bytes_needed", needed},
+          {"bytes_per_token", static_cast<double>(f.bytes) / static_cast<double>(all_tokens(row))},
+          {"bytes_per_second", f.bytes_per_second()},
+          {"busy_seconds", f.busy_seconds},
+          {"wait_seconds", f.wait_seconds},
+          {"wait_share", row.all_seconds() > 0 ? f.wait_seconds / row.all_seconds() : 0},
+          {"prefetch_on", f.prefetch_on},
+          {"prefetch_precision", f.precision()},
+          {"prefetch_recall", f.recall()},
+          {"prefetched_in_time", f.in_time},
+          {"hidden_seconds", f.hidden_seconds()},
+          {"evictions", f.evictions},
+          {"slots", f.slots},
+          {"slots_pinned", f.slots_pinned},
+          {"slot_bytes", f.slot_bytes}};
 }
 
 void print_json(const BenchWords& words, const Engine& engine, const BenchmarkReport& report) {
@@ -163,8 +192,9 @@ void print_json(const BenchWords& words, const Engine& engine, const BenchmarkRe
     if (peak > 0) test["arithmetic_share"] = row.flop / row.median_seconds() / peak;
     if (row.bytes > 0) {
       test["bytes"] = row.bytes;
-      test["bandwidth_share"] = row.bytes / row.median_seconds() / peaks.stream;
+      if (peaks.stream > 0) test["bandwidth_share"] = row.bytes / row.median_seconds() / peaks.stream;
     }
+    if (row.store) test["experts"] = to_json(*row.store, row);
     out["tests"].push_back(std::move(test));
   }
   print(out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
@@ -180,6 +210,7 @@ int run_bench(BenchWords words) {
   }
   const Result<std::unique_ptr<Engine>> engine = open_engine(words);
   if (!engine.ok()) return fail(engine.status());
+  if (!(*engine)->notice().empty()) note((*engine)->notice());
   Result<BenchmarkReport> report = [&] {
     const InterruptScope interrupt(/*second_ends=*/true);
     std::unique_ptr<Progress> bar;
@@ -191,6 +222,7 @@ int run_bench(BenchWords words) {
     return run_benchmark(**engine, words.plan);
   }();
   if (!report.ok()) return fail(report.status());
+  if (const Status saved = words.stream.save(**engine); !saved.ok()) return fail(saved);
   if (words.json) {
     print_json(words, **engine, *report);
   } else {
@@ -225,12 +257,14 @@ void add_bench(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 1000));
   verb->add_flag("--all", words->plan.all_rows,
                  "Prompts: send every token through the last layer's experts, not only the one that counts");
-  verb->add_option("--chunk", words->chunk, "Rows of a step that reads a prompt (default 512)")
+  verb->add_option("--chunk", words->chunk,
+                   "Rows of a step that reads a prompt (default 512; more when experts come from the disk)")
       ->check(CLI::Range(1, 65536));
   verb->add_option("--precision", words->precision, "auto, f32 or bf16: how activations enter products")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}));
   verb->add_option("--kv", words->kv, kKvHelp)->check(CLI::IsMember(kKvTypes));
   verb->add_option("--numa", words->numa, kNumaHelp)->check(CLI::IsMember(kNumaModes));
+  add_stream_options(*verb, words->stream, "Larger than memory");
   verb->add_flag("--json", words->json, "One JSON object with every run's seconds");
   verb->footer(R"(What the columns mean
   ppN            reads a prompt of N tokens; of the last layer only what the next token needs (--all: all)
@@ -249,6 +283,7 @@ Examples
   jaju bench models/nano
   jaju bench ~/models/A.X-K1 -p 512,2048 -n 64 --depth 0,4096 --batch 1,8,32 --json > bench.json
   jaju bench --synthetic layers=3,vocab=8192,dtype=q4
+  jaju bench ~/models/A.X-K1-q4 --memory 16G -n 32 -p 1000 --all    experts come from the disk
   jaju bench --synthetic hidden=2048,layers=8,experts=64,width=768,ff=6144,heads=16,q_lora=768,vocab=32768)");
   verb->callback([&action, words] {
     action = [words] {

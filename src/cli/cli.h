@@ -38,6 +38,8 @@ void add_compare(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_gguf(CLI::App& app, Action& action);
 void add_pack(CLI::App& app, Action& action);
+void add_plan(CLI::App& app, Action& action);
+void add_tune(CLI::App& app, Action& action);
 void add_train(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);

@@ -17,6 +17,7 @@ constexpr const char* kFooter = R"(Examples
   jaju run ~/models/A.X-K1 --think      another model, thinking before it answers
   jaju serve ~/models/A.X-K1            for a team: web page, OpenAI, Anthropic and Ollama APIs
   jaju show ~/models/A.X-K1             what is in a model
+  jaju plan ~/models/A.X-K1             what fits here, and how fast it will be
   jaju doctor                           is this machine ready, and what would make it faster
 
 From a checkout, `./jaju test` runs every test and `./jaju fuzz` the fuzzers.
@@ -126,6 +127,8 @@ int run_program(int argc, char** argv) {
   add_eval(app, action);
   add_compare(app, action);
   add_bench(app, action);
+  add_plan(app, action);
+  add_tune(app, action);
   add_data(app, action);
   add_gguf(app, action);
   add_pack(app, action);

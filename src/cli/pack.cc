@@ -15,6 +15,7 @@
 #include "data/records.h"
 #include "model/pack.h"
 #include "model/packed_manifest.h"
+#include "runtime/benchmark.h"
 
 namespace jaju::cli {
 namespace {
@@ -26,6 +27,8 @@ constexpr const char* kKeep = "keep";
 
 struct PackWords {
   std::string model;
+  std::string random;
+  double skew = 0;
   std::string to;
   std::string experts = kKeep;
   std::string rest = kKeep;
@@ -271,6 +274,45 @@ Status pack_model(const PackWords& words) {
   return flush_stdout();
 }
 
+// Random weights of a shape, for measuring.
+Status pack_random(const PackWords& words) {
+  JAJU_ASSIGN(const SyntheticShape shape, parse_shape(words.random));
+  JAJU_ASSIGN(const auto weights, Weights::random_shape(shape.config, DType::bf16, words.skew));
+  PackOptions options;
+  if (words.experts != kKeep) options.experts = *scheme_named(words.experts);
+  if (words.rest != kKeep) options.rest = *scheme_named(words.rest);
+  options.shard_bytes = static_cast<int64_t>(std::clamp<uint64_t>(words.shard, 1, INT64_MAX));
+  options.random = true;
+  options.source = "random: " + words.random;
+  const std::vector<PackShard> shards = plan_pack(*weights, shape.config, options);
+  const Sizes sizes = sizes_of(shards);
+  if (words.dry_run) {
+    print_sizes(sizes, options.source, words.json);
+    return flush_stdout();
+  }
+  if (words.to.empty()) return error("where to? --to DIR names the directory to make");
+  const Json print_of = {{"random", words.random},
+                         {"skew", words.skew},
+                         {"experts", words.experts},
+                         {"rest", words.rest},
+                         {"shard_bytes", words.shard}};
+  JAJU_ASSIGN(const StagedDir staged, StagedDir::open(words.to, print_of.dump() + "\n"));
+  JAJU_RETURN_IF_ERROR(check_room(staged, shards));
+  ThreadTeam team(words.threads);
+  std::unique_ptr<Progress> bar;
+  options.progress = [&](int64_t done, int64_t total) {
+    if (!bar) bar = std::make_unique<Progress>("packing", "B", total, words.quiet);
+    bar->update(done);
+  };
+  const Result<PackReport> report = write_packed(*weights, shards, staged.stage(), options, team);
+  bar.reset();
+  if (!report.ok()) return report.status();
+  JAJU_RETURN_IF_ERROR(write_file_atomic(staged.stage() / "config.json", shape.config_json));
+  JAJU_RETURN_IF_ERROR(staged.publish());
+  print_sizes(sizes, words.to, words.json);
+  return flush_stdout();
+}
+
 Status verify_model(const PackWords& words) {
   JAJU_ASSIGN(const fs::path dir, find_model(words.model));
   ThreadTeam team(words.threads);
@@ -297,7 +339,7 @@ Status verify_model(const PackWords& words) {
 void add_pack(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("pack", "Quantises a model into the order the kernels read it");
   auto words = std::make_shared<PackWords>();
-  verb->add_option("MODEL", words->model, "A directory or a name")->required();
+  verb->add_option("MODEL", words->model, "A directory or a name");
   verb->add_option("--to", words->to, "The directory to make");
   const auto scheme = CLI::IsMember({"q8", "q6", "q4", "q3", "q2", "mxfp4", kKeep});
   verb->add_option("--experts", words->experts,
@@ -325,6 +367,12 @@ void add_pack(CLI::App& app, Action& action) {
       ->excludes(calibration);
   verb->add_option("--shard-size", words->shard, "Cuts the weights into files of about this size (5GB)")
       ->transform(CLI::AsSizeValue(true));
+  verb->add_option(
+      "--random", words->random,
+      "Instead of MODEL: random weights of a shape as `jaju bench --synthetic` takes, for measuring");
+  verb->add_option("--skew", words->skew,
+                   "With --random: how unevenly experts are visited (0: evenly, 0.5: as trained models)")
+      ->check(CLI::Range(0.0, 10.0));
   verb->add_option("--threads", words->threads, "Default: one per CPU");
   verb->add_flag("--dry-run", words->dry_run, "Prints the sizes and writes nothing");
   verb->add_flag("--verify", words->verify,
@@ -351,10 +399,15 @@ Examples
   jaju pack ~/models/A.X-K1 --calibration texts.jsonl --save-importance k1.importance
   jaju pack ~/models/A.X-K1 --to ~/models/A.X-K1-q4 --importance k1.importance
   jaju pack ~/models/A.X-K1 --to ~/models/A.X-K1-q2 --experts q2 --rest q6
+  jaju pack --random layers=4,hidden=1024,width=512 --to /tmp/random-q4    to measure reads from the disk
   jaju pack --verify ~/models/A.X-K1-q4)");
   verb->callback([&action, words] {
     action = [words] {
-      const Status done = words->verify ? verify_model(*words) : pack_model(*words);
+      if (words->model.empty() == words->random.empty())
+        return fail_usage(error("give a MODEL, or --random with a shape, and not both"));
+      const Status done = words->verify           ? verify_model(*words)
+                          : words->random.empty() ? pack_model(*words)
+                                                  : pack_random(*words);
       return done.ok() ? kOk : fail(done);
     };
   });

@@ -5,6 +5,7 @@
 #include "cli/line_editor.h"
 #include "cli/printed_turn.h"
 #include "cli/prompt_history.h"
+#include "runtime/describe_store.h"
 
 namespace jaju::cli {
 namespace {
@@ -67,16 +68,17 @@ std::string describe_answer(const Answer& answer, const AskOptions& options) {
   // The first token comes out of the prefill; the rest are decoded one by one.
   const int64_t decoded = s.generated_tokens > 0 ? s.generated_tokens - 1 : 0;
   return fmt::format(
-      "prompt tokens        {}\n"
-      "cached tokens        {}\n"
-      "prefill              {:.1f} tokens/s ({} tokens in {:.3f} s)\n"
-      "time to first token  {:.3f} s\n"
-      "generated tokens     {}\n"
-      "decode               {:.1f} tokens/s ({:.3f} s)\n"
-      "seed                 {}{}\n",
-      s.prompt_tokens, s.cached_tokens, rate(read, s.prefill_seconds), read, s.prefill_seconds,
-      s.first_token_seconds, s.generated_tokens, rate(decoded, s.decode_seconds), s.decode_seconds,
-      answer.seed, options.sampling.temperature == 0.0f ? " (not used at temperature 0)" : "");
+             "prompt tokens        {}\n"
+             "cached tokens        {}\n"
+             "prefill              {:.1f} tokens/s ({} tokens in {:.3f} s)\n"
+             "time to first token  {:.3f} s\n"
+             "generated tokens     {}\n"
+             "decode               {:.1f} tokens/s ({:.3f} s)\n"
+             "seed                 {}{}\n",
+             s.prompt_tokens, s.cached_tokens, rate(read, s.prefill_seconds), read, s.prefill_seconds,
+             s.first_token_seconds, s.generated_tokens, rate(decoded, s.decode_seconds), s.decode_seconds,
+             answer.seed, options.sampling.temperature == 0.0f ? " (not used at temperature 0)" : "") +
+         (s.store ? describe_store(*s.store, s.prefill_seconds + s.decode_seconds, read + decoded, 21) : "");
 }
 
 void note_reason(const Answer& answer) {
@@ -129,6 +131,10 @@ int run_repl(std::unique_ptr<Conversation> conversation, RunSettings settings) {
         ask_and_print(*conversation, message, settings, /*second_interrupt_ends=*/false, &interrupted);
     if (!done.ok()) note(done.message());
     say("");
+  }
+  if (!settings.save_routing.empty()) {
+    const Status saved = conversation->engine().save_routing(settings.save_routing);
+    if (!saved.ok()) return fail(saved);
   }
   const Status written = flush_stdout();
   return written.ok() ? kOk : fail(written);

@@ -17,6 +17,7 @@ struct RunSettings {
   EngineOptions engine;
   AskOptions ask;
   PrinterOptions printer;
+  std::string save_routing{};  // at the end; empty: not asked for
   bool verbose = false;
   bool history = true;
 };

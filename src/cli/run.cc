@@ -10,10 +10,12 @@
 #include "base/progress.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
+#include "cli/machine_here.h"
 #include "cli/model_path.h"
 #include "cli/remote.h"
 #include "cli/repl.h"
 #include "cli/run_remote.h"
+#include "cli/stream_options.h"
 
 namespace jaju::cli {
 namespace {
@@ -42,6 +44,7 @@ struct RunOptions {
   std::optional<int64_t> max_tokens;
   std::vector<std::string> stop;
   std::vector<std::string> logit_bias;
+  StreamWords stream;
 };
 
 struct Request {
@@ -202,14 +205,17 @@ int run_run(const RunOptions& options) {
 
   RunSettings settings;
   settings.engine.context = options.context;
-  settings.engine.threads = options.threads;
+  const Tuned best = tuned();
+  settings.engine.threads = options.threads > 0 ? options.threads : best.threads;
   settings.engine.kv_type = *kv_type_from_name(options.kv);
   settings.engine.numa = *numa_from_name(options.numa);
   if (options.precision != "auto")
     settings.engine.precision = options.precision == "f32" ? Precision::f32 : Precision::bf16;
+  options.stream.apply(&settings.engine);
   Result<std::unique_ptr<Conversation>> conversation = Conversation::open(request->model, settings.engine);
   if (!conversation.ok()) return fail(conversation.status());
   const Engine& engine = (*conversation)->engine();
+  if (!engine.notice().empty()) note(engine.notice());
   if (options.check) {
     const Status finite = check_weights(engine);
     if (!finite.ok()) return fail(finite);
@@ -225,15 +231,20 @@ int run_run(const RunOptions& options) {
   settings.printer.word_wrap = !options.no_word_wrap;
   settings.verbose = options.verbose;
   if (options.verbose) {
+    if (!best.note.empty()) note(best.note);
     note(fmt::format("{}, {} kernels, {} threads, context {}", request->model.string(), engine.kernels(),
                      engine.options().threads, engine.options().context));
   }
-  if (talk) return run_repl(*std::move(conversation), std::move(settings));
+  if (talk) {
+    settings.save_routing = options.stream.save_routing;
+    return run_repl(*std::move(conversation), std::move(settings));
+  }
 
   bool interrupted = false;
   const Status done =
       ask_and_print(**conversation, *prompt, settings, /*second_interrupt_ends=*/true, &interrupted);
   if (!done.ok()) return fail(done);
+  if (const Status saved = options.stream.save(engine); !saved.ok()) return fail(saved);
   const Status written = flush_stdout();
   if (!written.ok()) return fail(written);
   return interrupted ? kInterrupted : kOk;
@@ -287,7 +298,8 @@ void add_run(CLI::App& app, Action& action) {
                    "Tokens the conversation may hold (default: the model's, at most 32,768)")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 31))
       ->group(engine);
-  verb->add_option("--threads", o->threads, "CPU threads (default: every CPU)")
+  verb->add_option("--threads", o->threads,
+                   "CPU threads (default: what `jaju tune` found best, else every CPU)")
       ->check(CLI::Range(1, 4096))
       ->group(engine);
   verb->add_option("--kv", o->kv, kKvHelp)->check(CLI::IsMember(kKvTypes))->group(engine);
@@ -298,6 +310,7 @@ void add_run(CLI::App& app, Action& action) {
           "auto uses it where the CPU multiplies bf16)")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))
       ->group(engine);
+  add_stream_options(*verb, o->stream, "Larger than memory");
   verb->add_flag("--check", o->check, "First read every weight and stop at a NaN or an infinity")
       ->group(engine);
   // Given twice, the last counts; stop strings and biases add up.
@@ -319,6 +332,7 @@ Examples
   git diff | jaju run "Review this change."
   jaju run --temperature 0 --max-tokens 20 "하늘은 왜 파란가?"
   jaju run                       a session: /? inside lists its commands
+  jaju run ~/models/A.X-K1-q4 --memory 24G --verbose "안녕?"   experts come from the disk
   JAJU_API_KEY=jaju_... jaju run http://gpu-box:8080 "안녕?"   asks a running `jaju serve`)");
   verb->callback([&action, o] { action = [o] { return run_run(*o); }; });
 }

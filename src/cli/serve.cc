@@ -16,6 +16,7 @@
 #include "base/paths.h"
 #include "cli/cli.h"
 #include "cli/generation_defaults.h"
+#include "cli/machine_here.h"
 #include "cli/model_path.h"
 #include "runtime/engine.h"
 #include "runtime/grammar/grammar.h"
@@ -136,12 +137,24 @@ Status open_model(const ServeConfig& config, const fs::path& dir, Running* r) {
   JAJU_ASSIGN(m.chat_template, ChatTemplate::load(dir));
   EngineOptions engine;
   engine.context = config.context;
-  engine.threads = config.threads;
+  const Tuned best = tuned();
+  if (!best.note.empty()) note(best.note);
+  engine.threads = config.threads > 0 ? config.threads : best.threads;
   engine.kv_type = *kv_type_from_name(config.kv);
   engine.numa = *numa_from_name(config.numa);
   if (config.precision != "auto")
     engine.precision = config.precision == "f32" ? Precision::f32 : Precision::bf16;
+  engine.memory_bytes = config.memory;
+  engine.stream.mirror = config.mirror;
+  engine.stream.pin = config.pin;
+  engine.stream.prefetch = config.prefetch;
+  engine.stream.verify = config.verify == "always"  ? Verify::always
+                         : config.verify == "never" ? Verify::never
+                                                    : Verify::first_read;
+  engine.stream.sequences = config.max_sequences;
+  engine.stream.kv_bytes = config.cache_bytes;
   JAJU_ASSIGN(r->engine, Engine::open(dir, engine));
+  if (!r->engine->notice().empty()) note(r->engine->notice());
   const ModelConfig& shape = r->engine->config();
   if (m.tokenizer->vocab_size() > shape.vocab_size) {
     return error(
@@ -320,6 +333,9 @@ int serve(const ServeOptions& options) {
   r.server.reset();
   r.model.backend.reset();
   r.scheduler.reset();  // writes the cache file
+  if (!config->save_routing.empty()) {
+    if (const Status saved = r.engine->save_routing(config->save_routing); !saved.ok()) return fail(saved);
+  }
   return kOk;
 }
 

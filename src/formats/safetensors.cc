@@ -158,6 +158,10 @@ int64_t Checkpoint::file_bytes() const {
   return total;
 }
 
+void Checkpoint::forget_pages() const {
+  for (const auto& file : files_) file->forget_pages();
+}
+
 Status Checkpoint::intact() const {
   for (const auto& file : files_) JAJU_RETURN_IF_ERROR(file->intact());
   return {};

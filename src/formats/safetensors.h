@@ -43,6 +43,8 @@ class Checkpoint {
 
   // OK, or which file shrank since it was mapped.
   Status intact() const;
+  // What was touched leaves this process's memory until it is touched again.
+  void forget_pages() const;
 
  private:
   Checkpoint() = default;

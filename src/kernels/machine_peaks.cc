@@ -35,9 +35,9 @@ double shortest(ThreadTeam& team, int repeats, const Body& body) {
 }
 
 // Reads of a buffer of its own per thread, four streams at a time.
-double measure_stream(ThreadTeam& team) {
-  constexpr size_t kBytes = size_t{512} << 20;
-  const size_t words = kBytes / sizeof(uint64_t) / static_cast<size_t>(team.size()) / 4 * 4;
+double measure_stream(ThreadTeam& team, int64_t bytes) {
+  const size_t words =
+      static_cast<size_t>(bytes) / sizeof(uint64_t) / static_cast<size_t>(team.size()) / 4 * 4;
   std::vector<std::vector<uint64_t>> buffers(static_cast<size_t>(team.size()));
   shortest(team, 1, [&](int thread) { buffers[static_cast<size_t>(thread)].assign(words, 1); });
   std::atomic<uint64_t> sink{0};
@@ -107,7 +107,7 @@ double measure(ThreadTeam& team, void (*loop)(), double each) {
 
 }  // namespace
 
-MachinePeaks measure_peaks(ThreadTeam& team) {
+MachinePeaks measure_peaks(ThreadTeam& team, int64_t stream_bytes) {
   MachinePeaks peaks;
 #if defined(__x86_64__)
   if (find_ops("avx512") != nullptr) {
@@ -118,7 +118,7 @@ MachinePeaks measure_peaks(ThreadTeam& team) {
     peaks.f32 = measure(team, loop_f32_256, 16);
   }
 #endif
-  peaks.stream = measure_stream(team);
+  peaks.stream = stream_bytes > 0 ? measure_stream(team, stream_bytes) : 0;
   return peaks;
 }
 

@@ -2,6 +2,8 @@
 // are stated as shares of. Measured, not looked up, with the same threads and in the same run.
 #pragma once
 
+#include <cstdint>
+
 #include "base/thread_team.h"
 
 namespace jaju {
@@ -13,8 +15,9 @@ struct MachinePeaks {
   double int8 = 0;    // dot products of int8; 0: none
 };
 
-// Every thread of the team at once, about 0.3 s; takes 512 MiB for a moment. The best of several short loops.
-// Only x86-64 knows its arithmetic peaks; elsewhere they are 0.
-MachinePeaks measure_peaks(ThreadTeam& team);
+// Every thread of the team at once, about 0.3 s; takes stream_bytes for a moment (0: `stream` is not measured
+// and stays 0). The best of several short loops. Only x86-64 knows its arithmetic peaks; elsewhere they are
+// 0.
+MachinePeaks measure_peaks(ThreadTeam& team, int64_t stream_bytes = int64_t{512} << 20);
 
 }  // namespace jaju

@@ -21,8 +21,6 @@ void dot_panels(const packed_dot::Panels& w, const std::byte* const* x, int64_t 
 
 namespace {
 
-constexpr Scheme kSchemes[] = {Scheme::q8, Scheme::q6, Scheme::q4};
-
 struct Case {
   std::vector<std::byte> weights;
   packed_dot::Panels panels;
@@ -100,9 +98,9 @@ struct Case {
                g += kGroupCols) {
             const std::byte* const block =
                 panel.data() + kPanelHeaderBytes + g / kBlockCols * block_bytes(panels.scheme);
-            const int code =
-                static_cast<int8_t>(block[g % kBlockCols / kGroupCols * kPanelRows + r % kPanelRows]);
-            const auto scale = static_cast<float>(code * std::abs(code));
+            const auto byte =
+                static_cast<uint8_t>(block[g % kBlockCols / kGroupCols * kPanelRows + r % kPanelRows]);
+            const float scale = scale_value(panels.scheme, byte);
             int32_t whole = 0;
             for (int64_t c = g; c < g + kGroupCols; ++c) {
               const int64_t cols = (panels.cols + kBlockCols - 1) / kBlockCols * kBlockCols;

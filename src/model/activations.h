@@ -11,12 +11,22 @@
 
 namespace jaju {
 
+// Which kinds of layers a model has: what the sizes below depend on besides the config.
+struct LayerKinds {
+  bool dense = false;
+  bool moe = false;
+  bool mtp = false;
+};
+LayerKinds kinds_of(const Weights& w);
+// Of a config alone, for plans; with_mtp: count the MTP block that the config announces.
+LayerKinds kinds_of(const ModelConfig& c, bool with_mtp);
+
 // Sized by what the weights hold, never by a number of the config that no tensor confirms: the experts'
 // arrays stay empty without MoE layers, and so on.
 struct Activations {
   Activations(const ModelConfig& c, const Weights& w, int64_t max_rows);
   // Bytes of these arrays per row.
-  static int64_t row_bytes(const ModelConfig& c, const Weights& w);
+  static int64_t row_bytes(const ModelConfig& c, LayerKinds kinds);
 
   int64_t max_rows;
   LineVector<float> x;               // (rows, hidden): the residual stream
@@ -38,6 +48,11 @@ struct Activations {
   std::vector<ExpertGroup> groups;  // capacity n_routed_experts + 1
   std::vector<int32_t> expert_counts;  // (n_routed_experts + 1)
   LineVector<float> mtp_input;         // (rows, 2 * hidden); empty without MTP
+  // The next layer's routing, guessed; empty where experts are in memory.
+  std::vector<int32_t> predicted_ids;    // (rows, n_experts_per_token)
+  std::vector<float> predicted_weights;  // same shape
+  std::vector<float> predicted_worth;    // (n_routed_experts): sum of the weights over rows
+  std::vector<int32_t> predicted_order;  // (n_routed_experts)
 };
 
 }  // namespace jaju

@@ -22,6 +22,7 @@ void increase(std::atomic<uint64_t>& counter, uint64_t by) {
 
 ExpertTally::ExpertTally(const ModelConfig& config)
     : n_experts_(config.n_routed_experts),
+      n_experts_per_token_(config.n_experts_per_token),
       layers_(moe_layers(config)),
       visits_(layers_.size() * static_cast<size_t>(n_experts_)),
       reads_(layers_.size()) {}
@@ -35,6 +36,20 @@ void ExpertTally::add(int64_t moe_layer, std::span<const int32_t> rows) {
     ++reads;
   }
   increase(reads_[static_cast<size_t>(moe_layer)], reads);
+}
+
+RoutingHistogram ExpertTally::histogram() const {
+  RoutingHistogram all;
+  all.experts_per_token = n_experts_per_token_;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    RoutingHistogram::Layer& layer = all.layers.emplace_back();
+    layer.layer = layers_[i];
+    for (int64_t e = 0; e < n_experts_; ++e) {
+      layer.visits.push_back(visits_[i * static_cast<size_t>(n_experts_) + static_cast<size_t>(e)].load(
+          std::memory_order_relaxed));
+    }
+  }
+  return all;
 }
 
 std::vector<ExpertFigures> ExpertTally::figures() const {

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "memory/routing_histogram.h"
 #include "model/config.h"
 
 namespace jaju {
@@ -28,9 +29,12 @@ class ExpertTally {
   // Rows each expert (n_routed_experts of them) got in one step of the moe_layer-th MoE layer.
   void add(int64_t moe_layer, std::span<const int32_t> rows);
   std::vector<ExpertFigures> figures() const;
+  // Every expert's visits; no layers without routed experts.
+  RoutingHistogram histogram() const;
 
  private:
   int64_t n_experts_;
+  int64_t n_experts_per_token_;
   std::vector<int64_t> layers_;                // of each MoE layer: its number in the model
   std::vector<std::atomic<uint64_t>> visits_;  // (MoE layers, experts)
   std::vector<std::atomic<uint64_t>> reads_;   // (MoE layers)

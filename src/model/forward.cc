@@ -19,20 +19,14 @@ struct Widths {
   int64_t expert_inner = 0;
   int64_t mtp_input = 0;
 
-  Widths(const ModelConfig& c, const Weights& w) {
-    const auto add = [&](const LayerWeights& layer) {
-      if (!layer.is_moe) {
-        inner = std::max(inner, c.intermediate_size);
-        return;
-      }
-      inner = std::max(inner, c.moe_intermediate_size * c.n_shared_experts);
-      experts = c.n_routed_experts;
-      visits = c.n_experts_per_token;
-      expert_inner = c.moe_intermediate_size;
-    };
-    for (const LayerWeights& layer : w.layers) add(layer);
-    if (w.mtp) add(w.mtp->layer);
-    if (w.mtp) mtp_input = 2 * c.hidden_size;
+  Widths(const ModelConfig& c, LayerKinds kinds) {
+    if (kinds.dense) inner = c.intermediate_size;
+    if (kinds.mtp) mtp_input = 2 * c.hidden_size;
+    if (!kinds.moe) return;
+    inner = std::max(inner, c.moe_intermediate_size * c.n_shared_experts);
+    experts = c.n_routed_experts;
+    visits = c.n_experts_per_token;
+    expert_inner = c.moe_intermediate_size;
   }
 };
 
@@ -55,8 +49,8 @@ std::array<Column, 14> float_columns(const ModelConfig& c, const Widths& w) {
            {&Activations::mtp_input, w.mtp_input}}};
 }
 
-ScratchSizes scratch_sizes(const ModelConfig& c, const Weights& weights, int64_t max_rows) {
-  const Widths w(c, weights);
+ScratchSizes scratch_sizes(const ModelConfig& c, LayerKinds kinds, int64_t max_rows) {
+  const Widths w(c, kinds);
   // Inputs of the matmuls of a step, those of down projections excepted.
   int64_t input = 0;
   for (const int64_t cols : {c.hidden_size, w.mtp_input, c.n_heads * c.v_dim, c.q_lora_rank}) {
@@ -74,8 +68,25 @@ ScratchSizes scratch_sizes(const ModelConfig& c, const Weights& weights, int64_t
 
 }  // namespace
 
+LayerKinds kinds_of(const Weights& w) {
+  LayerKinds kinds;
+  const auto add = [&](const LayerWeights& layer) { (layer.is_moe ? kinds.moe : kinds.dense) = true; };
+  for (const LayerWeights& layer : w.layers) add(layer);
+  if (w.mtp) add(w.mtp->layer);
+  kinds.mtp = w.mtp.has_value();
+  return kinds;
+}
+
+LayerKinds kinds_of(const ModelConfig& c, bool with_mtp) {
+  LayerKinds kinds;
+  for (int64_t i = 0; i < c.n_layers; ++i) (c.is_moe(i) ? kinds.moe : kinds.dense) = true;
+  kinds.mtp = with_mtp && c.n_mtp_layers > 0;
+  kinds.moe = kinds.moe || kinds.mtp;  // the block's own layer
+  return kinds;
+}
+
 Activations::Activations(const ModelConfig& c, const Weights& weights, int64_t rows) : max_rows(rows) {
-  const Widths w(c, weights);
+  const Widths w(c, kinds_of(weights));
   for (const auto& [array, cols] : float_columns(c, w))
     (this->*array).resize(static_cast<size_t>(rows * cols));
   const auto visits = static_cast<size_t>(rows * w.visits);
@@ -84,32 +95,40 @@ Activations::Activations(const ModelConfig& c, const Weights& weights, int64_t r
   packed_rows.resize(visits);
   groups.reserve(static_cast<size_t>(w.experts) + 1);
   expert_counts.resize(static_cast<size_t>(w.experts) + 1);
+  if (!weights.streamed) return;  // row_bytes counts them always
+  predicted_ids.resize(visits);
+  predicted_weights.resize(visits);
+  predicted_worth.resize(static_cast<size_t>(w.experts));
+  predicted_order.resize(static_cast<size_t>(w.experts));
 }
 
-int64_t Activations::row_bytes(const ModelConfig& c, const Weights& weights) {
-  const Widths w(c, weights);
-  int64_t bytes = w.visits * 3 * static_cast<int64_t>(sizeof(int32_t));
+int64_t Activations::row_bytes(const ModelConfig& c, LayerKinds kinds) {
+  const Widths w(c, kinds);
+  int64_t bytes = w.visits * 5 * static_cast<int64_t>(sizeof(int32_t));
   for (const auto& [array, cols] : float_columns(c, w)) bytes += cols * static_cast<int64_t>(sizeof(float));
   return bytes;
 }
 
-Forward::Forward(const ModelConfig& config, const Weights& weights, Context& context, int64_t max_rows)
+Forward::Forward(const ModelConfig& config, const Weights& weights, Context& context, int64_t max_rows,
+                 ExpertStore* store)
     : config_(config),
       weights_(weights),
       context_(context),
       rope_(config),
       act_(config, weights, max_rows),
-      experts_(config) {
+      experts_(config),
+      store_(store) {
+  JAJU_CHECK(weights.streamed == (store != nullptr));
+  failed_rows_.reserve(static_cast<size_t>(max_rows));
   // The most sequences a step can hold is one per row.
   expanded_.reserve(static_cast<size_t>(max_rows));
   absorbed_.reserve(static_cast<size_t>(max_rows));
-  reserve_scratch(context, scratch_sizes(config, weights, max_rows));
+  reserve_scratch(context, scratch_sizes(config, kinds_of(weights), max_rows));
 }
 
-int64_t Forward::working_bytes(const ModelConfig& config, const Weights& weights, int64_t max_rows,
-                               int threads) {
-  return max_rows * Activations::row_bytes(config, weights) +
-         scratch_bytes(scratch_sizes(config, weights, max_rows), threads);
+int64_t Forward::working_bytes(const ModelConfig& config, LayerKinds kinds, int64_t max_rows, int threads) {
+  return max_rows * Activations::row_bytes(config, kinds) +
+         scratch_bytes(scratch_sizes(config, kinds, max_rows), threads);
 }
 
 int64_t Forward::cache_layers() const {
@@ -135,9 +154,9 @@ Forward::Step Forward::begin(const Batch& batch, int64_t rope_offset) {
   return step;
 }
 
-void Forward::decoder_layer(const Step& step, const LayerWeights& layer, int64_t cache_layer) {
+Status Forward::decoder_layer(const Step& step, const LayerWeights& layer, int64_t cache_layer) {
   attention_block(step, layer, cache_layer);
-  mlp_block(step, layer);
+  return mlp_block(step, layer);
 }
 
 // x += attention(rms(x)).
@@ -150,7 +169,7 @@ void Forward::attention_block(const Step& step, const LayerWeights& layer, int64
 }
 
 // x += mlp(rms(x)).
-void Forward::mlp_block(const Step& step, const LayerWeights& layer) {
+Status Forward::mlp_block(const Step& step, const LayerWeights& layer) {
   const Ops& ops = context_.ops;
   const auto eps = static_cast<float>(config_.rms_norm_eps);
   const MutRows x(act_.x.data(), step.n_rows, config_.hidden_size);
@@ -158,13 +177,15 @@ void Forward::mlp_block(const Step& step, const LayerWeights& layer) {
   const MutRows out(act_.block_out.data(), step.n_rows, config_.hidden_size);
   ops.rms_norm(context_, x, layer.post_attention_norm.data(), eps, y);
   if (layer.is_moe) {
-    moe(step, layer.moe);
+    JAJU_RETURN_IF_ERROR(moe(step, layer.moe));
   } else {
+    if (store_ != nullptr && step.next != nullptr && store_->wants_prediction()) predict(step);
     mlp(step, layer.dense, out);
   }
   // K1's own norm acts on MoE layers, on routed sum + shared expert, before the residual add.
   if (!layer.post_mlp_norm.empty()) ops.rms_norm(context_, out, layer.post_mlp_norm.data(), eps, out);
   ops.add(context_, x, out);
+  return {};
 }
 
 // After the last attention nothing looks back any more: only rows whose logits are wanted need the last MLP.
@@ -226,10 +247,12 @@ void Forward::observe_head(const Step& step, const Vector& norm, const Matrix& m
   saw(step, matrix, y);
 }
 
-void Forward::run(const Batch& batch, MutRows logits, const ForwardExtras& extras) {
+Status Forward::run(const Batch& batch, MutRows logits, const ForwardExtras& extras) {
   Step step = begin(batch, 0);
   step.extras = &extras;
   step.inputs = extras.inputs;
+  failed_rows_.clear();
+  if (store_ != nullptr) JAJU_RETURN_IF_ERROR(store_->begin_step(step.n_rows));
   const MutRows x(act_.x.data(), step.n_rows, config_.hidden_size);
   context_.ops.embed(context_, weights_.embed, batch.tokens, x);
   const bool all_rows =
@@ -240,8 +263,20 @@ void Forward::run(const Batch& batch, MutRows logits, const ForwardExtras& extra
     const LayerWeights& layer = weights_.layers[static_cast<size_t>(i)];
     step.moe_layer = layer.is_moe ? moe_layer++ : -1;
     attention_block(step, layer, i);
-    if (i + 1 == config_.n_layers && !all_rows) step.n_rows = keep_logit_rows(step, batch.logit_rows);
-    if (step.n_rows > 0) mlp_block(step, layer);
+    if (i + 1 == config_.n_layers && !all_rows) {
+      step.n_rows = keep_logit_rows(step, batch.logit_rows);
+      if (step.n_rows < n_rows) step.kept_rows = batch.logit_rows;
+    }
+    const bool last_next = i + 2 == config_.n_layers;
+    step.next_moe_layer = moe_layer;
+    step.next = i + 1 < config_.n_layers && weights_.layers[static_cast<size_t>(i) + 1].is_moe
+                    ? &weights_.layers[static_cast<size_t>(i) + 1]
+                    : nullptr;
+    if (last_next && !all_rows) {
+      step.next_rows = batch.logit_rows;
+      if (batch.logit_rows.empty()) step.next = nullptr;
+    }
+    if (step.n_rows > 0) JAJU_RETURN_IF_ERROR(mlp_block(step, layer));
   }
   if (extras.hidden.data != nullptr) {
     context_.ops.rms_norm(context_, x, weights_.final_norm.data(), static_cast<float>(config_.rms_norm_eps),
@@ -249,6 +284,7 @@ void Forward::run(const Batch& batch, MutRows logits, const ForwardExtras& extra
   }
   observe_head(step, weights_.final_norm, weights_.head);
   head(step, weights_.final_norm, weights_.head, batch.logit_rows, step.n_rows < n_rows, logits);
+  return {};
 }
 
 }  // namespace jaju

@@ -4,6 +4,9 @@
 //   every layer:  x += attention(rms(x));  x += mlp(rms(x))       mla.cc, router.cc, experts.cc
 //   logits = head * rms(x)                  only for the rows that want them, and so the last mlp
 //
+// Routed experts are in memory, or an ExpertStore brings them: where they come from changes no bit, because
+// an expert's output depends on its own rows and outputs are summed in the order of ids.
+//
 // Allocates nothing after construction. One step at a time.
 #pragma once
 
@@ -12,7 +15,9 @@
 #include <span>
 #include <vector>
 
+#include "base/status.h"
 #include "kernels/ops.h"
+#include "memory/expert_store.h"
 #include "model/activations.h"
 #include "model/config.h"
 #include "model/expert_tally.h"
@@ -66,22 +71,27 @@ struct ForwardExtras {
 
 class Forward {
  public:
-  // max_rows: most rows of one step. The context must outlive this object; its scratch is sized here.
-  Forward(const ModelConfig& config, const Weights& weights, Context& context, int64_t max_rows);
+  // max_rows: most rows of one step. The context must outlive this object; its scratch is sized here. store:
+  // of weights.expert_catalog(), when the weights are streamed.
+  Forward(const ModelConfig& config, const Weights& weights, Context& context, int64_t max_rows,
+          ExpertStore* store = nullptr);
 
   // Bytes that a Forward of max_rows on a team of `threads` takes, its context's scratch included. The cache
   // is not in it. Ask before building one: the constructor allocates without asking.
-  static int64_t working_bytes(const ModelConfig& config, const Weights& weights, int64_t max_rows,
-                               int threads);
+  static int64_t working_bytes(const ModelConfig& config, LayerKinds kinds, int64_t max_rows, int threads);
 
-  // logits: (logit_rows.size(), vocab).
-  void run(const Batch& batch, MutRows logits, const ForwardExtras& extras = {});
+  // logits: (logit_rows.size(), vocab). Error: an expert cannot be had from the disk; what was computed is
+  // worth nothing then, the cache behind the sequences' first positions included.
+  Status run(const Batch& batch, MutRows logits, const ForwardExtras& extras = {});
 
   // Draft logits of the MTP block. Row i joins hidden[i] (after the final norm) with tokens[i], the token
   // that follows its position; it sits in the cache as layer n_layers at the position of hidden[i], one
   // earlier than the position its rope uses. logits: (logit_rows.size(), vocab), each predicting the token
   // after tokens[i]. inputs: as in ForwardExtras.
   void run_mtp(const Batch& batch, Rows hidden, MutRows logits, InputObserver* inputs = nullptr);
+
+  // After an error: the rows of the batch that wanted the expert, ascending. Empty: it concerns them all.
+  std::span<const int32_t> failed_rows() const { return failed_rows_; }
 
   // What run() routed where since the start. Any thread, also during a run.
   const ExpertTally& experts() const { return experts_; }
@@ -92,11 +102,16 @@ class Forward {
  private:
   struct Step;
   void attention(const Step& step, const AttentionWeights& w, int64_t cache_layer);
-  void moe(const Step& step, const MoeWeights& w);
+  Status moe(const Step& step, const MoeWeights& w);
+  void route(const MoeWeights& w, Rows y, std::span<int32_t> ids, float* weights);
+  void sort_visits(int64_t visits);
+  ExpertGroup group_of(const MlpWeights& w, int64_t expert);
+  Status streamed_experts(const Step& step, const MoeWeights& w);
+  void predict(const Step& step);
   void mlp(const Step& step, const MlpWeights& w, MutRows out);
-  void decoder_layer(const Step& step, const LayerWeights& layer, int64_t cache_layer);
+  Status decoder_layer(const Step& step, const LayerWeights& layer, int64_t cache_layer);
   void attention_block(const Step& step, const LayerWeights& layer, int64_t cache_layer);
-  void mlp_block(const Step& step, const LayerWeights& layer);
+  Status mlp_block(const Step& step, const LayerWeights& layer);
   int64_t keep_logit_rows(const Step& step, std::span<const int32_t> rows);
   Step begin(const Batch& batch, int64_t rope_offset);
   // Tell the step's observer, where there is one, what a matrix or the three of a group have just read.
@@ -112,6 +127,8 @@ class Forward {
   Rope rope_;
   Activations act_;
   ExpertTally experts_;
+  ExpertStore* store_;  // null: experts are in memory
+  std::vector<int32_t> failed_rows_;
   std::vector<SequenceSlice> expanded_;  // of the current step
   std::vector<SequenceSlice> absorbed_;
 };
@@ -122,6 +139,12 @@ struct Forward::Step {
   const ForwardExtras* extras = nullptr;
   InputObserver* inputs = nullptr;
   int64_t moe_layer = -1;  // counted over MoE layers; -1: the MTP block's
+  // Rows of the batch that are left, where not all are (keep_logit_rows).
+  std::span<const int32_t> kept_rows{};
+  // For predictions: the layer that follows, if it has experts, and which rows will reach them (empty: all).
+  const LayerWeights* next = nullptr;
+  int64_t next_moe_layer = 0;  // its number over MoE layers
+  std::span<const int32_t> next_rows{};
 };
 
 }  // namespace jaju

@@ -75,8 +75,10 @@ class Runner {
       for (size_t i = 0; i < tokens.size(); ++i) rows.push_back(static_cast<int32_t>(i));
     }
     std::vector<float> logits(rows.size() * static_cast<size_t>(model_.config.vocab_size));
-    forward_.run({tokens, batch, rows},
-                 MutRows(logits.data(), static_cast<int64_t>(rows.size()), model_.config.vocab_size));
+    const Status ran =
+        forward_.run({tokens, batch, rows},
+                     MutRows(logits.data(), static_cast<int64_t>(rows.size()), model_.config.vocab_size));
+    EXPECT_TRUE(ran.ok()) << ran.message();
     return logits;
   }
 

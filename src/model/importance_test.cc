@@ -97,7 +97,8 @@ class ImportanceOf : public testing::Test {
     const int64_t n = 2 * rows_of_sequence;
     Context context(team_, ops, Precision::f32);
     Forward forward(config_, weights, context, n);
-    const int64_t page_bytes = kv_page_bytes(forward.cache_layers(), config_.kv_width(), DType::f32);
+    const int64_t page_bytes = kv_page_bytes(
+        forward.cache_layers(), CacheRow{CacheType::f32, config_.kv_lora_rank, config_.qk_rope_dim});
     std::vector<std::byte> pages(static_cast<size_t>(2 * page_bytes));
     std::byte* const first[] = {pages.data()};
     std::byte* const second[] = {pages.data() + page_bytes};
@@ -108,15 +109,17 @@ class ImportanceOf : public testing::Test {
     for (int32_t step = 0; step < 2; ++step) {
       std::vector<BatchSequence> sequences(2);
       for (auto& s : sequences) s.n_rows = rows_of_sequence;
-      sequences[0].kv = {first, DType::f32, config_.kv_width()};
-      sequences[1].kv = {second, DType::f32, config_.kv_width()};
+      sequences[0].kv = {first, CacheRow{CacheType::f32, config_.kv_lora_rank, config_.qk_rope_dim}};
+      sequences[1].kv = {second, CacheRow{CacheType::f32, config_.kv_lora_rank, config_.qk_rope_dim}};
       tokens.clear();
       for (int32_t i = 0; i < n; ++i)
         tokens.push_back((step * 50 + i * 7) % static_cast<int32_t>(config_.vocab_size));
       ForwardExtras extras;
       extras.inputs = inputs;
       extras.hidden = MutRows(hidden.data(), n, config_.hidden_size);
-      forward.run({tokens, sequences, wanted}, MutRows(logits.data(), n, config_.vocab_size), extras);
+      const Status done =
+          forward.run({tokens, sequences, wanted}, MutRows(logits.data(), n, config_.vocab_size), extras);
+      ASSERT_TRUE(done.ok()) << done.message();
       if (!weights.mtp) continue;
       forward.run_mtp({tokens, sequences, wanted}, Rows(hidden.data(), n, config_.hidden_size),
                       MutRows(logits.data(), n, config_.vocab_size), inputs);
@@ -214,17 +217,19 @@ TEST_F(ImportanceOf, NobodyWatchingChangesNoBits) {
   const auto logits = [&](InputObserver* inputs) {
     Context context(team_, **select_ops(), Precision::f32);
     Forward forward(config_, *weights, context, 5);
-    std::vector<std::byte> page(
-        static_cast<size_t>(kv_page_bytes(forward.cache_layers(), config_.kv_width(), DType::f32)));
+    std::vector<std::byte> page(static_cast<size_t>(kv_page_bytes(
+        forward.cache_layers(), CacheRow{CacheType::f32, config_.kv_lora_rank, config_.qk_rope_dim})));
     std::byte* const pages[] = {page.data()};
     BatchSequence sequence;
     sequence.n_rows = 5;
-    sequence.kv = {pages, DType::f32, config_.kv_width()};
+    sequence.kv = {pages, CacheRow{CacheType::f32, config_.kv_lora_rank, config_.qk_rope_dim}};
     const std::vector<int32_t> tokens = {1, 20, 3, 40, 5}, wanted = {1, 4};
     std::vector<float> out(static_cast<size_t>(2 * config_.vocab_size));
     ForwardExtras extras;
     extras.inputs = inputs;
-    forward.run({tokens, {&sequence, 1}, wanted}, MutRows(out.data(), 2, config_.vocab_size), extras);
+    const Status done =
+        forward.run({tokens, {&sequence, 1}, wanted}, MutRows(out.data(), 2, config_.vocab_size), extras);
+    EXPECT_TRUE(done.ok()) << done.message();
     return out;
   };
   ImportanceTally tally(*weights, config_);

@@ -24,7 +24,8 @@ void Forward::run_mtp(const Batch& batch, Rows hidden, MutRows logits, InputObse
   const Rows joined(act_.mtp_input.data(), step.n_rows, 2 * h);
   ops.matmul(context_, mtp.projection, joined, MutRows(act_.x.data(), step.n_rows, h));
   saw(step, mtp.projection, joined);
-  decoder_layer(step, mtp.layer, config_.n_layers);
+  const Status done = decoder_layer(step, mtp.layer, config_.n_layers);
+  JAJU_CHECK(done.ok());  // its experts are in memory
   observe_head(step, mtp.final_norm, mtp.head);
   head(step, mtp.final_norm, mtp.head, batch.logit_rows, false, logits);
 }

@@ -6,9 +6,11 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <memory>
 
 #include "base/file.h"
+#include "base/split_mix.h"
 #include "model/packed_manifest.h"
 #include "model/packed_names.h"
 #include "tensor/fp4.h"
@@ -56,6 +58,7 @@ class Writer {
  private:
   Status part(const PackPart& p);
   Status quantised(const PackPart& p, const Matrix& m, const float* importance);
+  Status drawn(const PackPart& p, const Matrix& m);
   Status plain(const PackPart& p, const Matrix& m);
   Status emit(const void* data, int64_t bytes) {
     JAJU_RETURN_IF_ERROR(file_->append(data, bytes));
@@ -84,7 +87,30 @@ class Writer {
   std::unique_ptr<XXH3_state_t, Free> hash_{XXH3_createState()};
   std::unique_ptr<SafetensorsWriter> file_;
   std::vector<std::byte> piece_;
+  std::map<std::pair<Scheme, int64_t>, std::vector<std::byte>> drawn_;  // panels to draw from, by columns
+  uint64_t random_state_ = 1;
 };
+
+Status Writer::drawn(const PackPart& p, const Matrix& m) {
+  constexpr int64_t kPanels = 64;
+  const auto each = static_cast<size_t>(panel_bytes(p.scheme, m.cols));
+  std::vector<std::byte>& from = drawn_[{p.scheme, m.cols}];
+  if (from.empty()) {
+    from.resize(kPanels * each);
+    team_.parallel_for(kPanels, [&](int64_t i, int) {
+      std::vector<float> values(static_cast<size_t>(kPanelRows * m.cols));
+      for (int64_t r = 0; r < kPanelRows; ++r)
+        read_row(m, (i * kPanelRows + r) % m.rows, values.data() + r * m.cols);
+      quantize_panel(p.scheme, values.data(), kPanelRows, m.cols, nullptr,
+                     from.data() + static_cast<size_t>(i) * each);
+    });
+  }
+  for (int64_t panel = 0; panel < (m.rows + kPanelRows - 1) / kPanelRows; ++panel) {
+    const size_t at = split_mix64(random_state_) % kPanels * each;
+    JAJU_RETURN_IF_ERROR(emit(from.data() + at, static_cast<int64_t>(each)));
+  }
+  return {};
+}
 
 // Panels are independent: one task each.
 Status Writer::quantised(const PackPart& p, const Matrix& m, const float* importance) {
@@ -157,7 +183,7 @@ Status Writer::part(const PackPart& p) {
   int64_t written = 0;
   for (size_t i = 0; i < p.matrices.size(); ++i) {
     const Matrix& m = p.matrices[i];
-    JAJU_RETURN_IF_ERROR(quantised(p, m, p.importance[i]));
+    JAJU_RETURN_IF_ERROR(options_.random ? drawn(p, m) : quantised(p, m, p.importance[i]));
     written += packed_bytes(p.scheme, m.rows, m.cols);
   }
   const std::vector<std::byte> padding(static_cast<size_t>(p.bytes - written));

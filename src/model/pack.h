@@ -35,8 +35,11 @@ struct PackOptions {
   bool keep_fp4_rest = true;
   // Whole layers up to about this size; a larger layer gets a shard of its own.
   int64_t shard_bytes = 5'000'000'000;
-  const Importance* importance = nullptr;                       // of the same weights; must outlive the plan
-  std::string source{};                                         // the checkpoint's name, for packed.json
+  const Importance* importance = nullptr;  // of the same weights; must outlive the plan
+  std::string source{};                    // the checkpoint's name, for packed.json
+  // Quantised matrices of panels drawn from a few dozen made of the weights (Weights::random_shape), no two
+  // matrices the same: for measuring, at the speed of the disk.
+  bool random = false;
   std::function<void(int64_t done, int64_t total)> progress{};  // bytes written; may be null
 };
 

@@ -32,7 +32,9 @@ TEST(Placement, EveryMatrixIsSplitByThreads) {
                                  (split.first_thread(placed.node + 1) - split.first_thread(placed.node)) /
                                  threads;
             EXPECT_LE(static_cast<double>(placed.bytes), share + 32 * row_bytes);
-            if (rows % 32 == 0) EXPECT_GE(static_cast<double>(placed.bytes), share - 32 * row_bytes);
+            if (rows % 32 == 0) {
+              EXPECT_GE(static_cast<double>(placed.bytes), share - 32 * row_bytes);
+            }
           }
           EXPECT_EQ(next, static_cast<const char*>(m.data) + m.bytes());
         }

@@ -139,6 +139,9 @@ class Builder {
   }
 
   int64_t bytes() const { return offset_; }
+  int64_t largest() const { return largest_; }
+  void share_memory() { shared_ = true; }
+  void set_skew(double skew) { skew_ = skew; }
 
   Matrix matrix(int64_t rows, int64_t cols, Scheme scheme) {
     Matrix m;
@@ -147,18 +150,22 @@ class Builder {
     m.rows = rows;
     m.cols = cols;
     if (memory_ != nullptr) {
-      std::byte* const data = memory_->data() + offset_;
+      std::byte* const data = memory_->data() + (shared_ ? 0 : offset_);
       m.data = data;
-      if (m.packed()) {
-        panels_.at(scheme).fill(data, m);
-      } else {
-        pool_->fill(data, m.bytes());
+      if (!shared_ || m.bytes() > filled_) {
+        if (m.packed()) {
+          panels_.at(scheme).fill(data, m);
+        } else {
+          pool_->fill(data, m.bytes());
+        }
       }
+      filled_ = std::max(filled_, m.bytes());
       if (m.dtype == DType::f8_e4m3) {
         const auto blocks = static_cast<size_t>((rows + 127) / 128 * ((cols + 127) / 128));
         m.block_scales = memory_->scales.emplace_back(blocks, kDeviation).data();
       }
     }
+    largest_ = std::max(largest_, m.bytes());
     offset_ += (m.bytes() + 63) / 64 * 64;
     return m;
   }
@@ -193,7 +200,7 @@ class Builder {
     if (memory_ != nullptr) {
       w.moe.router.resize(static_cast<size_t>(c_.n_routed_experts * h));
       for (float& value : w.moe.router) value = random_value(state_);
-      w.moe.router_bias.assign(static_cast<size_t>(c_.n_routed_experts), 0.0f);
+      w.moe.router_bias = biases();
     }
     for (int64_t e = 0; e < c_.n_routed_experts; ++e)
       w.moe.experts.push_back(mlp(c_.moe_intermediate_size, types_.experts));
@@ -209,6 +216,18 @@ class Builder {
     w.head = c_.tie_word_embeddings ? w.embed : matrix(c_.vocab_size, c_.hidden_size, types_.rest);
   }
 
+  // Zipf's law in the mind of a router: the rank's logarithm, from 0 to -skew.
+  Vector biases() {
+    Vector bias(static_cast<size_t>(c_.n_routed_experts), 0.0f);
+    if (skew_ == 0 || bias.size() < 2) return bias;
+    for (size_t e = 0; e < bias.size(); ++e) {
+      bias[e] = static_cast<float>(-skew_ * std::log1p(static_cast<double>(e)) /
+                                   std::log(static_cast<double>(bias.size())));
+    }
+    for (size_t i = bias.size(); i > 1; --i) std::swap(bias[i - 1], bias[split_mix64(state_) % i]);
+    return bias;
+  }
+
   static Vector ones(int64_t n) { return Vector(static_cast<size_t>(n), 1.0f); }
 
  private:
@@ -218,6 +237,10 @@ class Builder {
   std::optional<Pool> pool_;
   std::map<Scheme, PanelPool> panels_;
   int64_t offset_ = 0;
+  int64_t largest_ = 0;
+  int64_t filled_ = 0;
+  bool shared_ = false;
+  double skew_ = 0;
   uint64_t state_ = 2;
 };
 
@@ -234,6 +257,20 @@ Result<std::unique_ptr<Weights>> Weights::random(const ModelConfig& config, cons
   JAJU_ASSIGN(w->random_, RandomMemory::map(sizes.bytes()));
   Builder(config, types, w->random_.get()).model(*w);
   w->packed = types.experts != Scheme::none || types.rest != Scheme::none;
+  w->parameters = count_parameters(config, false, false);
+  return w;
+}
+
+Result<std::unique_ptr<Weights>> Weights::random_shape(const ModelConfig& config, DType dtype, double skew) {
+  std::unique_ptr<Weights> w(new Weights);
+  Builder sizes(config, {.dtype = dtype}, nullptr);
+  sizes.model(*w);
+  w->layers.clear();
+  JAJU_ASSIGN(w->random_, RandomMemory::map(sizes.largest()));
+  Builder builder(config, {.dtype = dtype}, w->random_.get());
+  builder.share_memory();
+  builder.set_skew(skew);
+  builder.model(*w);
   w->parameters = count_parameters(config, false, false);
   return w;
 }

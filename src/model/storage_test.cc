@@ -58,7 +58,7 @@ std::vector<float> logits_of(const fs::path& dir, const ModelConfig& config, con
     const auto n = static_cast<int64_t>(tokens.size());
     const BatchSequence sequence{n, first_pos, {pages, layout}, mode};
     const auto last = static_cast<int32_t>(n - 1);
-    forward.run({tokens, {&sequence, 1}, {&last, 1}}, MutRows(out, 1, config.vocab_size));
+    EXPECT_TRUE(forward.run({tokens, {&sequence, 1}, {&last, 1}}, MutRows(out, 1, config.vocab_size)).ok());
   };
   run(prompt, 0, AttentionMode::expanded, logits.data());
   run({89}, 10, AttentionMode::absorbed, logits.data() + config.vocab_size);

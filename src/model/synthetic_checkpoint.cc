@@ -119,6 +119,18 @@ SyntheticTensor& SyntheticCheckpoint::at(const std::string& name) {
   return *found;
 }
 
+void SyntheticCheckpoint::calm_routers() {
+  for (SyntheticTensor& t : tensors) {
+    if (!t.name.ends_with("mlp.gate.weight")) continue;
+    for (size_t i = 0; i < t.bytes.size(); i += sizeof(float)) {
+      float value;
+      std::memcpy(&value, t.bytes.data() + i, sizeof value);
+      value /= 64;
+      std::memcpy(t.bytes.data() + i, &value, sizeof value);
+    }
+  }
+}
+
 void SyntheticCheckpoint::remove(const std::string& name) {
   const size_t removed = std::erase_if(tensors, [&](const auto& t) { return t.name == name; });
   JAJU_CHECK(removed == 1);

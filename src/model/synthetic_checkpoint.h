@@ -35,6 +35,8 @@ class SyntheticCheckpoint {
   // Aborts when there is no such tensor: the test asked for something it did not make.
   SyntheticTensor& at(const std::string& name);
   void remove(const std::string& name);
+  // Divides the routers' weights (F32), whose logits are too large to tell tokens apart: every expert gets rows.
+  void calm_routers();
   void add(const std::string& name, DType dtype, std::vector<int64_t> shape);
 
   // One model.safetensors, or several shards with an index. Fails the running test when it cannot write.

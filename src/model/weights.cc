@@ -462,7 +462,9 @@ MtpWeights Loader::mtp_block(int64_t index, const Matrix& embed, const Matrix& h
   const std::string own_embed = prefix + "embed_tokens.weight";
   const std::string own_head = prefix + "shared_head.head.weight";
   w.embed = has(own_embed) ? plain_matrix(own_embed, config_.vocab_size, hidden, kMtp) : embed;
-  w.head = has(own_head) || packed_as(own_head) != Scheme::none ? matrix(own_head, config_.vocab_size, hidden, kMtp) : head;
+  w.head = has(own_head) || packed_as(own_head) != Scheme::none
+               ? matrix(own_head, config_.vocab_size, hidden, kMtp)
+               : head;
   in_mtp_ = false;
   return w;
 }
@@ -569,6 +571,7 @@ Result<std::unique_ptr<Weights>> Weights::load(const std::filesystem::path& dir,
   w->parameters = count_of(loader.tallies, config, w->layers);
   w->groups = groups_of(loader.tallies);
   JAJU_RETURN_IF_ERROR(w->intact());
+  checkpoint.forget_pages();  // of headers and vectors, which were copied
   return w;
 }
 

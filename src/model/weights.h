@@ -11,6 +11,9 @@
 #include <vector>
 
 #include "base/status.h"
+#include "base/thread_team.h"
+#include "memory/extent_loader.h"
+#include "memory/slot_pool.h"
 #include "model/config.h"
 #include "tensor/view.h"
 
@@ -37,6 +40,14 @@ struct MlpWeights {
   Matrix gate;  // (inner, hidden)
   Matrix up;    // (inner, hidden)
   Matrix down;  // (hidden, inner)
+
+  // The three lie behind one another from `extent` on, as in a packed model.
+  void place(const std::byte* extent) {
+    for (Matrix* m : {&gate, &up, &down}) {
+      m->data = extent;
+      extent += m->bytes();
+    }
+  }
 };
 
 struct MoeWeights {
@@ -98,6 +109,10 @@ class Weights {
   // Random weights of any shape, made in memory: for measuring, not for reading. About N(0, 0.02), no two
   // matrices the same memory. Error: not enough memory.
   static Result<std::unique_ptr<Weights>> random(const ModelConfig& config, const RandomTypes& types);
+  // All matrices in the same memory, as large as the largest: for what only looks at shapes and a few values
+  // (PackOptions::random). skew: selection biases from 0 down to -skew, in an order of each layer's own, so
+  // that some experts are visited more often than others.
+  static Result<std::unique_ptr<Weights>> random_shape(const ModelConfig& config, DType dtype, double skew);
   ~Weights();
 
   Matrix embed;  // (vocab, hidden)
@@ -110,6 +125,17 @@ class Weights {
   bool packed = false;        // some matrix is (tensor/packed.h)
   std::vector<TensorGroup> groups;
 
+  // A packed model larger than memory, weights_stream.cc: its routed experts are left to an ExpertStore.
+  bool streamed = false;  // routed experts have shapes and no data
+  // What the store needs to know: an entry for every MoE layer of the model. `dir` is where the
+  // weights were loaded from. Errors: not packed; packed.json is missing, damaged or of other files.
+  Result<ExpertCatalog> expert_catalog(const std::filesystem::path& dir) const;
+  // Reads everything but these experts and the embedding into memory of its own, compared with its checksums
+  // if `verify`, and lets go of the rest. Not from the mapping, because the system may take mapped pages away
+  // again; the embedding stays there, because a token reads one row of it.
+  Status stream(const std::filesystem::path& dir, const LoaderOptions& options, bool verify,
+                ThreadTeam& team);
+
   // OK, or which file shrank since it was mapped. Cheap: call once per step.
   Status intact() const;
   // Reads every element; error names the first tensors that hold NaN or infinity. `run --check`.
@@ -121,6 +147,7 @@ class Weights {
   std::unique_ptr<Checkpoint> checkpoint_;  // null: random
   std::unique_ptr<RandomMemory> random_;
   std::vector<Vector> converted_scales_;  // FP8 scales stored as bf16, or unaligned
+  SlotPool residents_;                    // stream()
 };
 
 }  // namespace jaju

@@ -78,6 +78,10 @@ bool factors_have_bad(const LayerWeights& w) {
 
 Status Weights::check_finite(void (*progress)(void*, int64_t, int64_t), void* data) const {
   if (checkpoint_ == nullptr) return {};  // random ones are made finite
+  if (streamed) {
+    return error(
+        "a model that is larger than memory is not checked as it runs: `jaju pack --verify` does that");
+  }
   int64_t total = 0;
   for (const StoredTensor& t : checkpoint_->tensors()) total += t.info.bytes;
   int64_t done = 0;

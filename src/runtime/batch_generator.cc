@@ -177,9 +177,9 @@ Status BatchGenerator::run_model() {
     JAJU_RETURN_IF_ERROR(pages.reserve(sequences_[s].first_pos + sequences_[s].n_rows));
     sequences_[s].kv = pages.view();
   }
-  engine_.forward->run(
+  JAJU_RETURN_IF_ERROR(engine_.forward->run(
       {tokens_, sequences_, logit_rows_},
-      MutRows(logits_.data(), static_cast<int64_t>(logit_rows_.size()), engine_.config.vocab_size));
+      MutRows(logits_.data(), static_cast<int64_t>(logit_rows_.size()), engine_.config.vocab_size)));
   JAJU_RETURN_IF_ERROR(engine_.weights->intact());
   for (size_t s = 0; s < sequences_.size(); ++s) {
     Slot& slot = *slots_[static_cast<size_t>(sequence_slots_[s])];

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,9 +38,11 @@ struct BenchmarkRow {
   std::vector<double> seconds;  // ascending
   double flop = 0;              // products only: weights, and attention over what is in the cache
   double bytes = 0;  // decode: weights and cache as read once a step, an expert only when somebody visits it
+  std::optional<StoreFigures> store{};  // a streamed model: all repeats together
 
   std::string name() const;  // "pp512", "tg64 @4096 x8"
   double median_seconds() const { return seconds[seconds.size() / 2]; }
+  double all_seconds() const;
 };
 
 struct BenchmarkReport {
@@ -63,6 +66,7 @@ Result<BenchmarkReport> run_benchmark(Engine& engine, const BenchmarkPlan& plan)
 struct SyntheticShape {
   ModelConfig config;
   RandomTypes types;
+  std::string config_json;  // as a model's directory has it
 };
 Result<SyntheticShape> parse_shape(std::string_view text);
 // "hidden", "layers", ... with what each means, for help.

@@ -58,7 +58,8 @@ void begin_record(uint32_t kind, int64_t size, std::string& out) {
 }
 
 int64_t page_bytes(const CacheFileKey& key, int64_t tokens) {
-  return kPageHead + tokens * static_cast<int64_t>(sizeof(int32_t)) + key.layers * tokens * key.layout.bytes();
+  return kPageHead + tokens * static_cast<int64_t>(sizeof(int32_t)) +
+         key.layers * tokens * key.layout.bytes();
 }
 
 struct Parsed {  // what earlier pages promise

@@ -5,8 +5,10 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "memory/routing_histogram.h"
 #include "model/placement.h"
 #include "runtime/engine_impl.h"
+#include "runtime/engine_memory.h"
 
 namespace jaju {
 namespace {
@@ -23,6 +25,11 @@ Status check_options(const EngineOptions& o, const ModelConfig& config) {
     return error("context {} is outside 1 to {}, this model's maximum", o.context, config.max_context);
   }
   if (o.threads < 0 || o.threads > 4096) return error("threads {} is outside 1 to 4096", o.threads);
+  if (o.memory_bytes < 0) return error("memory {} is less than nothing", o.memory_bytes);
+  const StreamOptions& s = o.stream;
+  if (s.piece_bytes < 0 || s.piece_bytes > (int64_t{1} << 30) || s.queue_depth < 0 || s.queue_depth > 256) {
+    return error("pieces of {} bytes, {} under way: at most 1 GiB and 256", s.piece_bytes, s.queue_depth);
+  }
   if (o.prefill_chunk < 1 || o.prefill_chunk > 65536) {
     return error("prefill chunk {} is outside 1 to 65536", o.prefill_chunk);
   }
@@ -38,7 +45,9 @@ int64_t physical_memory() {
 Status fit_prefill_chunk(const std::string& where, const ModelConfig& config, const Weights& weights,
                          EngineOptions& o) {
   const int64_t memory = physical_memory();
-  const auto working = [&](int64_t rows) { return Forward::working_bytes(config, weights, rows, o.threads); };
+  const auto working = [&](int64_t rows) {
+    return Forward::working_bytes(config, kinds_of(weights), rows, o.threads);
+  };
   const int64_t rows = rows_that_fit(o.prefill_chunk, memory / 2, working);
   if (rows > 0) {
     o.prefill_chunk = rows;
@@ -65,8 +74,8 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& model_
     JAJU_ASSIGN(ModelConfig config, load_config(model_dir));
     JAJU_RETURN_IF_ERROR(check_options(options, config));  // a wrong option should not wait for the weights
     JAJU_ASSIGN(std::unique_ptr<Weights> weights, Weights::load(model_dir, config));
-    JAJU_ASSIGN(std::unique_ptr<Impl> impl,
-                Impl::open(model_dir.string(), std::move(config), std::move(weights), options));
+    JAJU_ASSIGN(std::unique_ptr<Impl> impl, Impl::open(model_dir.string(), std::move(config),
+                                                       std::move(weights), options, /*random=*/false));
     return std::unique_ptr<Engine>(new Engine(std::move(impl)));
   });
 }
@@ -75,16 +84,21 @@ Result<std::unique_ptr<Engine>> Engine::open_random(const ModelConfig& config, c
                                                     const EngineOptions& options) {
   return within_memory("make random weights", [&]() -> Result<std::unique_ptr<Engine>> {
     JAJU_RETURN_IF_ERROR(check_options(options, config));
+    if (options.memory_bytes > 0) {
+      return error(
+          "random weights are made in memory and cannot be left on the disk: pack them first, "
+          "`jaju pack --random SHAPE --to DIR`");
+    }
     JAJU_ASSIGN(std::unique_ptr<Weights> weights, Weights::random(config, types));
     JAJU_ASSIGN(std::unique_ptr<Impl> impl,
-                Impl::open("random weights", config, std::move(weights), options));
+                Impl::open("random weights", config, std::move(weights), options, /*random=*/true));
     return std::unique_ptr<Engine>(new Engine(std::move(impl)));
   });
 }
 
 Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const std::string& where, ModelConfig config,
                                                          std::unique_ptr<Weights> weights,
-                                                         const EngineOptions& options) {
+                                                         const EngineOptions& options, bool random) {
   auto impl = std::make_unique<Impl>();
   JAJU_ASSIGN(const Ops* ops, select_ops());
   impl->config = std::move(config);
@@ -109,12 +123,24 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const std::string& wher
   }
   o.threads = impl->team->size();
   JAJU_RETURN_IF_ERROR(fit_prefill_chunk(where, impl->config, *impl->weights, o));
-  if (impl->topology) {
+  if (!random) {
+    JAJU_ASSIGN(MemoryChoice choice, choose_memory(where, impl->config, o));
+    impl->notice = std::move(choice.notice);
+    if (choice.streamed) {
+      o.prefill_chunk = choice.chunk;
+      impl->memory = choice.memory;
+      impl->kv_budget = choice.kv_bytes;
+      JAJU_ASSIGN(impl->store,
+                  open_store(where, impl->config, choice, o.stream, *impl->weights, *impl->team));
+    }
+  }
+  if (impl->topology && impl->store == nullptr) {  // slots are filled by whoever comes first
     const Status placed = place_weights(*impl->weights, *impl->team, *impl->topology);
     if (!placed.ok() && o.numa == Numa::on) return placed;
   }
   impl->context = std::make_unique<Context>(*impl->team, *ops, *o.precision);
-  impl->forward = std::make_unique<Forward>(impl->config, *impl->weights, *impl->context, o.prefill_chunk);
+  impl->forward = std::make_unique<Forward>(impl->config, *impl->weights, *impl->context, o.prefill_chunk,
+                                            impl->store.get());
   impl->pool = std::make_unique<KvPool>(impl->config.n_layers, cache_row(impl->config, o.kv_type));
   return impl;
 }
@@ -127,6 +153,20 @@ const Weights& Engine::weights() const {
 }
 const EngineOptions& Engine::options() const {
   return impl_->options;
+}
+
+const std::string& Engine::notice() const {
+  return impl_->notice;
+}
+
+std::optional<StoreFigures> Engine::store_figures() const {
+  return impl_->store != nullptr ? std::optional(impl_->store->figures()) : std::nullopt;
+}
+
+Status Engine::save_routing(const std::filesystem::path& file) const {
+  RoutingHistogram histogram = impl_->forward->experts().histogram();
+  if (histogram.layers.empty()) return error("the model has no routed experts whose visits could be saved");
+  return write_file_atomic(file, to_json(histogram));
 }
 
 std::string Engine::kernels() const {
@@ -247,9 +287,9 @@ Result<Evaluation> Engine::Impl::evaluate(std::span<const int32_t> tokens, bool 
     }
     float* const out = result.logits.data() + (all_positions ? first * vocab : 0);
     if (with_mtp) extras.hidden = MutRows(hidden_rows.data(), rows, hidden);
-    e.forward->run(
+    JAJU_RETURN_IF_ERROR(e.forward->run(
         {tokens.subspan(static_cast<size_t>(first), static_cast<size_t>(rows)), {&sequence, 1}, wanted},
-        MutRows(out, static_cast<int64_t>(wanted.size()), vocab), extras);
+        MutRows(out, static_cast<int64_t>(wanted.size()), vocab), extras));
     // The draft for row i reads the token after it, so the very last position has none.
     const int64_t drafts = last ? rows - 1 : rows;
     if (with_mtp && drafts > 0) {

@@ -14,6 +14,7 @@
 
 #include "base/status.h"
 #include "kernels/ops.h"
+#include "memory/expert_store.h"
 #include "model/config.h"
 #include "model/weights.h"
 #include "runtime/sampler.h"
@@ -32,6 +33,27 @@ std::optional<KvType> kv_type_from_name(std::string_view name);
 enum class Numa { automatic, off, on };
 std::optional<Numa> numa_from_name(std::string_view name);  // "auto", "off", "on"
 
+// A packed model larger than the memory it may take (memory/expert_store.h): how its experts are read.
+struct StreamOptions {
+  std::filesystem::path mirror{};  // a copy of the model on another drive; reads are split over both
+  std::filesystem::path pin{};     // a routing histogram: the experts visited most stay in memory
+  bool prefetch = true;            // read the next layer's experts ahead, while that pays
+  Verify verify = Verify::first_read;
+  ReaderKind reader = ReaderKind::automatic;
+  int64_t piece_bytes = 0;  // what an expert is read in; 0: as `jaju tune` measured, else 1 MiB
+  int queue_depth = 0;      // pieces under way at a time; 0: the same, else 16
+  // Prompts are read in larger steps than prefill_chunk says, as large as memory allows: a pass over the
+  // experts costs the same for any number of rows. true: not so.
+  bool fixed_chunk = false;
+  // A Scheduler will own the cache: sequences side by side, and bytes of its pages (0: at most an eighth of
+  // the memory). 0 sequences: one Session of the whole context.
+  int64_t sequences = 0;
+  int64_t kv_bytes = 0;
+  // For tests: so many experts in memory, whatever that takes (0: by memory); another reader.
+  int64_t slots = 0;
+  std::function<Result<std::unique_ptr<ExtentReader>>(int depth, const ReadBuffers& buffers)> make_reader{};
+};
+
 struct EngineOptions {
   // Behaviour
   int64_t context = 0;  // positions a session may hold; 0: the model's maximum, at most 32,768
@@ -46,6 +68,10 @@ struct EngineOptions {
   // Prompt tokens per step; results do not depend on it. Made smaller where a step would need more than half
   // of this machine's memory.
   int64_t prefill_chunk = 256;
+  // Memory. The most this process may take, weights included; 0: what is free, less a margin. A packed model
+  // that does not fit keeps its routed experts on the disk. Results do not depend on it.
+  int64_t memory_bytes = 0;
+  StreamOptions stream{};
 };
 
 // What one forward pass over a whole prompt gives, for `jaju logits` and the tests.
@@ -66,6 +92,7 @@ struct GenerationStats {
   double prefill_seconds = 0;
   double first_token_seconds = 0;
   double decode_seconds = 0;
+  std::optional<StoreFigures> store{};  // what this answer took from the expert store
 };
 
 struct Generation {
@@ -99,6 +126,13 @@ class Engine {
   const EngineOptions& options() const;  // as they took effect, nothing left automatic
   std::string kernels() const;           // "avx512 (bf16 dot)", for people
   int64_t kv_bytes_per_token() const;
+  // One sentence on how the model lies in memory when that is not as it is (streamed, or larger than what is
+  // free); else empty.
+  const std::string& notice() const;
+  // What the expert store did so far; nothing when the model is in memory. Any thread.
+  std::optional<StoreFigures> store_figures() const;
+  // Which experts were visited since the start, for `--pin` and `jaju plan`. Errors: no experts, the disk.
+  Status save_routing(const std::filesystem::path& file) const;
 
   Result<std::unique_ptr<Session>> new_session();
 

@@ -41,12 +41,17 @@ struct Engine::Impl {
   std::optional<Topology> topology;  // where threads and weights are placed; outlives the team
   std::unique_ptr<ThreadTeam> team;
   std::unique_ptr<Context> context;
+  std::unique_ptr<ExpertStore> store;  // null: experts are in memory
   std::unique_ptr<Forward> forward;
   std::unique_ptr<KvPool> pool;
+  std::string notice;
+  int64_t memory = 0;     // of a streamed model: the most this process may take
+  int64_t kv_budget = 0;  // bytes of pages the memory has room for; 0: nobody said
 
-  // `where` names the model in messages.
+  // `where` names the model in messages; its directory, unless `random`.
   static Result<std::unique_ptr<Impl>> open(const std::string& where, ModelConfig config,
-                                            std::unique_ptr<Weights> weights, const EngineOptions& options);
+                                            std::unique_ptr<Weights> weights, const EngineOptions& options,
+                                            bool random);
   Result<Evaluation> evaluate(std::span<const int32_t> tokens, bool all_positions);
 };
 

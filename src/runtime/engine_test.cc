@@ -264,7 +264,7 @@ TEST(Engine, DenseModelsPayNothingForExpertsTheyLack) {
   const auto engine = open_or_fail(dir, {});
   ASSERT_NE(engine, nullptr);
   EXPECT_EQ(engine->options().prefill_chunk, 256);
-  EXPECT_LT(Forward::working_bytes(engine->config(), engine->weights(), 256, 1), 1 << 20);
+  EXPECT_LT(Forward::working_bytes(engine->config(), kinds_of(engine->weights()), 256, 1), 1 << 20);
   const auto result = engine->evaluate(std::vector<int32_t>{1, 2, 3}, false);
   ASSERT_TRUE(result.ok()) << result.message();
   EXPECT_TRUE(result->experts.empty());

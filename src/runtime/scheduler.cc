@@ -48,8 +48,9 @@ Status check_options(const SchedulerOptions& o, int64_t step_rows) {
 }
 
 // Pages the budget buys; the error says what one costs.
-Result<int64_t> page_capacity(const SchedulerOptions& o, int64_t page_bytes, int64_t context) {
-  int64_t budget = o.kv_budget_bytes;
+Result<int64_t> page_capacity(const SchedulerOptions& o, int64_t page_bytes, int64_t context,
+                              int64_t set_aside) {
+  int64_t budget = o.kv_budget_bytes > 0 ? o.kv_budget_bytes : set_aside;
   if (budget == 0) {
     const int64_t pages = o.max_sequences * (std::min(context, kDefaultTokensPerSequence) / kPage + 1);
     budget = std::max(page_bytes, std::min(pages * page_bytes, physical_memory() / 4));
@@ -104,7 +105,8 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(Engine& engine, const Schedu
     if (!o.clock) o.clock = steady_seconds;
     JAJU_RETURN_IF_ERROR(check_options(o, e.options.prefill_chunk));
     auto impl = std::make_unique<Impl>(e, o);
-    JAJU_ASSIGN(const int64_t pages, page_capacity(o, impl->pool.page_bytes(), e.options.context));
+    JAJU_ASSIGN(const int64_t pages,
+                page_capacity(o, impl->pool.page_bytes(), e.options.context, e.kv_budget));
     impl->pool.set_capacity(pages);
     impl->max_rows = e.options.prefill_chunk;
     impl->most_positions = std::min(e.options.context, pages * kPage);
@@ -264,6 +266,7 @@ SchedulerSnapshot Scheduler::Impl::snapshot() const {
   s.refused = refused;
   s.cache_file = cache_file;
   s.accepted = next_id - 1;
+  if (engine.store != nullptr) s.store = engine.store->figures();
   return s;
 }
 

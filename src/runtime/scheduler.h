@@ -21,6 +21,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -135,7 +136,8 @@ struct SchedulerOptions {
   // Limits
   int64_t max_sequences = 32;    // side by side; at most the engine's prefill_chunk (the rows of a step)
   int64_t kv_budget_bytes = 0;   // cache pages, prefix cache included; 0: what max_sequences * 4096 tokens
-                                 // need, at most a quarter of memory. At least one page
+                                 // need, at most a quarter of memory (of a streamed model, what its engine
+                                 // set aside). At least one page
   int64_t queue_capacity = 256;  // waiting requests; more are refused
 
   // Steps
@@ -208,7 +210,8 @@ struct SchedulerSnapshot {
   int64_t page_bytes = 0;
   CacheType cache_type = CacheType::f32;
   uint64_t cache_evictions = 0;
-  std::string cache_file;  // what happened to the file at start; empty: no cache_dir
+  std::string cache_file;             // what happened to the file at start; empty: no cache_dir
+  std::optional<StoreFigures> store;  // experts from the disk; nothing when they are all in memory
 };
 
 class Scheduler {

@@ -45,7 +45,8 @@ struct Scheduler::Impl {
   void match(Sequence& s);
   void plan();
   int64_t plan_prompts(int64_t answers, int64_t room);
-  void run_model();
+  Status run_model();
+  Status end_failed(const Status& status);
   void sample();
   void commit();
   void draft();

@@ -66,7 +66,7 @@ bool Scheduler::Impl::step() {
     plan();
     if (batch.empty()) return {};
     const double start = now();
-    run_model();
+    if (const Status ran = run_model(); !ran.ok()) return end_failed(ran);
     JAJU_RETURN_IF_ERROR(engine.weights->intact());
     sample();
     const double seconds = now() - start;
@@ -426,19 +426,21 @@ int64_t Scheduler::Impl::plan_prompts(int64_t answers, int64_t room) {
 
 // ---- The model ----
 
-void Scheduler::Impl::run_model() {
+Status Scheduler::Impl::run_model() {
   const int64_t width = engine.config.hidden_size;
   ForwardExtras extras;
   if (with_hidden) {
     hidden.resize(static_cast<size_t>(max_rows * width));
     extras.hidden = MutRows(hidden.data(), size(tokens), width);
   }
-  engine.forward->run({tokens, slices, logit_rows},
-                      MutRows(logits.get(), size(logit_rows), engine.config.vocab_size), extras);
+  JAJU_RETURN_IF_ERROR(engine.forward->run({tokens, slices, logit_rows},
+                                           MutRows(logits.get(), size(logit_rows), engine.config.vocab_size),
+                                           extras));
   ++counters.steps;
   counters.rows += static_cast<uint64_t>(size(tokens));
   counters.last_rows = size(tokens);
   counters.last_sequences = static_cast<int64_t>(batch.size());
+  return {};
 }
 
 void Scheduler::Impl::sample() {
@@ -566,8 +568,7 @@ void Scheduler::Impl::draft() {
                  static_cast<size_t>(rows * width) * sizeof(float));
     const auto next = part(s->tokens, first + 1, rows);
     tokens.insert(tokens.end(), next.begin(), next.end());
-    slices.push_back(
-        {rows, first, {s->page_data.data(), pool.layout()}, AttentionMode::absorbed});
+    slices.push_back({rows, first, {s->page_data.data(), pool.layout()}, AttentionMode::absorbed});
     if (!ask_mtp) continue;
     logit_rows.push_back(static_cast<int32_t>(size(tokens)) - 1);
     sampling.push_back(s);
@@ -616,6 +617,21 @@ void Scheduler::Impl::finish(Sequence& s, StopReason reason, Status status) {
   s.sink->on_finish(std::move(event));
   s.sink.reset();
   ended.push_back(std::move(owned));
+}
+
+// An expert cannot be had from the disk: those whose rows wanted it end. The others are as they were before
+// this step, and it is done again without those.
+Status Scheduler::Impl::end_failed(const Status& status) {
+  const auto failed = engine.forward->failed_rows();
+  if (failed.empty()) return status;
+  for (Sequence* s : batch) {
+    const int64_t end = s->first_row + s->rows + size(s->drafts);
+    if (std::any_of(failed.begin(), failed.end(),
+                    [&](int32_t row) { return row >= s->first_row && row < end; }))
+      finish(*s, StopReason::cancelled, status);
+  }
+  batch.clear();
+  return {};
 }
 
 // The model's files are damaged, or there is no memory to go on with: nobody's answer can be trusted or

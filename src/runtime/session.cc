@@ -46,9 +46,9 @@ Status Session::Impl::step(std::span<const int32_t> step_tokens, AttentionMode m
   JAJU_RETURN_IF_ERROR(pages.reserve(first_pos + n));
   const BatchSequence sequence{n, first_pos, pages.view(), mode};
   const int32_t last_row = static_cast<int32_t>(n) - 1;
-  engine.forward->run(
+  JAJU_RETURN_IF_ERROR(engine.forward->run(
       {step_tokens, {&sequence, 1}, std::span<const int32_t>(&last_row, wants_logits ? 1 : 0)},
-      MutRows(logits.data(), wants_logits ? 1 : 0, engine.config.vocab_size));
+      MutRows(logits.data(), wants_logits ? 1 : 0, engine.config.vocab_size)));
   JAJU_RETURN_IF_ERROR(engine.weights->intact());
   tokens.insert(tokens.end(), step_tokens.begin(), step_tokens.end());
   return {};
@@ -82,6 +82,8 @@ Result<Generation> Session::Impl::generate(std::span<const int32_t> prompt, cons
   const int64_t context = s.engine.options.context;
   const auto n_prompt = static_cast<int64_t>(prompt.size());
   JAJU_RETURN_IF_ERROR(check_request(prompt, params, vocab, context));
+  std::optional<StoreFigures> before;
+  if (s.engine.store != nullptr) before = s.engine.store->figures();
 
   // Keep what the cache and the prompt share, but read at least the last token again: its logits are needed.
   const Clock::time_point start = Clock::now();
@@ -132,6 +134,7 @@ Result<Generation> Session::Impl::generate(std::span<const int32_t> prompt, cons
     }
   }
   stats.decode_seconds = seconds_since(decode_start);
+  if (before) stats.store = s.engine.store->figures().since(*before);
   return result;
 }
 

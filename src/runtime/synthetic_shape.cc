@@ -127,7 +127,8 @@ Result<SyntheticShape> parse_shape(std::string_view text) {
   }
   JAJU_ASSIGN(shape.types, parse_types(dtype, rest_type));
   config["dtype"] = dtype == "f32" ? "float32" : dtype == "f16" ? "float16" : "bfloat16";
-  JAJU_ASSIGN(shape.config, parse_config(config.dump(), "--synthetic"));
+  shape.config_json = config.dump(1) + "\n";
+  JAJU_ASSIGN(shape.config, parse_config(shape.config_json, "--synthetic"));
   return shape;
 }
 

@@ -30,7 +30,7 @@ std::vector<std::span<const TokenSequence>> steps_of(std::span<const TokenSequen
 
 TextReader::TextReader(Engine& engine)
     : engine_(engine),
-      pool_(engine.impl_->forward->cache_layers(), engine.impl_->config.kv_width(), DType::f32) {}
+      pool_(engine.impl_->forward->cache_layers(), cache_row(engine.impl_->config, KvType::f32)) {}
 
 int64_t TextReader::max_tokens() const {
   return engine_.impl_->options.prefill_chunk;
@@ -77,7 +77,7 @@ Status TextReader::run(std::span<const TokenSequence> sequences, InputObserver* 
   ForwardExtras extras;
   extras.inputs = inputs;
   if (with_mtp) extras.hidden = MutRows(hidden.data(), n, e.config.hidden_size);
-  e.forward->run({tokens, batch, wanted}, logits, extras);
+  JAJU_RETURN_IF_ERROR(e.forward->run({tokens, batch, wanted}, logits, extras));
   if (with_mtp) {
     // The draft of a row reads the token after it: a sequence's last row has none.
     std::vector<BatchSequence> shifted;

@@ -39,6 +39,11 @@ struct ServeConfig {
   bool exact_cache = true;  // cached and uncached answers equal to the bit; false: faster prompts
   int64_t grammar_cache_bytes = int64_t{128} << 20;
   double drain_seconds = 30;
+  // A packed model larger than memory
+  int64_t memory = 0;  // most bytes to take; 0: what is free, less a margin
+  std::string mirror, pin, save_routing;
+  bool prefetch = true;
+  std::string verify = "first";
 };
 
 struct Setting {

@@ -116,6 +116,61 @@ struct ServerMetrics::Impl {
   Mirror taken = mirror("jaju_speculation_accepted_tokens_total", "Of them right");
   Mirror evictions = mirror("jaju_cache_evictions_total", "Prefixes that had to make room");
 
+  // Experts from the disk; absent while the model is in memory.
+  struct StoreMetrics {
+    Mirror pinned, cached, prefetched, read, bytes, busy, wait, predicted, right, prefetches, evictions,
+        failures;
+    Gauge &slots, &slots_pinned, &slot_bytes, &prefetch_on;
+  };
+  std::unique_ptr<StoreMetrics> store;
+
+  StoreMetrics store_metrics() {
+    Family<Counter>& asked = BuildCounter()
+                                 .Name("jaju_store_experts_total")
+                                 .Help("Experts a step asked for, each once a layer, by where they were")
+                                 .Register(registry);
+    const auto from = [&](const char* tier) { return Mirror{asked.Add({{"from", tier}})}; };
+    return {
+        from("pinned"),
+        from("cached"),
+        from("prefetched"),
+        from("read"),
+        mirror("jaju_store_read_bytes_total", "Bytes of experts read from the disk"),
+        mirror("jaju_store_busy_seconds_total",
+               "Seconds in which experts were read; bytes / busy is the speed"),
+        mirror("jaju_store_wait_seconds_total", "Seconds the model waited for experts"),
+        mirror("jaju_store_predicted_total", "Experts that were not there and were expected to be wanted"),
+        mirror("jaju_store_predicted_right_total", "Of them, those that were"),
+        mirror("jaju_store_prefetches_total", "Reads begun because of a prediction"),
+        mirror("jaju_store_evictions_total", "Experts that made room for others"),
+        mirror("jaju_store_failures_total", "Experts that could not be read, or were damaged"),
+        gauge("jaju_store_slots", "Experts that have a place in memory"),
+        gauge("jaju_store_slots_pinned", "Of them pinned"),
+        gauge("jaju_store_slot_bytes", "Bytes of one place"),
+        gauge("jaju_store_prefetch_on", "1 while experts are read ahead")};
+  }
+
+  void set(const StoreFigures& f) {
+    if (store == nullptr) store = std::make_unique<StoreMetrics>(store_metrics());
+    const auto number = [](auto value) { return static_cast<double>(value); };
+    store->pinned.set(number(f.pinned));
+    store->cached.set(number(f.cached));
+    store->prefetched.set(number(f.prefetched));
+    store->read.set(number(f.read));
+    store->bytes.set(number(f.bytes));
+    store->busy.set(f.busy_seconds);
+    store->wait.set(f.wait_seconds);
+    store->predicted.set(number(f.predicted));
+    store->right.set(number(f.predicted_right));
+    store->prefetches.set(number(f.prefetches));
+    store->evictions.set(number(f.evictions));
+    store->failures.set(number(f.failures));
+    store->slots.Set(number(f.slots));
+    store->slots_pinned.Set(number(f.slots_pinned));
+    store->slot_bytes.Set(number(f.slot_bytes));
+    store->prefetch_on.Set(f.prefetch_on ? 1 : 0);
+  }
+
   // Per MoE layer, labelled with its number.
   struct ExpertMetrics {
     Mirror visits, reads;
@@ -230,6 +285,7 @@ std::string ServerMetrics::text(const SchedulerSnapshot& now, std::span<const Ex
   m.taken.set(static_cast<double>(now.accepted_tokens));
   m.evictions.set(static_cast<double>(now.cache_evictions));
   m.set(experts);
+  if (now.store) m.set(*now.store);
   return prometheus::TextSerializer().Serialize(m.registry.Collect());
 }
 

@@ -78,8 +78,8 @@ struct Machine {
       const std::byte* const block =
           copy.data() + kPanelHeaderBytes + first / kBlockCols * block_bytes(scheme);
       for (int64_t r = 0; r < kPanelRows; ++r) {
-        const int code = static_cast<int8_t>(block[first % kBlockCols / kGroupCols * kPanelRows + r]);
-        const auto scale = static_cast<float>(code * (code < 0 ? -code : code));
+        const float scale = scale_value(
+            scheme, static_cast<uint8_t>(block[first % kBlockCols / kGroupCols * kPanelRows + r]));
         __builtin_memcpy(to + kStepsBytes + 4 * r, &scale, sizeof scale);
         for (int64_t c = 0; c < kGroupCols; ++c) {
           const float value = scale == 0 ? 0 : packed_at(scheme, copy.data(), cols, r, first + c) / scale;

@@ -232,6 +232,14 @@ void unpack_blocks(Scheme scheme, const std::byte* panel, int64_t b0, int64_t b1
       return unpack_scheme<Scheme::q6>(panel, b0, b1, to);
     case Scheme::q4:
       return unpack_scheme<Scheme::q4>(panel, b0, b1, to);
+    case Scheme::q3:
+      return unpack_scheme<Scheme::q3>(panel, b0, b1, to);
+    case Scheme::q2:
+      return unpack_scheme<Scheme::q2>(panel, b0, b1, to);
+    case Scheme::mxfp4:
+      return unpack_scheme<Scheme::mxfp4>(panel, b0, b1, to);
+    case Scheme::nvfp4:
+      return unpack_scheme<Scheme::nvfp4>(panel, b0, b1, to);
     case Scheme::none:
       break;
   }

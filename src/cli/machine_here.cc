@@ -1,0 +1,84 @@
+#include "cli/machine_here.h"
+
+#include <algorithm>
+
+#include "base/thread_team.h"
+#include "cli/cli.h"
+#include "memory/disk_probe.h"
+#include "memory/kernel_probe.h"
+
+namespace jaju::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kTuned = "tuned";
+constexpr const char* kNow = "measured now";
+constexpr const char* kAssumed = "assumed";
+
+// The drive of `dir`: as tuned, else half a second of reads, else an assumption.
+void set_drive(const fs::path& dir, const std::optional<MachineProfile>& profile, int64_t extent_bytes,
+               Machine* m) {
+  if (profile && !profile->drives.empty()) {
+    const Result<std::string> device = device_of(dir.empty() ? fs::path(".") : dir);
+    if (const DriveProfile* drive = device.ok() ? profile->drive(*device) : nullptr; drive != nullptr) {
+      m->drive_bytes = drive->best.bytes_per_second;
+      m->drive_from = kTuned;
+      return;
+    }
+  }
+  m->drive_bytes = kAssumedDrive;
+  m->drive_from = kAssumed;
+  if (dir.empty()) return;
+  const auto probe = DiskProbe::open(weight_files(dir), extent_bytes);
+  if (!probe.ok()) return;
+  const auto speed = (*probe)->measure((*probe)->direct_works(), int64_t{1} << 20, 16, 0.5);
+  if (!speed.ok() || speed->bytes_per_second <= 0) return;
+  m->drive_bytes = speed->bytes_per_second;
+  m->drive_from = kNow;
+}
+
+}  // namespace
+
+std::vector<fs::path> weight_files(const fs::path& dir) {
+  std::vector<std::pair<uintmax_t, fs::path>> files;
+  std::error_code failure;
+  for (fs::directory_iterator entry(dir, failure), end; !failure && entry != end; entry.increment(failure)) {
+    std::error_code ignored;
+    if (entry->path().extension() == ".safetensors")
+      files.emplace_back(entry->file_size(ignored), entry->path());
+  }
+  std::sort(files.rbegin(), files.rend());
+  std::vector<fs::path> paths;
+  for (auto& [size, path] : files) paths.push_back(std::move(path));
+  return paths;
+}
+
+Tuned tuned() {
+  const LoadedProfile loaded = load_machine_profile();
+  return {loaded.profile ? loaded.profile->threads : 0, loaded.note};
+}
+
+Result<Machine> machine_here(const fs::path& dir, int threads, int64_t extent_bytes) {
+  LoadedProfile loaded = load_machine_profile();
+  if (!loaded.note.empty()) note(loaded.note);
+  const std::optional<MachineProfile>& profile = loaded.profile;
+  const MachineIdentity identity = this_machine();
+  Machine m;
+  m.name = identity.cpu;
+  m.memory_bytes = identity.memory_bytes;
+  m.free_bytes = std::min(free_memory(), identity.memory_bytes);
+  if (threads == 0) threads = profile ? profile->threads : usable_cpus();
+  if (const ThreadSpeeds* speeds = profile ? profile->at(threads) : nullptr; speeds != nullptr) {
+    set_speeds(*speeds, kTuned, &m);
+  } else {
+    if (!profile && loaded.note.empty())
+      note("this machine is measured for a moment; `jaju tune` does it once and better");
+    JAJU_ASSIGN(const ThreadSpeeds now, measure_threads(threads, /*quick=*/true));
+    set_speeds(now, kNow, &m);
+  }
+  set_drive(dir, profile, extent_bytes, &m);
+  return m;
+}
+
+}  // namespace jaju::cli

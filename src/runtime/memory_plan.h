@@ -1,0 +1,32 @@
+// From what a user asks for (context, sequences, threads) to bytes, by the functions that allocate them. With
+// memory/budget.h this is the arithmetic `jaju plan` and the engine share.
+#pragma once
+
+#include <cstdint>
+
+#include "memory/budget.h"
+#include "model/model_sizes.h"
+#include "runtime/engine.h"
+
+namespace jaju {
+
+struct RunShape {
+  int64_t context = 0;    // positions of each sequence
+  int64_t sequences = 1;  // that hold a cache at the same time
+  KvType kv_type = KvType::automatic;
+  int threads = 1;
+  int64_t chunk = 256;     // rows of the largest step; at least `sequences`
+  int64_t logit_rows = 0;  // rows of a step that want logits; 0: one a sequence
+};
+
+// Pages for `sequences` full contexts (kv_view.h), a Forward of `chunk` rows (Forward::working_bytes), and
+// the logits of a step.
+RunSizes run_sizes(const ModelConfig& config, LayerKinds kinds, const RunShape& shape);
+
+// Rows of a prompt step when experts must be read from the drive: a pass over them costs the same for any
+// number of rows, so the step is as large as a twelfth of the memory that residents and cache leave; a power
+// of two, 64 to 4,096, and no more than the context.
+int64_t streaming_chunk(const ModelConfig& config, const MeasuredModel& model, const RunShape& shape,
+                        int64_t memory);
+
+}  // namespace jaju

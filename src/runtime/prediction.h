@@ -1,0 +1,94 @@
+// How fast a model will be on a machine, before anything is read: the arithmetic behind `jaju plan`.
+//
+// A step of b tokens, one of each of b sequences:
+//   residents   every weight but the embedding table once, and each sequence's cache once; or the products of
+//   b
+//               rows, whichever takes longer
+//   experts     those that somebody visits, from memory and through the products, likewise
+//   drive       those of them that the cache does not hold (memory/hit_rate.h), each once
+//   time = residents + max(experts, drive)
+// for while a layer's missing experts arrive its others are computed, but the next layer's attention must be
+// through before its router can ask. (Prefetching hides part of that; it is not counted on.) This is the
+// ceiling of reads, W / (B (1 - h)), joined with those of memory and arithmetic.
+//
+// A prompt goes through in chunks: each touches nearly every expert of every layer once, and reads those that
+// are not there while the others are computed:  time = max(residents + experts, drive) for every chunk.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "memory/budget.h"
+#include "memory/hit_rate.h"
+#include "memory/machine.h"
+#include "model/config.h"
+#include "model/model_sizes.h"
+#include "runtime/memory_plan.h"
+
+namespace jaju {
+
+// Half-life of a visit in the expert store's cache (memory/expert_use.h), rows.
+inline constexpr double kCacheHalfLife = 128;
+
+// What one token costs.
+struct TokenCosts {
+  double dense_bytes = 0;  // residents but the embedding table
+  double kv_bytes = 0;     // of one cached position
+  double dense_ops = 0;    // products with residents, head excepted
+  double head_ops = 0;
+  double expert_ops = 0;    // one routed expert
+  double position_ops = 0;  // attention of a prompt's row over one earlier position
+};
+TokenCosts token_costs(const ModelConfig& config, const MeasuredModel& model, KvType kv_type);
+
+enum class Limit { drive, memory, arithmetic };
+const char* name_of(Limit limit);
+
+// One routing's figures.
+struct Speed {
+  double hit_rate = 0;            // of one sequence's visits; 1 when everything is resident
+  double read_per_token = 0;      // bytes from the drive, decoding
+  double decode = 0;              // tokens a second, all sequences together
+  double decode_drive_share = 0;  // of a step's time, that the drive is waited for
+  Limit decode_limit = Limit::memory;
+  double prompt = 0;  // tokens a second
+  Limit prompt_limit = Limit::arithmetic;
+  double first_token_seconds = 0;       // after a prompt of prompt_tokens, with a cache in use
+  double cold_first_token_seconds = 0;  // the same, loading and an empty cache included
+};
+
+struct PlanInput {
+  ModelConfig config;
+  MeasuredModel model;
+  RunShape shape;  // chunk 0: chosen
+  int64_t memory = 0;
+  Machine machine;
+  int64_t prompt_tokens = 1000;  // of the prompt in question; at most the context
+};
+
+struct Plan {
+  MemoryBudget budget;
+  RunShape shape;           // chunk as chosen
+  double load_seconds = 0;  // residents from the drive; without a store the whole model
+  int64_t prompt_tokens = 0;
+};
+// Error: it does not fit (divide_memory).
+Result<Plan> make_plan(const PlanInput& input);
+Speed predict(const PlanInput& input, const Plan& plan, const Routing& routing);
+
+// A change and what comes of it, decoding with the given routing.
+struct Advice {
+  std::string change;   // "16 GB more memory"
+  std::string command;  // how, where there is one: "--memory 40G"
+  double decode = 0;    // tokens a second then
+  double prompt = 0;
+  double gain = 1;  // of both, answers counting twice; at least 1.03
+};
+// At most `most`, the largest gains first. Considered: more memory, a second drive, fewer bits for experts, a
+// shorter context, a cache in bf16, more sequences, twice the threads. `experts` is how they are stored now:
+// without a scheme, packing is the first advice.
+std::vector<Advice> advise(const PlanInput& input, const Routing& routing, const std::string& experts,
+                           size_t most = 3);
+
+}  // namespace jaju

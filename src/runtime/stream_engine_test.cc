@@ -1,0 +1,206 @@
+// Engines whose experts come from the disk, through the public doors: sessions and the scheduler answer as
+// one in memory does, and a read that fails ends those requests that needed it.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "base/staged_dir.h"
+#include "memory/store_test_tools.h"
+#include "model/pack.h"
+#include "model/synthetic_checkpoint.h"
+#include "runtime/scheduler_test_tools.h"
+
+namespace jaju {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kConfig = R"({"model_type": "AXK1", "vocab_size": 150, "hidden_size": 168,
+  "intermediate_size": 200, "moe_intermediate_size": 72, "num_hidden_layers": 3, "first_k_dense_replace": 1,
+  "num_attention_heads": 5, "q_lora_rank": 136, "kv_lora_rank": 132, "qk_nope_head_dim": 20,
+  "qk_rope_head_dim": 12, "v_head_dim": 18, "n_routed_experts": 16, "num_experts_per_tok": 2,
+  "n_shared_experts": 1, "n_group": 1, "topk_group": 1, "max_position_embeddings": 512, "dtype": "float32"})";
+
+const fs::path& packed_model() {
+  static const fs::path dir = [] {
+    const fs::path root = fs::path(testing::TempDir()) / ("jaju_stream_engine_" + std::to_string(::getpid()));
+    fs::create_directories(root / "from");
+    std::ofstream(root / "from" / "config.json") << kConfig;
+    const auto config = load_config(root / "from");
+    EXPECT_TRUE(config.ok()) << config.message();
+    SyntheticCheckpoint checkpoint(*config, {});
+    checkpoint.calm_routers();
+    checkpoint.write(root / "from");
+    const auto from = Weights::load(root / "from", *config);
+    EXPECT_TRUE(from.ok()) << from.message();
+    ThreadTeam team(2);
+    const auto staged = StagedDir::open(root / "to", "test");
+    EXPECT_TRUE(staged.ok()) << staged.message();
+    EXPECT_TRUE(write_packed(**from, plan_pack(**from, *config, {}), staged->stage(), {}, team).ok());
+    EXPECT_TRUE(staged->publish().ok());
+    fs::copy_file(root / "from" / "config.json", root / "to" / "config.json");
+    return root / "to";
+  }();
+  return dir;
+}
+
+struct RemoveAtEnd : testing::Environment {
+  void TearDown() override { fs::remove_all(packed_model().parent_path()); }
+};
+const auto* const remove_at_end = testing::AddGlobalTestEnvironment(new RemoveAtEnd);
+
+std::unique_ptr<Engine> open_engine(StreamOptions stream) {
+  EngineOptions o;
+  o.threads = 2;
+  o.prefill_chunk = 32;
+  o.stream = std::move(stream);
+  auto engine = Engine::open(packed_model(), o);
+  EXPECT_TRUE(engine.ok()) << engine.message();
+  return engine.ok() ? std::move(*engine) : nullptr;
+}
+
+StreamOptions with_slots(int64_t slots) {
+  StreamOptions s;
+  s.slots = slots;
+  return s;
+}
+
+std::vector<int32_t> prompt_of(int32_t seed, int32_t n) {
+  std::vector<int32_t> p;
+  for (int32_t i = 0; i < n; ++i) p.push_back((i * i * 7 + seed * i + seed) % 150);
+  return p;
+}
+
+TEST(StreamEngine, SessionsAnswerAsInMemoryAndCountWhatTheyTook) {
+  SamplingParams params;
+  params.temperature = 0;
+  params.max_tokens = 30;
+  const auto answer = [&](Engine& engine) {
+    auto session = engine.new_session();
+    const auto generation = (*session)->generate(prompt_of(3, 50), params, {});
+    EXPECT_TRUE(generation.ok()) << generation.message();
+    return *generation;
+  };
+  auto resident = open_engine({});
+  const Generation truth = answer(*resident);
+  EXPECT_FALSE(truth.stats.store.has_value());
+  EXPECT_FALSE(resident->store_figures().has_value());
+  auto streamed = open_engine(with_slots(7));
+  const Generation same = answer(*streamed);
+  EXPECT_EQ(same.tokens, truth.tokens);
+  ASSERT_TRUE(same.stats.store.has_value());
+  EXPECT_GT(same.stats.store->read, 0u);
+  EXPECT_GT(same.stats.store->bytes, 0u);
+  const auto evaluated = streamed->evaluate(prompt_of(3, 50), true);
+  const auto want = resident->evaluate(prompt_of(3, 50), true);
+  ASSERT_TRUE(evaluated.ok()) << evaluated.message();
+  EXPECT_EQ(evaluated->logits, want->logits);
+  EXPECT_EQ(evaluated->experts, want->experts);
+}
+
+TEST(StreamEngine, RoutingIsSavedAndPinned) {
+  const fs::path file = fs::path(testing::TempDir()) / ("jaju_routing_" + std::to_string(::getpid()));
+  auto engine = open_engine(with_slots(12));
+  ASSERT_TRUE(engine->evaluate(prompt_of(1, 60), false).ok());
+  ASSERT_TRUE(engine->save_routing(file).ok());
+  StreamOptions pinned = with_slots(12);
+  pinned.pin = file;
+  auto second = open_engine(pinned);
+  EXPECT_EQ(second->store_figures()->slots_pinned, 3);
+  ASSERT_TRUE(second->evaluate(prompt_of(1, 60), false).ok());
+  EXPECT_GT(second->store_figures()->pinned, 0u);
+  fs::remove(file);
+}
+
+// Two requests at once; the disk fails for one expert. Who wanted it ends, the other's answer is what it
+// always is, and afterwards everything works again.
+TEST(StreamEngine, AFailedReadEndsThoseThatNeededIt) {
+  int64_t broken_from = -1, broken_to = -1;  // of the one file
+  StreamOptions stream = with_slots(4);
+  stream.make_reader = faulty([&](const PieceRead& p, int64_t& result) {
+    if (p.offset >= broken_from && p.offset < broken_to) result = -EIO;
+  });
+  auto resident = open_engine({});
+  // Which experts the two answers visit: one must visit an expert that the other does not.
+  const std::vector<int32_t> a = {17, 4}, b = {99, 140};
+  const auto answer_a = quiet_answer(*resident, greedy(a, 4)),
+             answer_b = quiet_answer(*resident, greedy(b, 4));
+  const auto visits = [&](const std::vector<int32_t>& text) {
+    std::set<std::pair<size_t, int32_t>> set;
+    const auto evaluation = resident->evaluate(text, false);
+    for (size_t layer = 0; layer < evaluation->experts.size(); ++layer) {
+      for (const auto& ids : evaluation->experts[layer]) {
+        for (const int32_t id : ids) set.emplace(layer, id);
+      }
+    }
+    return set;
+  };
+  const auto of_a = visits(join(a, answer_a)), of_b = visits(join(b, answer_b));
+  std::vector<std::pair<size_t, int32_t>> only_a;
+  std::set_difference(of_a.begin(), of_a.end(), of_b.begin(), of_b.end(), std::back_inserter(only_a));
+  ASSERT_FALSE(only_a.empty());
+  const auto [layer, expert] = only_a.front();
+  const auto catalog = resident->weights().expert_catalog(packed_model());
+  ASSERT_TRUE(catalog.ok()) << catalog.message();
+  const Extent& bad = catalog->extents[layer * 16 + static_cast<size_t>(expert)];
+
+  broken_from = bad.offset;
+  broken_to = bad.offset + bad.bytes;
+  auto engine = open_engine(stream);
+  SchedulerOptions options;
+  options.speculation = false;
+  options.prefix_cache = false;
+  const auto scheduler = start_by_hand(*engine, options);
+  const auto ask = [&](const std::vector<std::vector<int32_t>>& prompts) {
+    std::vector<std::shared_ptr<Collected>> sinks;
+    for (const auto& prompt : prompts) sinks.push_back(submit(*scheduler, greedy(prompt, 4)));
+    run_until_idle(*scheduler);
+    return sinks;
+  };
+  const auto both = ask({a, b});
+  const std::string said = both[0]->finish.status.message();
+  EXPECT_FALSE(both[0]->finish.status.ok());
+  EXPECT_NE(said.find(fmt::format("expert {} of layer {}", expert, layer + 1)), std::string::npos) << said;
+  EXPECT_NE(said.find("model.safetensors"), std::string::npos) << said;
+  EXPECT_TRUE(both[1]->finish.status.ok()) << both[1]->finish.status.message();
+  EXPECT_EQ(both[1]->tokens, answer_b);
+  broken_from = broken_to = -1;
+  const auto again = ask({a, b});
+  EXPECT_EQ(again[0]->tokens, answer_a);
+  EXPECT_EQ(again[1]->tokens, answer_b);
+  const SchedulerSnapshot snapshot = scheduler->snapshot();
+  EXPECT_TRUE(snapshot.healthy);
+  EXPECT_EQ(snapshot.failed, 1u);
+  ASSERT_TRUE(snapshot.store.has_value());
+  EXPECT_GT(snapshot.store->failures, 0u);
+}
+
+// A step of a streamed model takes nothing from the heap.
+TEST(StreamEngine, NothingIsAllocatedInAStep) {
+  if (heap_allocations() < 0) GTEST_SKIP() << "the heap is not counted in this build";
+  auto engine = open_engine(with_slots(6));
+  auto session = engine->new_session();
+  SamplingParams params;
+  params.temperature = 0;
+  params.max_tokens = 60;
+  ASSERT_TRUE((*session)->generate(prompt_of(2, 60), params, {}).ok());
+  // The same again from an empty cache, longer: what grows is the list of tokens alone.
+  const auto count = [&](int64_t tokens) {
+    params.max_tokens = tokens;
+    auto fresh = engine->new_session();
+    const int64_t before = heap_allocations();
+    EXPECT_TRUE((*fresh)->generate(prompt_of(2, 60), params, {}).ok());
+    return heap_allocations() - before;
+  };
+  count(60);
+  const int64_t few = count(60), many = count(260);
+  EXPECT_LT(many - few, 40);
+}
+
+}  // namespace
+}  // namespace jaju

@@ -1,0 +1,119 @@
+"""A model larger than the memory it may take: the promise is kept, the numbers are shown, refusals are clear."""
+import json
+import os
+import pathlib
+import resource
+import subprocess
+import unittest
+
+from program import PROGRAM, ProgramTest
+
+NANO = pathlib.Path(__file__).resolve().parents[2] / "models" / "nano"
+MIB = 1 << 20
+# 340 MB of experts, about 25 MB of everything else.
+SHAPE = "layers=4,dense=1,hidden=1024,width=512,experts=128,used=8,ff=2048,heads=8,q_lora=512,vocab=2048"
+
+
+class Stream(ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        import tempfile
+        cls.shared = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.shared.cleanup)
+        cls.model = pathlib.Path(cls.shared.name) / "random"
+        subprocess.run([PROGRAM, "pack", "--random", SHAPE, "--skew", "0.5", "--to", cls.model, "--quiet"], check=True,
+                       capture_output=True)
+
+    def bench(self, *words, limit=None):
+        """Runs a benchmark; returns its JSON and the most memory it had."""
+        def limits():
+            if limit is not None:
+                resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        child = subprocess.Popen([PROGRAM, "bench", self.model, "--json", "--repeat", "1", *map(str, words)],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment(),
+                                 preexec_fn=limits)
+        out, err = child.stdout.read(), child.stderr.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        child.stdout.close()
+        child.stderr.close()
+        return child.returncode, out.decode(), err.decode(), usage.ru_maxrss * 1024
+
+    def test_peak_memory_stays_within_the_promise(self):
+        files = sum(f.stat().st_size for f in self.model.iterdir())
+        self.assertGreater(files, 330 * MIB)
+        for share in (4, 2):
+            memory = files // share
+            code, out, err, peak = self.bench("--memory", memory, "-p", "200", "--all", "-n", "24", "--batch", "1,3")
+            self.assertEqual(code, 0, err)
+            self.assertIn("read when they are needed", err)
+            self.assertLessEqual(peak, memory * 1.05, f"{peak / MIB:.0f} of {memory / MIB:.0f} MiB")
+            report = json.loads(out)
+            for test in report["tests"]:
+                experts = test["experts"]
+                self.assertEqual(experts["asked"],
+                                 experts["pinned"] + experts["cached"] + experts["prefetched"] + experts["read"])
+                self.assertGreater(experts["slots"] * experts["slot_bytes"], memory / 8)
+                self.assertGreater(experts["read"] + experts["prefetched"], 0)
+                self.assertLessEqual(experts["bytes"], 1.6 * experts["bytes_needed"], test["name"])
+
+    def test_numbers_pins_and_routing(self):
+        routing = self.home / "routing.json"
+        memory = 160 * MIB
+        code, out, err, _ = self.bench("--memory", memory, "-p", "0", "-n", "40", "--save-routing", routing)
+        self.assertEqual(code, 0, err)
+        histogram = json.loads(routing.read_text())
+        self.assertEqual([layer["layer"] for layer in histogram["layers"]], [1, 2, 3])
+        self.assertTrue(all(len(layer["visits"]) == 128 for layer in histogram["layers"]))
+        code, out, err, peak = self.bench("--memory", memory, "-p", "0", "-n", "40", "--pin", routing)
+        self.assertEqual(code, 0, err)
+        experts = json.loads(out)["tests"][0]["experts"]
+        self.assertGreater(experts["slots_pinned"], 0)
+        self.assertGreater(experts["pinned"], 0)
+        self.assertLessEqual(peak, memory * 1.05)
+        text = self.good("bench", self.model, "--memory", str(memory), "-p", "64", "-n", "4", "--repeat", "1").stdout
+        for word in ("pinned", "cached", "read ahead", "what was missing", "while reading", "waited", "prefetch"):
+            self.assertIn(word, text)
+        (self.home / "other.json").write_text(routing.read_text().replace('"layer": 3', '"layer": 9'))
+        self.bad(1, "bench", self.model, "--memory", str(memory), "--pin", self.home / "other.json", says="layer 9")
+
+    def test_a_copy_on_another_drive(self):
+        copy = self.home / "copy"
+        subprocess.run(["cp", "-r", self.model, copy], check=True)
+        code, out, err, _ = self.bench("--memory", 120 * MIB, "-p", "0", "-n", "8", "--mirror", copy)
+        self.assertEqual(code, 0, err)
+        text = (copy / "packed.json").read_text()
+        at = text.index("model.layers.2.mlp.experts.5.")
+        at = text.index(': "', at) + 3
+        (copy / "packed.json").write_text(text[:at] + ("0" if text[at] != "0" else "1") + text[at + 1:])
+        self.bad(1, "bench", self.model, "--memory", str(120 * MIB), "--mirror", copy, says="is no copy")
+        self.bad(1, "bench", self.model, "--memory", str(120 * MIB), "--mirror", NANO, says=str(NANO))
+
+    def test_refusals_are_one_sentence(self):
+        self.bad(1, "run", NANO, "1+1", "--memory", "4M", says=["pack it first", "jaju pack"])
+        self.bad(1, "bench", self.model, "--memory", "30M", says="give at least")
+        self.bad(1, "bench", "--synthetic", SHAPE, "--memory", "100M", says="pack --random")
+        (self.home / "none.json").write_text("{}")
+        self.bad(1, "bench", self.model, "--memory", "120M", "--pin", self.home / "none.json", says="none.json")
+
+    def test_too_little_address_space_is_an_error_and_no_crash(self):
+        for limit in (200 * MIB, 460 * MIB):
+            code, out, err, _ = self.bench("--memory", 120 * MIB, "-p", "0", "-n", "1", limit=limit)
+            self.assertEqual(code, 1, f"{limit}: {code} {err}")
+            self.assertIn("jaju: ", err)
+
+    def test_damage_ends_with_the_expert_s_name(self):
+        copy = self.home / "damaged"
+        subprocess.run(["cp", "-r", self.model, copy], check=True)
+        for file in copy.glob("*.safetensors"):
+            content = bytearray(file.read_bytes())
+            for at in range(200_000, len(content) - 60 * MIB, 500_000):  # some byte of every expert
+                content[at] ^= 0x55
+            file.write_bytes(content)
+        self.bad(1, "bench", copy, "--memory", str(120 * MIB), "-p", "0", "-n", "2",
+                 says=["checksum", "expert ", "of layer", ".safetensors"])
+
+
+if __name__ == "__main__":
+    unittest.main()
