@@ -50,7 +50,7 @@ std::string planned(const uint8_t* data, size_t size) {
 }
 
 void check(const std::string& bytes) {
-  PagePool pool(kLayers, kWidth, DType::f32, 16);
+  PagePool pool(kLayers, key().layout, 16);
   PrefixCache cache(pool);
   std::map<std::string, PrefixCache::Place, std::less<>> tenants;
   std::vector<PrefixCache::Place> loaded;
@@ -60,7 +60,7 @@ void check(const std::string& bytes) {
       parse_cache_file(std::as_bytes(std::span(bytes)), key(), "fuzz", [&](const CacheFilePage& p) {
         const auto n = static_cast<int64_t>(p.tokens.size());
         JAJU_CHECK(n >= 1 && n <= 64 && p.parent < pages && p.parent >= -1);
-        JAJU_CHECK(static_cast<int64_t>(p.latents.size()) == kLayers * n * key().row_bytes());
+        JAJU_CHECK(static_cast<int64_t>(p.latents.size()) == kLayers * n * key().layout.bytes());
         for (const int32_t id : p.tokens) JAJU_CHECK(id >= 0 && id < key().vocab);
         ++pages;
         CachePage* const page = pool.take();

@@ -375,7 +375,7 @@ void add_plan(CLI::App& app, Action& action) {
   verb->add_option("MODEL", o->model,
                    "A directory or a name (default: the small model that comes with jaju)");
   verb->add_option("--config", o->config, "A config.json alone, for a model one does not have");
-  verb->add_option("--scheme", o->scheme, "Experts as if stored so: q4, q6, q8, bf16, f16, f32 or f8");
+  verb->add_option("--scheme", o->scheme, "Experts as if stored so: q8, q6, q4, q3, q2, bf16, f16, f32 or f8");
   verb->add_option("--rest", o->rest,
                    "Other matrices likewise (default: q8 beside a q scheme, else the same)");
   verb->add_option("--memory", o->memory,
@@ -395,7 +395,8 @@ void add_plan(CLI::App& app, Action& action) {
   verb->add_option("--routing", o->routing, "A saved routing histogram instead of the assumed skew");
   verb->add_flag("--json", o->json, "One JSON object");
   verb->footer(
-      R"(Only headers are read. What the table says is what `run` and `serve` allocate: both use the same arithmetic.
+      R"(Only headers are read. What the table says is what `run` allocates: both use the same arithmetic. --batch
+counts whole conversations; `serve` lets them share a cache and takes less.
 
 Speeds are a range. Uniform routing visits every expert alike, the worst for a cache; skewed routing is what models of
 this kind show on text (the e-th expert of a layer has weight 1 / e^0.8). The truth for your text is usually between

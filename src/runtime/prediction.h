@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "memory/budget.h"
+#include "memory/expert_use.h"
 #include "memory/hit_rate.h"
 #include "memory/machine.h"
 #include "model/config.h"
@@ -29,7 +30,7 @@
 namespace jaju {
 
 // Half-life of a visit in the expert store's cache (memory/expert_use.h), rows.
-inline constexpr double kCacheHalfLife = 128;
+inline constexpr double kCacheHalfLife = ExpertUse::kHalfLife;
 
 // What one token costs.
 struct TokenCosts {
