@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <random>
 #include <span>
@@ -324,7 +323,6 @@ TEST(Quantize, ErrorIsNoLargerThanThatOfTypesOfEqualSize) {
     for (const auto& [scheme, type, error] : pairs) {
       const double ours = squared_error(scheme, w, kRows, kCols) / power;
       const double theirs = over_all(w, error) / power;
-      std::printf("%d %s %.3e %s %.3e\n", static_cast<int>(kind), name_of(scheme).data(), ours, type, theirs);
       EXPECT_LE(ours, theirs) << name_of(scheme) << " against " << type << ", kind "
                               << static_cast<int>(kind);
     }
