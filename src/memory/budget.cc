@@ -16,7 +16,7 @@ std::string text(int64_t bytes) {
 }
 
 int64_t without_experts(const ModelSizes& model, const RunSizes& run) {
-  return model.resident_bytes() + run.kv_bytes + run.buffer_bytes;
+  return model.resident_bytes() + run.kv_bytes + run.buffer_bytes + run.program_bytes;
 }
 
 // The least `memory` with memory - program_margin(memory) >= bytes. The margin grows in steps of 32 bytes of
@@ -65,22 +65,21 @@ Result<MemoryBudget> divide_memory(const ModelSizes& model, const RunSizes& run,
   b.resident = model.resident_bytes();
   b.kv = run.kv_bytes;
   b.buffers = run.buffer_bytes;
-  b.margin = program_margin(memory);
+  b.margin = program_margin(memory) + run.program_bytes;
   b.slot_bytes = model.slot_bytes;
   if (memory < least_memory(model, run)) {
     return error(
-        "{} of memory do not hold what must always be there: {} of weights, {} of KV cache, {} of buffers "
-        "and "
-        "{} experts; give at least {}, or a shorter context or a smaller batch",
-        text(memory), text(b.resident), text(b.kv), text(b.buffers), least_slots(model),
+        "{} of memory do not hold what must always be there: {} of weights, {} of KV cache, {} of buffers, "
+        "{} of the program and {} experts; give at least {}, or a shorter context or a smaller batch",
+        text(memory), text(b.resident), text(b.kv), text(b.buffers), text(b.margin), least_slots(model),
         text(least_memory(model, run)));
   }
   if (model.slot_bytes == 0 || model.experts() == 0) {
     b.all_resident = true;
     return b;
   }
-  const int64_t slots =
-      std::min(model.experts(), (memory - without_experts(model, run) - b.margin) / model.slot_bytes);
+  const int64_t room = memory - without_experts(model, run) - program_margin(memory);
+  const int64_t slots = std::min(model.experts(), room / model.slot_bytes);
   b.all_resident = slots == model.experts();
   if (!b.all_resident) b.pinned_slots = std::clamp<int64_t>(pins_wanted, 0, slots / 4);
   b.cache_slots = slots - b.pinned_slots;

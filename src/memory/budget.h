@@ -39,8 +39,9 @@ struct ModelSizes {
 
 // What running it takes besides.
 struct RunSizes {
-  int64_t kv_bytes = 0;      // pages of every sequence at its longest
-  int64_t buffer_bytes = 0;  // activations, scratch and logits of a step
+  int64_t kv_bytes = 0;       // pages of every sequence at its longest
+  int64_t buffer_bytes = 0;   // activations, scratch and logits of a step
+  int64_t program_bytes = 0;  // of the program itself, beyond program_margin(): of a small budget it is more
 };
 
 // What becomes of a budget.
@@ -49,7 +50,7 @@ struct MemoryBudget {
   int64_t resident = 0;  // bytes of each
   int64_t kv = 0;
   int64_t buffers = 0;
-  int64_t margin = 0;
+  int64_t margin = 0;  // program_margin() and what the program has beyond it
   int64_t slot_bytes = 0;
   int64_t pinned_slots = 0;   // experts that are never evicted
   int64_t cache_slots = 0;    // experts that come and go

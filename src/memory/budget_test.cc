@@ -68,6 +68,23 @@ TEST(MemoryBudget, TheLeastIsTheLeast) {
   EXPECT_FALSE(divide_memory(model, kRun, -5).ok());
 }
 
+TEST(MemoryBudget, AProgramLargerThanItsMarginTakesFromTheExperts) {
+  const ModelSizes model = small_model();
+  RunSizes run = kRun;
+  run.program_bytes = 3 * model.slot_bytes;
+  const int64_t memory = least_memory(model, kRun) + 3 * model.slot_bytes;
+  const auto small = divide_memory(model, run, least_memory(model, run));
+  ASSERT_TRUE(small.ok()) << small.message();
+  EXPECT_EQ(small->slots(), 4);
+  EXPECT_GE(least_memory(model, run), memory);
+  const auto with = divide_memory(model, run, 2 * memory);
+  const auto without = divide_memory(model, kRun, 2 * memory);
+  ASSERT_TRUE(with.ok() && without.ok());
+  EXPECT_EQ(with->slots() + 3, without->slots());
+  EXPECT_EQ(with->used(), without->used());
+  EXPECT_FALSE(divide_memory(model, run, least_memory(model, kRun)).ok());
+}
+
 // The margin is a share of the whole, so the least memory for given bytes is found by search: at every size
 // the memory before it must be too little.
 TEST(MemoryBudget, MarginsAtEverySize) {

@@ -124,11 +124,14 @@ Result<MemoryChoice> choose_memory(const fs::path& dir, const ModelConfig& confi
                          : free > 0         ? default_memory(free)
                                             : INT64_MAX / 2;
   choice.memory = memory;
-  const auto set_cache = [&] {
+  // The program's own code and data are what they are, whatever share of a small budget is meant for them.
+  const int64_t program = std::max<int64_t>(0, resident_set() - program_margin(memory));
+  const auto complete = [&] {
+    run.program_bytes = program;
     if (o.stream.sequences > 0) run.kv_bytes = shared_cache(o, run.kv_bytes, memory);
     choice.kv_bytes = run.kv_bytes;
   };
-  set_cache();
+  complete();
   if (o.stream.slots > 0) {
     choice.streamed = true;
     choice.budget.pinned_slots = o.stream.pin.empty() ? 0 : o.stream.slots / 4;
@@ -154,17 +157,15 @@ Result<MemoryChoice> choose_memory(const fs::path& dir, const ModelConfig& confi
         "pack it first, `jaju pack {} --to DIR`",
         dir.string(), text(full_memory(model.sizes, run)), text(memory), dir.string());
   }
-  // The program's own code and data are what they are, whatever share of a small budget is meant for them.
-  const int64_t excess = std::max<int64_t>(0, resident_set() - program_margin(memory));
   if (!o.stream.fixed_chunk) {
-    shape.chunk = std::max(o.prefill_chunk, streaming_chunk(config, model, shape, memory - excess));
+    shape.chunk = std::max(o.prefill_chunk, streaming_chunk(config, model, shape, memory - program));
     choice.chunk = std::min(shape.chunk, o.context);
     shape.chunk = choice.chunk;
     run = run_sizes(config, model.kinds, shape);
-    set_cache();
+    complete();
   }
   const int64_t pins = o.stream.pin.empty() ? 0 : model.sizes.experts();
-  JAJU_ASSIGN(choice.budget, divide_memory(model.sizes, run, memory - excess, pins));
+  JAJU_ASSIGN(choice.budget, divide_memory(model.sizes, run, memory, pins));
   if (choice.budget.all_resident) return choice;
   choice.streamed = true;
   choice.notice = fmt::format(
