@@ -52,13 +52,14 @@ struct Kind {
   Scheme scheme = Scheme::none;
   Precision precision = Precision::f32;
 };
-const Kind kKinds[] = {{"f32", DType::f32},
-                       {"bf16", DType::bf16},
-                       {"bf16-dot", DType::bf16, Scheme::none, Precision::bf16},
-                       {"f8", DType::f8_e4m3},
-                       {"q8", DType::u8, Scheme::q8},
-                       {"q6", DType::u8, Scheme::q6},
-                       {"q4", DType::u8, Scheme::q4}};
+const std::vector<Kind> kKinds = [] {
+  std::vector<Kind> kinds = {{"f32", DType::f32},
+                             {"bf16", DType::bf16},
+                             {"bf16-dot", DType::bf16, Scheme::none, Precision::bf16},
+                             {"f8", DType::f8_e4m3}};
+  for (const Scheme scheme : kSchemes) kinds.push_back({name_of(scheme).data(), DType::u8, scheme});
+  return kinds;
+}();
 
 // Copies of one matrix in places of their own, so that weights come from memory and not from a cache.
 struct Weights {

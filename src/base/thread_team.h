@@ -5,7 +5,8 @@
 // so results never depend on the number of threads.
 //
 // A region waits for the members that entered it, not for those the system has not let run: on a busy machine
-// they may come milliseconds late, and find the region closed.
+// they may come milliseconds late, and find the region closed. (One that is stopped between entering a closed
+// region and leaving it again, two instructions, still holds it up.)
 //
 // On a machine with several NUMA nodes threads are bound to nodes, and take their own node's tasks before
 // they help with others': the first tasks are the first node's, and so on (topology.h: NodeSplit).
@@ -29,7 +30,7 @@ class ThreadTeam {
   // n_threads counts the caller; 0 means one per CPU this process may use. Where the system refuses more
   // threads the team stays smaller: size() tells. With a topology of several nodes, which must outlive the
   // team, its threads are bound to them, and so is a thread that calls run(); where the system refuses that
-  // they stay free.
+  // they stay free. The caller stays bound when the team is gone.
   explicit ThreadTeam(int n_threads = 0, const Topology* topology = nullptr);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;

@@ -27,6 +27,11 @@ Result<Topology::Handle> Topology::make(const char* synthetic) {
   if (synthetic != nullptr && hwloc_topology_set_synthetic(raw, synthetic) != 0) {
     return error("'{}' describes no machine hwloc knows", synthetic);
   }
+  if (synthetic == nullptr &&
+      hwloc_topology_set_flags(
+          raw, HWLOC_TOPOLOGY_FLAG_IS_THISSYSTEM | HWLOC_TOPOLOGY_FLAG_RESTRICT_TO_CPUBINDING) != 0) {
+    return error("hwloc cannot be told to keep to the CPUs this process may use: {}", std::strerror(errno));
+  }
   if (hwloc_topology_load(raw) != 0) {
     return error("hwloc cannot read this machine's topology: {}", std::strerror(errno));
   }

@@ -1,5 +1,5 @@
 // The NUMA nodes of this machine: where the threads of a team sit, and where what they read should lie.
-// Through hwloc, which also knows what this process is allowed to use.
+// Through hwloc; CPUs this process may not use, by a cpuset or its affinity, are not there.
 //
 // A machine with one node is left alone: nothing is bound, nothing moved. (Binding threads to CPUs cost a
 // quarter on a shared virtual machine, docs/log.md; so where there are nodes a thread is bound to all the

@@ -1,6 +1,7 @@
 #include "base/topology.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <cmath>
@@ -25,6 +26,23 @@ TEST(Topology, ThisMachine) {
   EXPECT_TRUE(topology->bind_this_thread(0).ok());
   const std::vector<char> memory(1 << 20);
   EXPECT_TRUE(topology->bring(memory.data(), static_cast<int64_t>(memory.size()), 0).ok());
+}
+
+// As under taskset or numactl: nothing spreads to CPUs a process was kept from.
+TEST(Topology, CpusOutsideTheAffinityAreNotThere) {
+  cpu_set_t before, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  if (CPU_COUNT(&before) < 2) GTEST_SKIP() << "this process has one CPU only";
+  CPU_ZERO(&one);
+  for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++cpu) {
+    if (CPU_ISSET(cpu, &before)) CPU_SET(cpu, &one);
+  }
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  const auto topology = Topology::of_this_machine();
+  ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
+  ASSERT_TRUE(topology.ok()) << topology.message();
+  EXPECT_EQ(topology->n_nodes(), 1);
+  EXPECT_EQ(topology->n_cpus(0), 1);
 }
 
 TEST(Topology, DescribedMachines) {

@@ -38,6 +38,9 @@ enum class Precision {
 
 struct Ops;
 
+// Rows of a matrix that are one task of a product: where weights lie follows it (model/placement.h).
+constexpr int64_t kRowsOfTask = 32;
+
 // What an operation may use besides its operands. One per engine; not shared between concurrent steps.
 struct Context {
   ThreadTeam& team;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kernels/ops.h"
+#include "kernels/packed_check.h"
 #include "tensor/quantize.h"
 
 namespace jaju {
@@ -421,6 +422,62 @@ TEST(PackedBackendsDeathTest, EmbeddingsAndAttentionStayUnpacked) {
     args.kv_b = w.view;
     EXPECT_DEATH(ops->mla_absorbed(context, args), "internal error");
     EXPECT_DEATH(ops->mla_expanded(context, args), "internal error");
+  }
+}
+
+// The check before a benchmark passes what is right, and notices one wrong code of one weight.
+TEST(PackedCheck, NoticesOneWrongWeight) {
+  const int64_t rows = 40, cols = 700, inputs = 130;
+  ThreadTeam team(1);
+  for (const char* name : {"ref", "avx2", "avx512"}) {
+    const Ops* const ops = find_ops(name);
+    if (ops == nullptr) continue;
+    Context context(team, *ops, Precision::f32);
+    reserve_scratch(context, {.max_rows = inputs,
+                              .max_input = inputs * staggered_stride(cols, 4),
+                              .nope = 1,
+                              .rope = 1,
+                              .v = 1,
+                              .latent = 1});
+    for (const Scheme scheme : kSchemes) {
+      std::mt19937 dice(3);
+      std::normal_distribution<float> normal;
+      std::vector<float> values(static_cast<size_t>(rows * cols));
+      for (float& v : values) v = normal(dice);
+      std::vector<std::byte> bytes(static_cast<size_t>(packed_bytes(scheme, rows, cols)));
+      for (int64_t r = 0; r < rows; r += kPanelRows) {
+        quantize_panel(scheme, values.data() + r * cols, std::min(kPanelRows, rows - r), cols, nullptr,
+                       bytes.data() + r / kPanelRows * panel_bytes(scheme, cols));
+      }
+      Matrix m;
+      m.data = bytes.data();
+      m.dtype = DType::u8;
+      m.rows = rows;
+      m.cols = cols;
+      m.scheme = scheme;
+      const Status right = check_packed_product(context, m, inputs);
+      EXPECT_TRUE(right.ok()) << name << ' ' << right.message();
+      // A backend whose row 20 is the sum of another weight.
+      static const Ops* truth;
+      truth = ops;
+      Ops wrong = *ops;
+      wrong.products = [](Context& c, std::span<const Product> products, Rows x) {
+        truth->products(c, products, x);
+        const Product& p = products[0];
+        for (int64_t i = 0; i < x.n; ++i) {
+          p.y.row(i)[20] += x.row(i)[333] * (p.w.at(20, 334) - p.w.at(20, 333));
+        }
+      };
+      Context off(team, wrong, Precision::f32);
+      reserve_scratch(off, {.max_rows = inputs,
+                            .max_input = inputs * staggered_stride(cols, 4),
+                            .nope = 1,
+                            .rope = 1,
+                            .v = 1,
+                            .latent = 1});
+      const Status noticed = check_packed_product(off, m, inputs);
+      EXPECT_NE(noticed.message().find("row 20"), std::string::npos) << name << ' ' << name_of(scheme);
+    }
   }
 }
 

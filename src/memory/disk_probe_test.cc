@@ -1,8 +1,10 @@
 #include "memory/disk_probe.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
+#include <string>
 
 #include "base/file.h"
 
@@ -14,7 +16,7 @@ namespace fs = std::filesystem;
 class DiskProbeTest : public testing::Test {
  protected:
   void SetUp() override {
-    dir_ = fs::path(testing::TempDir()) / "jaju-disk-probe-test";
+    dir_ = fs::path(testing::TempDir()) / ("jaju-disk-probe-" + std::to_string(::getpid()));
     fs::remove_all(dir_);
     fs::create_directories(dir_);
   }

@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <mutex>
 
+#include "kernels/ops.h"
+
 namespace jaju {
 namespace {
-
-// Rows of a task of a product on CPUs, and a multiple of a panel's.
-constexpr int64_t kRowsOfTask = 32;
 
 std::vector<const Matrix*> matrices_of(const Weights& w) {
   std::vector<const Matrix*> all;

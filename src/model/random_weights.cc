@@ -105,7 +105,10 @@ class PanelPool {
     const int64_t panels = (m.rows + kPanelRows - 1) / kPanelRows;
     const int64_t blocks = (m.cols + kBlockCols - 1) / kBlockCols;
     for (int64_t p = 0; p < panels; ++p) {
-      std::memcpy(to, panel_.data(), kPanelHeaderBytes);
+      // What is missing to a whole panel or block counts for nothing (packed.h).
+      const int64_t rows = std::min(kPanelRows, m.rows - p * kPanelRows);
+      std::memset(to, 0, kPanelHeaderBytes);
+      std::memcpy(to, panel_.data(), static_cast<size_t>(rows) * sizeof(float));
       to += kPanelHeaderBytes;
       for (int64_t done = 0; done < blocks;) {
         const int64_t n = std::min(kBlocks / 8, blocks - done);
@@ -116,6 +119,9 @@ class PanelPool {
         to += bytes;
         done += n;
       }
+      const int64_t groups = (m.cols - (blocks - 1) * kBlockCols + kGroupCols - 1) / kGroupCols;
+      std::memset(to - block_bytes(scheme_) + groups * kPanelRows, 0,
+                  static_cast<size_t>((kBlockCols / kGroupCols - groups) * kPanelRows));
     }
   }
 

@@ -39,6 +39,7 @@ TEST(SyntheticShape, ErrorsNameTheWord) {
        {std::pair{"hiden=3", "there is no 'hiden'"}, std::pair{"hidden", "'hidden' is not of the form"},
         std::pair{"layers=two", "layers is 'two'"}, std::pair{"dtype=f4", "dtype is 'f4'"},
         std::pair{"dtype=q4,rest=bf16", "rest is 'bf16'"},
+        std::pair{"dtype=bf16,rest=q4", "rest=q4 goes with a quantised dtype"},
         std::pair{"experts=4,used=9", "num_experts_per_tok"}}) {
     const auto shape = parse_shape(text);
     EXPECT_NE(shape.message().find(word), std::string::npos) << text << ": " << shape.message();

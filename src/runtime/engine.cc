@@ -254,7 +254,7 @@ Result<Evaluation> Engine::Impl::evaluate(std::span<const int32_t> tokens, bool 
                  human_bytes(static_cast<double>(wanted_bytes)));
   }
 
-  // Truth before speed: an f32 cache and unrounded activations, whatever the session options say.
+  // Truth before speed: an f32 cache and no activations rounded to bf16, whatever the session options say.
   KvPool f32_pool(e.forward->cache_layers(), cache_row(e.config, KvType::f32));
   KvPages pages(f32_pool);
   JAJU_RETURN_IF_ERROR(pages.reserve(n));

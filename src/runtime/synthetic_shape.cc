@@ -41,6 +41,16 @@ constexpr const char* kDtype = "dtype";
 constexpr const char* kRest = "rest";
 constexpr const char* kPostNorm = "post_norm";
 
+// "q8, q6, ... or nvfp4"
+std::string scheme_names() {
+  std::string names;
+  for (const Scheme scheme : kSchemes) {
+    names += names.empty() ? "" : scheme == *std::rbegin(kSchemes) ? " or " : ", ";
+    names += name_of(scheme);
+  }
+  return names;
+}
+
 }  // namespace
 
 std::string shape_help() {
@@ -49,9 +59,8 @@ std::string shape_help() {
   text +=
       fmt::format("  {:<12} {}\n", kPostNorm, "1: the norm behind the experts (A.X K1), 0: none (DeepSeek)");
   text +=
-      fmt::format("  {:<12} {}\n", kDtype,
-                  "of the weights: bf16, f16, f32 or f8, or experts as `jaju pack` makes them: q8, q6, q4, "
-                  "q3, q2, mxfp4 or nvfp4");
+      fmt::format("  {:<12} of the weights: bf16, f16, f32 or f8, or experts as `jaju pack` makes them: {}\n",
+                  kDtype, scheme_names());
   text += fmt::format("  {:<12} {}\n", kRest, "of packed matrices that are no experts (q8)");
   return text;
 }
@@ -61,9 +70,8 @@ namespace {
 Result<RandomTypes> parse_types(const std::string& dtype, const std::string& rest) {
   RandomTypes types;
   if (const std::optional<Scheme> experts = scheme_named(dtype)) {
-    const std::optional<Scheme> others = scheme_named(rest);
-    if (!others)
-      return error("--synthetic: rest is '{}', it must be q8, q6, q4, q3, q2, mxfp4 or nvfp4", rest);
+    const std::optional<Scheme> others = scheme_named(rest.empty() ? "q8" : rest);
+    if (!others) return error("--synthetic: rest is '{}', it must be one of {}", rest, scheme_names());
     types.experts = *experts;
     types.rest = *others;
     return types;
@@ -71,11 +79,12 @@ Result<RandomTypes> parse_types(const std::string& dtype, const std::string& res
   for (const auto& [name, type] : {std::pair{"bf16", DType::bf16}, std::pair{"f16", DType::f16},
                                    std::pair{"f32", DType::f32}, std::pair{"f8", DType::f8_e4m3}}) {
     if (dtype != name) continue;
+    if (!rest.empty())
+      return error("--synthetic: rest={} goes with a quantised dtype, not with {}", rest, name);
     types.dtype = type;
     return types;
   }
-  return error(
-      "--synthetic: dtype is '{}', it must be bf16, f16, f32, f8, q8, q6, q4, q3, q2, mxfp4 or nvfp4", dtype);
+  return error("--synthetic: dtype is '{}', it must be bf16, f16, f32, f8, {}", dtype, scheme_names());
 }
 
 }  // namespace
@@ -84,7 +93,7 @@ Result<SyntheticShape> parse_shape(std::string_view text) {
   nlohmann::json config = {{"model_type", "AXK1"}};
   SyntheticShape shape;
   std::string dtype = "bf16";
-  std::string rest_type = "q8";
+  std::string rest_type;
   for (std::string_view rest = text; !rest.empty();) {
     const std::string_view item = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(rest.size(), item.size() + 1));

@@ -75,27 +75,13 @@ constexpr Codes<S> kCodes;
 
 template <Scheme S>
 JAJU_INLINE void search(const Group& g, Found& found) {
-  F x[kCols];  // in units of the row factor
-  F largest = F{};
-  F best = F{};
-  for (int c = 0; c < kCols; ++c) {
-    x[c] = g.values[c] * g.inverse_factors;
-    F size;
-    magnitude(size, x[c]);
-    select(largest, size > largest, size, largest);
-    best += g.weights[c] * x[c] * x[c];
-  }
+  F x[kCols], largest, best;
+  scale_group(g, x, largest, best);
   F kept = F{};  // 0 is the first candidate
-  // Codes from `code` to `last`, lane by lane; a lane that has had its last tries it again.
-  F code, last;
-  for (int lane = 0; lane < kLanes; ++lane) {
-    const float least = __builtin_ceilf(__builtin_sqrtf(largest[lane] / Range<S>::kMost));
-    const float most = __builtin_floorf(__builtin_sqrtf(largest[lane] / Range<S>::kLeast));
-    code[lane] = least < 1 ? 1 : least > kLargestCode ? kLargestCode : least;
-    last[lane] = most > kLargestCode ? kLargestCode : most < code[lane] ? code[lane] : most;
-  }
-  for (bool more = true; more;) {
-    const F scale = code * code;
+  F size, last;
+  sizes_to_try(largest, Range<S>::kLeast, Range<S>::kMost, kLargestCode, size, last);
+  do {
+    const F scale = size * size;
     const F inverse = 1.0f / scale;
     for (float sign = 1; sign >= -1; sign -= 2) {
       if (S == Scheme::q8 && sign < 0) break;  // its values are symmetric
@@ -110,16 +96,9 @@ JAJU_INLINE void search(const Group& g, Found& found) {
       error *= scale * scale;
       const I better = error < best;
       select(best, better, error, best);
-      select(kept, better, sign * code, kept);
+      select(kept, better, sign * size, kept);
     }
-    more = false;
-    for (int lane = 0; lane < kLanes; ++lane) {
-      if (code[lane] < last[lane]) {
-        code[lane] += 1;
-        more = true;
-      }
-    }
-  }
+  } while (next_size(size, last));
   const I none = kept == F{};
   F scale;
   magnitude(scale, kept);

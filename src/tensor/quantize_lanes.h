@@ -56,6 +56,40 @@ struct Found {
 };
 using Search = void (*)(const Group&, Found&);
 
+// A group in units of its rows' factors, its largest magnitudes, and the error of all zeros.
+JAJU_INLINE void scale_group(const Group& g, F (&x)[kCols], F& largest, F& error_of_zeros) {
+  largest = F{};
+  error_of_zeros = F{};
+  for (int c = 0; c < kCols; ++c) {
+    x[c] = g.values[c] * g.inverse_factors;
+    F size;
+    magnitude(size, x[c]);
+    select(largest, size > largest, size, largest);
+    error_of_zeros += g.weights[c] * x[c] * x[c];
+  }
+}
+// Sizes to try, lane by lane: those whose squares, as scales, make the largest magnitude a value between
+// least and most. From 1 to `top`, at least one.
+JAJU_INLINE void sizes_to_try(const F& largest, float least, float most, float top, F& size, F& last) {
+  for (int lane = 0; lane < kLanes; ++lane) {
+    const float from = __builtin_ceilf(__builtin_sqrtf(largest[lane] / most));
+    const float to = __builtin_floorf(__builtin_sqrtf(largest[lane] / least));
+    size[lane] = from < 1 ? 1 : from > top ? top : from;
+    last[lane] = to > top ? top : to < size[lane] ? size[lane] : to;
+  }
+}
+// False: no lane has another. One that has had its last tries it again.
+JAJU_INLINE bool next_size(F& size, const F& last) {
+  bool more = false;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    if (size[lane] < last[lane]) {
+      size[lane] += 1;
+      more = true;
+    }
+  }
+  return more;
+}
+
 // Compiles search<S> for each instruction set and tells the best this CPU has. After the templates, in the
 // same namespace.
 #if defined(__x86_64__)

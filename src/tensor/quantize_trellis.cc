@@ -123,26 +123,13 @@ JAJU_INLINE void best_ring(const F (&x)[kCols], const float* weights, I (&steps)
 // Every size that may suit, with both signs and all offsets.
 template <Scheme S>
 JAJU_INLINE void search(const Group& g, Found& found) {
-  F x[kCols];  // in units of the row factor
-  F largest = F{};
-  F best = F{};
-  for (int c = 0; c < kCols; ++c) {
-    x[c] = g.values[c] * g.inverse_factors;
-    F size;
-    magnitude(size, x[c]);
-    select(largest, size > largest, size, largest);
-    best += g.weights[c] * x[c] * x[c];
-  }
+  F x[kCols], largest, best;
+  scale_group(g, x, largest, best);
   F kept_scale = F{};  // 0 is the first candidate
   I kept_offset = I{};
   F size, last;
-  for (int lane = 0; lane < kLanes; ++lane) {
-    const float least = __builtin_ceilf(__builtin_sqrtf(largest[lane] / kMost));
-    const float most = __builtin_floorf(__builtin_sqrtf(largest[lane] / kLeast));
-    size[lane] = least < 1 ? 1 : least > kLargestSize ? kLargestSize : least;
-    last[lane] = most > kLargestSize ? kLargestSize : most < size[lane] ? size[lane] : most;
-  }
-  for (bool more = true; more;) {
+  sizes_to_try(largest, kLeast, kMost, kLargestSize, size, last);
+  do {
     for (float sign = 1; sign >= -1; sign -= 2) {
       const F scale = sign * size * size;
       F scaled[kCols];
@@ -157,14 +144,7 @@ JAJU_INLINE void search(const Group& g, Found& found) {
         select(kept_offset, better, I{} + number, kept_offset);
       }
     }
-    more = false;
-    for (int lane = 0; lane < kLanes; ++lane) {
-      if (size[lane] < last[lane]) {
-        size[lane] += 1;
-        more = true;
-      }
-    }
-  }
+  } while (next_size(size, last));
   const I none = kept_scale == F{};
   F scale;
   magnitude(scale, kept_scale);

@@ -75,7 +75,7 @@ struct Inputs {
 
 // A block of W visits its inputs kInputBlock at a time and, when there are several, kColBlock columns at a
 // time, so that the inputs (48 KB) stay in the second-level cache and the weights of a tile in the first.
-constexpr int64_t kRowBlock = 32;
+constexpr int64_t kRowBlock = kRowsOfTask;
 constexpr int64_t kInputBlock = 24;
 constexpr int64_t kColBlock = 512;
 // From this many inputs on, weights are widened to f32 once and the columns are blocked.

@@ -205,10 +205,10 @@ inline void swiglu_block(const Context& context, const ExpertGroup& g, const Inp
 
 // A piece of 256 columns has one scale, so a row's inner layer must be whole before it becomes int8.
 inline void quantize_inner(Context& context, std::span<const ExpertGroup> groups) {
-  constexpr int64_t kRowsOfTask = 4;
+  constexpr int64_t kInputsOfTask = 4;
   const auto at = [&](int64_t m) -> const ExpertGroup& { return groups[static_cast<size_t>(m)]; };
   const auto rows_of = [&](int64_t m) { return at(m).down.packed() ? at(m).n : 0; };
-  for_row_blocks<kRowsOfTask>(
+  for_row_blocks<kInputsOfTask>(
       context, static_cast<int64_t>(groups.size()), rows_of,
       [&](int64_t m) { return copy_cost(2 * rows_of(m) * at(m).down.cols); },
       [&](int64_t m, int64_t i0, int64_t i1) {
