@@ -168,7 +168,7 @@ void print_json(const BenchWords& words, const Engine& engine, const BenchmarkRe
   out["kernels"] = engine.kernels();
   out["cache"] = name_of(engine.options().kv_type);
   out["rows_per_step"] = engine.options().prefill_chunk;
-  out["all_rows"] = words.plan.all_rows;
+  out["all_logits"] = words.plan.all_logits;
   out["machine"] = {{"cpu", cpu_name()},
                     {"threads", engine.options().threads},
                     {"before", to_json(report.before)},
@@ -255,8 +255,8 @@ void add_bench(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 4096));
   verb->add_option("--repeat", words->plan.repeats, "Runs of every test (default 5)")
       ->check(CLI::Range(1, 1000));
-  verb->add_flag("--all", words->plan.all_rows,
-                 "Prompts: send every token through the last layer's experts, not only the one that counts");
+  verb->add_flag("--all", words->plan.all_logits,
+                 "Prompts: compute the logits of every token, not only the last, so that none skips the last layer's experts");
   verb->add_option("--chunk", words->chunk,
                    "Rows of a step that reads a prompt (default 512; more when experts come from the disk)")
       ->check(CLI::Range(1, 65536));

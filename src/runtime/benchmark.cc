@@ -127,8 +127,7 @@ class Benchmark {
   Status check(BenchmarkReport& report);
   Result<BenchmarkRow> prompt(int64_t tokens);
   Result<BenchmarkRow> decode(int64_t depth, int64_t batch);
-  Status read(KvPages& pages, std::span<const int32_t> tokens, float* all_logits,
-              const ForwardExtras& extras = {});
+  Status read(KvPages& pages, std::span<const int32_t> tokens, std::span<float> all_logits);
   std::vector<int32_t> tokens(int64_t n, uint64_t seed) const;
   int64_t stream_bytes() const;
   bool cancelled() const { return plan_.cancel != nullptr && plan_.cancel->load(); }
@@ -151,26 +150,27 @@ std::vector<int32_t> Benchmark::tokens(int64_t n, uint64_t seed) const {
   return out;
 }
 
-// A prompt from position 0 on, in chunks, its last position's logits or every one's.
-Status Benchmark::read(KvPages& pages, std::span<const int32_t> tokens, float* all_logits,
-                       const ForwardExtras& extras) {
+// A prompt from position 0 on, in chunks. Logits of the last position are thrown away; those of every one go to
+// `all_logits`, or over one another chunk by chunk when that has room for only one.
+Status Benchmark::read(KvPages& pages, std::span<const int32_t> tokens, std::span<float> all_logits) {
   const auto n = static_cast<int64_t>(tokens.size());
   const int64_t vocab = e_.config.vocab_size;
   JAJU_RETURN_IF_ERROR(pages.reserve(n));
+  const bool all = !all_logits.empty();
+  const bool keep = static_cast<int64_t>(all_logits.size()) >= n * vocab;
   std::vector<float> last(static_cast<size_t>(vocab));
   std::vector<int32_t> wanted;
   for (int64_t first = 0; first < n; first += e_.options.prefill_chunk) {
     const int64_t rows = std::min(e_.options.prefill_chunk, n - first);
     wanted.clear();
     for (int64_t i = 0; i < rows; ++i) {
-      if (all_logits != nullptr || first + i == n - 1) wanted.push_back(static_cast<int32_t>(i));
+      if (all || first + i == n - 1) wanted.push_back(static_cast<int32_t>(i));
     }
     const BatchSequence sequence{rows, first, pages.view(), AttentionMode::expanded};
     JAJU_RETURN_IF_ERROR(e_.forward->run(
         {tokens.subspan(static_cast<size_t>(first), static_cast<size_t>(rows)), {&sequence, 1}, wanted},
-        MutRows(all_logits != nullptr ? all_logits + first * vocab : last.data(),
-                static_cast<int64_t>(wanted.size()), vocab),
-        extras));
+        MutRows(!all ? last.data() : all_logits.data() + (keep ? first * vocab : 0),
+                static_cast<int64_t>(wanted.size()), vocab)));
     if (cancelled()) return error("interrupted");
   }
   return e_.weights->intact();
@@ -235,7 +235,7 @@ Status Benchmark::check(BenchmarkReport& report) {
   };
   {
     KvPages pages(*e_.pool);
-    JAJU_RETURN_IF_ERROR(read(pages, sample, logits.data()));
+    JAJU_RETURN_IF_ERROR(read(pages, sample, logits));
     report.prompt_difference = difference();
   }
   KvPages pages(*e_.pool);
@@ -292,11 +292,12 @@ Result<BenchmarkRow> Benchmark::prompt(int64_t n) {
     end = std::min(end + e_.options.prefill_chunk, n);
     expanded += static_cast<double>(end);
   }
-  const double without = plan_.all_rows ? 0.0 : positions - 1;  // tokens that skip the last MLP
-  row.flop = positions * costs_.row_flop - without * costs_.last_mlp_flop + costs_.head_flop +
-             expanded * costs_.kv_b_flop + positions * (positions + 1) / 2 * costs_.expanded_pair;
-  ForwardExtras extras;
-  if (plan_.all_rows) extras.on_experts = [](void*, int64_t, std::span<const int32_t>) {};  // wants them all
+  const double without = plan_.all_logits ? 0.0 : positions - 1;  // tokens that skip the last MLP and the head
+  row.flop = positions * costs_.row_flop - without * costs_.last_mlp_flop +
+             (positions - without) * costs_.head_flop + expanded * costs_.kv_b_flop +
+             positions * (positions + 1) / 2 * costs_.expanded_pair;
+  const int64_t rows = plan_.all_logits ? std::min(n, e_.options.prefill_chunk) : 0;
+  std::vector<float> logits(static_cast<size_t>(rows * e_.config.vocab_size));
   StoreFigures before;
   for (int r = 0; r <= plan_.repeats; ++r) {  // the first warms up
     if (r == 1) before = engine_.store_figures().value_or(StoreFigures());
@@ -304,7 +305,7 @@ Result<BenchmarkRow> Benchmark::prompt(int64_t n) {
     KvPages pages(*e_.pool);
     JAJU_RETURN_IF_ERROR(pages.reserve(n));
     const auto start = std::chrono::steady_clock::now();
-    JAJU_RETURN_IF_ERROR(read(pages, sample, nullptr, extras));
+    JAJU_RETURN_IF_ERROR(read(pages, sample, logits));
     if (r > 0) row.seconds.push_back(seconds_since(start));
     progress(row.name(), r);
   }
@@ -323,7 +324,7 @@ Result<BenchmarkRow> Benchmark::decode(int64_t depth, int64_t batch) {
   std::vector<std::unique_ptr<KvPages>> pages;
   for (int64_t b = 0; b < batch; ++b) {
     pages.push_back(std::make_unique<KvPages>(*e_.pool));
-    if (depth > 0 && b == 0) JAJU_RETURN_IF_ERROR(read(*pages[0], tokens(depth, 7), nullptr));
+    if (depth > 0 && b == 0) JAJU_RETURN_IF_ERROR(read(*pages[0], tokens(depth, 7), {}));
     if (depth > 0 && b > 0) JAJU_RETURN_IF_ERROR(pages.back()->copy_from(*pages[0], depth));
     JAJU_RETURN_IF_ERROR(pages.back()->reserve(depth + plan_.generated));
   }

@@ -19,8 +19,7 @@ namespace jaju {
 
 struct BenchmarkPlan {
   std::vector<int64_t> prompts = {512};  // tokens of one prompt each
-  bool all_rows =
-      false;  // every token through the last layer's experts too, not only the one whose logits are used
+  bool all_logits = false;  // of a prompt's every token, not only its last: no layer is skipped
   int64_t generated = 64;              // steps of each decode test; 0: none
   std::vector<int64_t> depths = {0};   // positions each sequence holds before its first step
   std::vector<int64_t> batches = {1};  // sequences that decode together
