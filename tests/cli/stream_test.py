@@ -93,8 +93,11 @@ class Stream(ProgramTest):
         self.bad(1, "bench", self.model, "--memory", str(120 * MIB), "--mirror", NANO, says=str(NANO))
 
     def test_refusals_are_one_sentence(self):
-        self.bad(1, "run", NANO, "1+1", "--memory", "4M", says=["pack it first", "jaju pack"])
-        self.bad(1, "bench", self.model, "--memory", "30M", says="give at least")
+        self.bad(1, "run", NANO, "1+1", "--memory", "4M", says=["4.00 MB of --memory", "pack it first", "jaju pack"])
+        self.bad(1, "run", NANO, "1+1", "--memory", "4.5M", says="4.50 MB of --memory")
+        self.bad(1, "run", NANO, "1+1", "--memory", "4Mi", says="4.19 MB of --memory")
+        self.bad(2, "run", NANO, "1+1", "--memory", "16GB/s", says="--memory")
+        self.bad(1, "bench", self.model, "--memory", "30.5M", says=["30.5 MB of memory", "give at least"])
         self.bad(1, "bench", "--synthetic", SHAPE, "--memory", "100M", says="pack --random")
         (self.home / "none.json").write_text("{}")
         self.bad(1, "bench", self.model, "--memory", "120M", "--pin", self.home / "none.json", says="none.json")
