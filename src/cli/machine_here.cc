@@ -38,6 +38,15 @@ void set_drive(const fs::path& dir, const std::optional<MachineProfile>& profile
   m->drive_from = kNow;
 }
 
+Machine this_machine_unmeasured() {
+  const MachineIdentity identity = this_machine();
+  Machine m;
+  m.name = identity.cpu;
+  m.memory_bytes = identity.memory_bytes;
+  m.free_bytes = std::min(free_memory().value_or(identity.memory_bytes), identity.memory_bytes);
+  return m;
+}
+
 }  // namespace
 
 std::vector<fs::path> weight_files(const fs::path& dir) {
@@ -63,11 +72,7 @@ Result<Machine> machine_here(const fs::path& dir, int threads, int64_t extent_by
   LoadedProfile loaded = load_machine_profile();
   if (!loaded.note.empty()) note(loaded.note);
   const std::optional<MachineProfile>& profile = loaded.profile;
-  const MachineIdentity identity = this_machine();
-  Machine m;
-  m.name = identity.cpu;
-  m.memory_bytes = identity.memory_bytes;
-  m.free_bytes = std::min(free_memory(), identity.memory_bytes);
+  Machine m = this_machine_unmeasured();
   if (threads == 0) threads = profile ? profile->threads : usable_cpus();
   if (const ThreadSpeeds* speeds = profile ? profile->at(threads) : nullptr; speeds != nullptr) {
     set_speeds(*speeds, kTuned, &m);

@@ -119,7 +119,7 @@ Result<MemoryChoice> choose_memory(const fs::path& dir, const ModelConfig& confi
   JAJU_ASSIGN(const MeasuredModel model, measure_model(dir, config));
   RunShape shape = run_shape(o);
   RunSizes run = run_sizes(config, model.kinds, shape);
-  const int64_t free = o.memory_bytes == 0 ? free_memory() : 0;
+  const int64_t free = o.memory_bytes == 0 ? free_memory().value_or(0) : 0;
   const int64_t memory = o.memory_bytes > 0 ? o.memory_bytes
                          : free > 0         ? default_memory(free)
                                             : INT64_MAX / 2;
