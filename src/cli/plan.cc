@@ -131,9 +131,7 @@ Result<Answer> work_out(const PlanWords& words) {
                 machine_here(dir, words.threads, std::max<int64_t>(in.model.sizes.slot_bytes, 4096)));
   }
   in.shape.threads = in.machine.threads;
-  in.memory = words.memory > 0 ? words.memory
-              : words.machine.empty() ? default_memory(in.machine.free_bytes)
-                                      : in.machine.free_bytes;
+  in.memory = words.memory > 0 ? words.memory : default_memory(in.machine.free_bytes);
   if (!in.model.one_read && in.model.sizes.experts() > 0 && words.scheme.empty()) {
     RunShape shape = in.shape;
     shape.chunk = 256;

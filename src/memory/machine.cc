@@ -5,7 +5,6 @@
 
 #include "base/quantity.h"
 #include "base/utf8.h"
-#include "memory/budget.h"
 
 namespace jaju {
 
@@ -49,7 +48,7 @@ Result<Machine> parse_machine(std::string_view words) {
   if (cores != std::floor(cores) || cores > 4096) return error("cores: give a whole number from 1 to 4096");
   if (ram > 1e16) return error("ram: no machine has {:.3g} bytes", ram);
   m.memory_bytes = static_cast<int64_t>(ram);
-  m.free_bytes = default_memory(m.memory_bytes);
+  m.free_bytes = m.memory_bytes;
   const auto from = [](double said) { return said > 0 ? "as said" : "assumed"; };
   m.drive_bytes = disk > 0 ? disk : kAssumedDrive;
   m.drive_from = from(disk);

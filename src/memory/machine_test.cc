@@ -9,7 +9,7 @@ TEST(Machine, InWords) {
   const auto m = parse_machine("ram=64G, disk=7GB/s,cores=16,membw=80GB/s,int8=2TOPS,bf16=1TFLOPS");
   ASSERT_TRUE(m.ok()) << m.message();
   EXPECT_EQ(m->memory_bytes, 64'000'000'000);
-  EXPECT_EQ(m->free_bytes, 60'000'000'000);
+  EXPECT_EQ(m->free_bytes, 64'000'000'000);
   EXPECT_EQ(m->threads, 16);
   EXPECT_EQ(m->drive_bytes, 7e9);
   EXPECT_DOUBLE_EQ(m->decode_bytes, 80e9 * kStreamShare);

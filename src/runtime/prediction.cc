@@ -178,9 +178,10 @@ std::vector<Advice> advise(const PlanInput& in, const Routing& routing, const st
   // Memory: first what is there already, then the next size a person could buy.
   if (streams) {
     constexpr int64_t kGB = 1'000'000'000;
-    if (in.memory < in.machine.free_bytes - kGB) {
+    const int64_t usual = default_memory(in.machine.free_bytes);
+    if (in.memory < usual - kGB) {
       PlanInput more = in;
-      more.memory = in.machine.free_bytes;
+      more.memory = usual / kGB * kGB;
       consider(more, fmt::format("the memory that is free here, {}", text(more.memory)),
                fmt::format("--memory {}G", more.memory / kGB));
     }
@@ -190,7 +191,7 @@ std::vector<Advice> advise(const PlanInput& in, const Routing& routing, const st
                                                         : 128) *
                                kGB;
     PlanInput bought = in;
-    bought.memory = std::max(in.memory, in.machine.free_bytes) + step_bytes;
+    bought.memory = std::max(in.memory, usual) + step_bytes;
     consider(bought, fmt::format("{} more memory", text(step_bytes)), "");
     PlanInput second = in;
     second.machine.drive_bytes *= 2;
