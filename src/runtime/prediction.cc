@@ -8,8 +8,6 @@
 namespace jaju {
 namespace {
 
-constexpr int64_t kUsualChunk = 256;  // EngineOptions' default, where nothing is read from the drive
-
 double d(int64_t n) {
   return static_cast<double>(n);
 }
@@ -112,10 +110,9 @@ Result<Plan> make_plan(const PlanInput& in) {
   plan.shape.threads = in.machine.threads;
   plan.prompt_tokens = std::clamp<int64_t>(in.prompt_tokens, 1, in.shape.context);
   if (plan.shape.chunk == 0) {
-    plan.shape.chunk = std::min(std::max(kUsualChunk, in.shape.sequences), in.shape.context);
-    const RunSizes usual = run_sizes(in.config, in.model.kinds, plan.shape);
-    if (full_memory(in.model.sizes, usual) > in.memory)
-      plan.shape.chunk = streaming_chunk(in.config, in.model, plan.shape, in.memory);
+    plan.shape.chunk =
+        std::min(std::max(EngineOptions().prefill_chunk, in.shape.sequences), in.shape.context);
+    plan.shape = fit_shape(in.config, in.model, plan.shape, in.memory);
   }
   JAJU_ASSIGN(plan.budget,
               divide_memory(in.model.sizes, run_sizes(in.config, in.model.kinds, plan.shape), in.memory));
