@@ -128,10 +128,11 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const std::string& wher
   if (program) {
     JAJU_ASSIGN(MemoryChoice choice, choose_memory(where, impl->config, o, *program));
     impl->notice = std::move(choice.notice);
+    // A promise about memory covers the shared cache too, whether or not the model fits.
+    if (choice.streamed || (o.memory_bytes > 0 && o.stream.sequences > 0)) impl->kv_budget = choice.kv_bytes;
     if (choice.streamed) {
       o.prefill_chunk = choice.chunk;
       impl->memory = choice.budget.memory;
-      impl->kv_budget = choice.kv_bytes;
       JAJU_ASSIGN(impl->store,
                   open_store(where, impl->config, choice, o.stream, *impl->weights, *impl->team));
     }

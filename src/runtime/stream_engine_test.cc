@@ -185,6 +185,26 @@ TEST(StreamEngine, AFailedReadEndsThoseThatNeededIt) {
   EXPECT_GT(snapshot.store->failures, 0u);
 }
 
+// Sequences share pages; a promise about memory is one about them also where all experts fit.
+TEST(StreamEngine, TheCacheOfAServerKeepsThePromiseWhenTheModelFits) {
+  const auto pages = [&](int64_t memory, int64_t kv_bytes) {
+    EngineOptions o;
+    o.threads = 2;
+    o.prefill_chunk = 32;
+    o.memory_bytes = memory;
+    o.stream.sequences = 4;
+    o.stream.kv_bytes = kv_bytes;
+    const auto engine = Engine::open(packed_model(), o);
+    EXPECT_TRUE(engine.ok()) << engine.message();
+    EXPECT_FALSE((*engine)->store_figures().has_value()) << "it fits";
+    return start_by_hand(**engine, {.max_sequences = 4})->snapshot().pages_total;
+  };
+  constexpr int64_t kMemory = 1'000'000'000;
+  EXPECT_EQ(pages(kMemory, 0), 4 * 512 / 64) << "a context for each, and no more";
+  EXPECT_EQ(pages(kMemory, 1'000'000), 1'000'000 / (64 * 3 * 144 * 4));
+  EXPECT_GT(pages(0, 0), 4 * 512 / 64) << "nobody promised anything";
+}
+
 // `jaju plan` and the engine come to the same division of any budget.
 TEST(StreamEngine, ThePlanIsWhatTheEngineDoesToTheByte) {
   const auto config = load_config(packed_model());
