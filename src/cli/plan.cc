@@ -278,7 +278,7 @@ void print_table(const Answer& a) {
   print(fmt::format("         drive {}/s of whole experts ({})\n", bytes(m.drive_bytes), m.drive_from));
   print(fmt::format("         memory {}/s of weights ({}), products {:.3g} TOPS ({})\n",
                     bytes(m.decode_bytes), m.memory_from,
-                    (a.input.model.one_read ? m.int8_ops : m.bf16_ops) / 1e12, m.compute_from));
+                    (a.input.model.packed ? m.int8_ops : m.bf16_ops) / 1e12, m.compute_from));
   print_memory(a);
   print_speeds(a);
   print_advice(a);

@@ -13,7 +13,7 @@ double d(int64_t n) {
 }
 
 double products(const PlanInput& in) {
-  return in.model.one_read ? in.machine.int8_ops : in.machine.bf16_ops;
+  return in.model.packed ? in.machine.int8_ops : in.machine.bf16_ops;
 }
 
 // How long the parts of a step take.
@@ -195,7 +195,7 @@ std::vector<Advice> advise(const PlanInput& in, const Routing& routing, const st
     consider(second, "a second drive with a copy of the model", "--mirror DIR");
   }
   // Fewer bits. The first scheme below the present one that this program knows.
-  const bool packed = in.model.one_read;
+  const bool packed = in.model.packed;
   const std::vector<std::string> ladder = {"q8", "q6", "q4", "q3", "q2"};
   auto at = std::find(ladder.begin(), ladder.end(), experts);
   const auto next = !packed              ? std::find(ladder.begin(), ladder.end(), "q4")
