@@ -234,9 +234,10 @@ void ExpertStore::load(int32_t index, int64_t key, Urgency urgency) {
   slot.key = key;
   slot.state = SlotState::loading;
   slot_of_[static_cast<size_t>(key)] = index;
-  const bool verify = options_.verify == Verify::always ||
-                      (options_.verify == Verify::first_read && !verified_[static_cast<size_t>(key)]);
-  loader_->submit({index, catalog_.extents[static_cast<size_t>(key)], pool_.slot(index), urgency, verify});
+  slot.verify = options_.verify == Verify::always ||
+                (options_.verify == Verify::first_read && !verified_[static_cast<size_t>(key)]);
+  loader_->submit(
+      {index, catalog_.extents[static_cast<size_t>(key)], pool_.slot(index), urgency, slot.verify});
 }
 
 void ExpertStore::reap(bool wait) {
@@ -259,7 +260,8 @@ void ExpertStore::loaded(const LoadResult& result) {
                          : nullptr;
   if (result.kind == LoadResult::Kind::whole) {
     slot.state = SlotState::ready;
-    if (options_.verify != Verify::never) verified_[static_cast<size_t>(key)] = true;
+    // A load that did not compare proves nothing: its file may have been written to since it began.
+    if (slot.verify) verified_[static_cast<size_t>(key)] = true;
     if (want != nullptr) want->state = WantState::ready;
     return;
   }

@@ -95,6 +95,7 @@ class ExpertStore {
     bool in_use = false;  // of the demand at hand
     bool pinned = false;
     bool prefetched = false;  // and not asked for yet
+    bool verify = false;      // the load under way compares checksums
   };
   enum class WantState : uint8_t { queued, loading, ready, taken, done };
   struct Want {

@@ -4,11 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <thread>
 
 #include "base/split_mix.h"
 #include "memory/store_test_tools.h"
@@ -241,6 +243,39 @@ TEST(ExpertStore, DamageIsFoundWhenFirstReadAndAfterAWrite) {
   EXPECT_NE(found.message().find("--verify"), std::string::npos) << found.message();
   EXPECT_TRUE(ask(*store, 2).ok());
   EXPECT_TRUE(ask(*trusting, 1).ok()) << "was told not to look";
+}
+
+// A load that began when its expert was still trusted, and ends after the file was written to.
+TEST(ExpertStore, OnlyALoadThatComparedMakesAnExpertTrusted) {
+  TestExtents extents("trust", kLayers, kExperts, kBytes);
+  std::atomic<bool> held{false};
+  StoreOptions options = with_slots(2);
+  options.make_reader = faulty([&](const PieceRead&, int64_t&) {
+    while (held) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  });
+  auto store = open_store(extents, options);
+  const auto ask = [&] {
+    store->demand(1, rows_of({1}));
+    return store->take(true).ok();
+  };
+  const auto fill_with_others = [&] {
+    store->demand(0, rows_of({2, 3}));
+    EXPECT_EQ(take_all(*store, extents, 0), (std::set<int32_t>{2, 3}));
+  };
+  ASSERT_TRUE(store->begin_step(1).ok());
+  ASSERT_TRUE(ask());  // verified
+  fill_with_others();
+  ASSERT_TRUE(store->begin_step(1).ok());
+  held = true;
+  const std::vector<int32_t> guess = {1};
+  store->announce(1, guess);
+  extents.damage(1, 1);
+  ASSERT_TRUE(store->begin_step(1).ok());
+  held = false;
+  ASSERT_TRUE(ask()) << "this load was not to compare";
+  ASSERT_EQ(store->figures().prefetches, 1u);
+  fill_with_others();
+  EXPECT_FALSE(ask()) << "the file was written to and never compared since";
 }
 
 TEST(ExpertStore, AFileThatIsCutFailsTheStep) {
