@@ -1,5 +1,8 @@
 #include "memory/expert_store.h"
 
+#include <fmt/ranges.h>
+#include <xxhash.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -294,8 +297,22 @@ Status ExpertStore::failure_of(const LoadResult& result, int64_t key) {
           "{}: {} is not what was packed, its checksum differs: copy the file again (`jaju pack --verify` "
           "names "
           "everything that is damaged)",
-          file, what);
+          loader_->n_drives() > 1 ? damaged_files(e, pool_.slot(result.id)) : file, what);
   }
+}
+
+// Pieces of an extent come from all copies: each copy is read whole to see which is damaged. `room`: the slot
+// the extent was read into, which is free now. All of them when every copy is whole this time.
+std::string ExpertStore::damaged_files(const Extent& e, std::byte* room) {
+  std::vector<std::string> damaged, all;
+  for (int32_t d = 0; d < loader_->n_drives(); ++d) {
+    const DirectFile& file = loader_->file(d, e.file);
+    all.push_back(file.path());
+    const bool whole =
+        file.read(e.offset, e.bytes, room) && XXH3_64bits(room, static_cast<size_t>(e.bytes)) == e.checksum;
+    if (!whole) damaged.push_back(file.path());
+  }
+  return fmt::format("{}", fmt::join(damaged.empty() ? all : damaged, damaged.empty() ? " or " : " and "));
 }
 
 // ---- Prefetch ----

@@ -118,6 +118,7 @@ class ExpertStore {
   void reap(bool wait);
   void loaded(const LoadResult& result);
   Status failure_of(const LoadResult& result, int64_t key);
+  std::string damaged_files(const Extent& extent, std::byte* room);
   void publish();
 
   ExpertCatalog catalog_;

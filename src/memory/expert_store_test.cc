@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -276,6 +277,33 @@ TEST(ExpertStore, OnlyALoadThatComparedMakesAnExpertTrusted) {
   ASSERT_EQ(store->figures().prefetches, 1u);
   fill_with_others();
   EXPECT_FALSE(ask()) << "the file was written to and never compared since";
+}
+
+TEST(ExpertStore, DamageIsBlamedOnTheCopyThatHasIt) {
+  for (const bool mirror : {false, true}) {
+    TestExtents extents(mirror ? "blame_mirror" : "blame", kLayers, kExperts, kBytes);
+    StoreOptions options = with_slots(4);
+    options.mirror = extents.copy("mirror");
+    const std::vector<std::string>& bad = mirror ? options.mirror : extents.catalog().files;
+    const std::vector<std::string>& good = mirror ? extents.catalog().files : options.mirror;
+    extents.damage_all_of(1, 6, bad);
+    auto store = open_store(extents, options);
+    ASSERT_TRUE(store->begin_step(1).ok());
+    store->demand(1, rows_of({6}));
+    const auto wave = store->take(true);
+    ASSERT_FALSE(wave.ok());
+    const auto file = static_cast<size_t>(extents.catalog().extents[kExperts + 6].file);
+    EXPECT_NE(wave.message().find(bad[file] + ": expert 6 of layer 2"), std::string::npos) << wave.message();
+    EXPECT_EQ(wave.message().find(good[file]), std::string::npos) << wave.message();
+    // Both damaged: both are named.
+    extents.damage_all_of(1, 6, good);
+    ASSERT_TRUE(store->begin_step(1).ok());
+    store->demand(1, rows_of({6}));
+    const auto both = store->take(true);
+    ASSERT_FALSE(both.ok());
+    EXPECT_NE(both.message().find(bad[file]), std::string::npos) << both.message();
+    EXPECT_NE(both.message().find(good[file]), std::string::npos) << both.message();
+  }
 }
 
 TEST(ExpertStore, AFileThatIsCutFailsTheStep) {
