@@ -127,8 +127,7 @@ Result<Answer> work_out(const PlanWords& words) {
     JAJU_ASSIGN(in.machine, parse_machine(words.machine));
     if (words.threads > 0) in.machine.threads = words.threads;
   } else {
-    JAJU_ASSIGN(in.machine,
-                machine_here(dir, words.threads, std::max<int64_t>(in.model.sizes.slot_bytes, 4096)));
+    JAJU_ASSIGN(in.machine, machine_here(dir, words.threads, in.model.sizes.slot_bytes));
   }
   in.shape.threads = in.machine.threads;
   in.memory = words.memory > 0 ? words.memory : default_memory(in.machine.free_bytes);

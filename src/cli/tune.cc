@@ -29,8 +29,6 @@ struct TuneWords {
   bool json = false;
 };
 
-// One expert of A.X K1 in q4: what is read where no model says otherwise.
-constexpr int64_t kUsualExtent = 24'817'664;
 constexpr int64_t kKiB = 1024;
 constexpr int64_t kMiB = 1024 * kKiB;
 
@@ -99,18 +97,13 @@ struct DriveToMeasure {
 
 Result<DriveToMeasure> find_drive(const TuneWords& words, const std::atomic<bool>* cancel) {
   DriveToMeasure drive;
-  int64_t extent = kUsualExtent;
   if (!words.model.empty()) {
     JAJU_ASSIGN(const fs::path dir, find_model(words.model));
     drive.where = dir.string();
     JAJU_ASSIGN(const ModelConfig config, load_config(dir));
-    const std::vector<fs::path> files = weight_files(dir);
-    if (!files.empty()) {
+    if (!weight_files(dir).empty()) {
       JAJU_ASSIGN(const MeasuredModel model, measure_model(dir, config));
-      if (model.sizes.slot_bytes > 0) extent = model.sizes.slot_bytes;
-      std::error_code ignored;
-      extent = std::min(extent, static_cast<int64_t>(fs::file_size(files[0], ignored)));
-      JAJU_ASSIGN(drive.probe, DiskProbe::open(files, extent));
+      JAJU_ASSIGN(drive.probe, open_probe(dir, model.sizes.slot_bytes));
       // A few experts are soon all in some cache.
       constexpr int64_t kEnough = 256 * kMiB;
       if (drive.probe->extents() * drive.probe->extent_bytes() >= kEnough) return drive;

@@ -14,6 +14,9 @@
 
 namespace jaju {
 
+// One expert of A.X K1 in q4: what is read where no model says otherwise.
+inline constexpr int64_t kUsualExtent = 24'817'664;
+
 class DiskProbe {
  public:
   // Files to read from; extents are drawn from all of them, each at most once until all were read. Those
