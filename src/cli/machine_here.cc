@@ -15,17 +15,20 @@ constexpr const char* kTuned = "tuned";
 constexpr const char* kNow = "measured now";
 constexpr const char* kAssumed = "assumed";
 
+// The drive of `dir`, if it was tuned.
+bool set_tuned_drive(const fs::path& dir, const MachineProfile& profile, Machine* m) {
+  const Result<std::string> device = device_of(dir.empty() ? fs::path(".") : dir);
+  const DriveProfile* const drive = device.ok() ? profile.drive(*device) : nullptr;
+  if (drive == nullptr) return false;
+  m->drive_bytes = drive->best.bytes_per_second;
+  m->drive_from = kTuned;
+  return true;
+}
+
 // The drive of `dir`: as tuned, else half a second of reads, else an assumption.
 void set_drive(const fs::path& dir, const std::optional<MachineProfile>& profile, int64_t slot_bytes,
                Machine* m) {
-  if (profile && !profile->drives.empty()) {
-    const Result<std::string> device = device_of(dir.empty() ? fs::path(".") : dir);
-    if (const DriveProfile* drive = device.ok() ? profile->drive(*device) : nullptr; drive != nullptr) {
-      m->drive_bytes = drive->best.bytes_per_second;
-      m->drive_from = kTuned;
-      return;
-    }
-  }
+  if (profile && set_tuned_drive(dir, *profile, m)) return;
   m->drive_bytes = kAssumedDrive;
   m->drive_from = kAssumed;
   if (dir.empty()) return;
@@ -69,6 +72,15 @@ Result<std::unique_ptr<DiskProbe>> open_probe(const fs::path& dir, int64_t slot_
   const auto largest = static_cast<int64_t>(fs::file_size(files[0], failure));
   if (failure) return error("'{}' cannot be read: {}", files[0].string(), failure.message());
   return DiskProbe::open(files, std::min(slot_bytes > 0 ? slot_bytes : kUsualExtent, largest));
+}
+
+std::optional<Machine> tuned_machine(const fs::path& dir, int threads) {
+  const LoadedProfile loaded = load_machine_profile();
+  const ThreadSpeeds* const speeds = loaded.profile ? loaded.profile->at(threads) : nullptr;
+  Machine m = this_machine_unmeasured();
+  if (speeds == nullptr || !set_tuned_drive(dir, *loaded.profile, &m)) return std::nullopt;
+  set_speeds(*speeds, kTuned, &m);
+  return m;
 }
 
 Tuned tuned() {

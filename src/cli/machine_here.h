@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,10 @@ namespace jaju::cli {
 // particular. threads: 0 for the profile's, or every CPU. slot_bytes: of the model's experts, 0 without any.
 // Notes on stderr what a short measurement stands in for.
 Result<Machine> machine_here(const std::filesystem::path& dir, int threads, int64_t slot_bytes);
+
+// The same from the profile of `jaju tune` alone, nothing measured or assumed; nothing: this machine, this
+// number of threads or this drive was not tuned.
+std::optional<Machine> tuned_machine(const std::filesystem::path& dir, int threads);
 
 // What `jaju tune` found best for computing, where nothing was said on the command line. (How a drive is read
 // best the engine looks up itself.)

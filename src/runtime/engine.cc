@@ -132,7 +132,7 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const std::string& wher
     if (choice.streamed || (o.memory_bytes > 0 && o.stream.sequences > 0)) impl->kv_budget = choice.kv_bytes;
     if (choice.streamed) {
       o.prefill_chunk = choice.chunk;
-      impl->memory = choice.budget.memory;
+      impl->streamed = StreamedModel{choice.model, choice.budget};
       JAJU_ASSIGN(impl->store,
                   open_store(where, impl->config, choice, o.stream, *impl->weights, *impl->team));
     }
@@ -160,6 +160,10 @@ const EngineOptions& Engine::options() const {
 
 const std::string& Engine::notice() const {
   return impl_->notice;
+}
+
+const StreamedModel* Engine::streamed() const {
+  return impl_->streamed ? &*impl_->streamed : nullptr;
 }
 
 std::optional<StoreFigures> Engine::store_figures() const {

@@ -45,7 +45,7 @@ struct Engine::Impl {
   std::unique_ptr<Forward> forward;
   std::unique_ptr<KvPool> pool;
   std::string notice;
-  int64_t memory = 0;     // of a streamed model: the most this process may take
+  std::optional<StreamedModel> streamed;
   int64_t kv_budget = 0;  // bytes of pages the memory has room for; 0: nobody said
 
   // `where` names the model in messages. program: resident_set() before the weights were loaded, and `where`

@@ -146,6 +146,40 @@ Speed predict(const PlanInput& in, const Plan& plan, const Routing& routing) {
   return speed;
 }
 
+std::optional<Prediction> predict(const Engine& engine, const Machine& machine, int64_t sequences) {
+  const StreamedModel* const streamed = engine.streamed();
+  if (streamed == nullptr) return std::nullopt;
+  PlanInput in;
+  in.config = engine.config();
+  in.model = streamed->model;
+  in.machine = machine;
+  in.memory = streamed->budget.memory;
+  in.shape.context = engine.options().context;
+  in.shape.sequences = sequences;
+  in.shape.kv_type = engine.options().kv_type;
+  in.shape.threads = engine.options().threads;
+  in.shape.chunk = engine.options().prefill_chunk;
+  Plan plan;
+  plan.budget = streamed->budget;
+  plan.shape = in.shape;
+  plan.prompt_tokens = std::min(in.prompt_tokens, in.shape.context);
+  const ModelSizes& s = in.model.sizes;
+  return Prediction{
+      predict(in, plan, Routing::uniform(s.moe_layers, s.experts_per_layer, s.experts_per_token)),
+      predict(in, plan, Routing::zipf(s.moe_layers, s.experts_per_layer, s.experts_per_token, kUsualSkew))};
+}
+
+std::string describe_prediction(const Prediction& p, const Decoded& was, int width) {
+  const double read = was.tokens > 0 ? d(static_cast<int64_t>(was.store.bytes)) / d(was.tokens) : 0;
+  return fmt::format(
+      "{:<{}}{:.2f} to {:.2f} tokens/s, {:.0f} to {:.0f}% in memory, {} to {} a token (uniform to "
+      "skewed routing)\n"
+      "{:<{}}{:.2f} tokens/s, {:.0f}% in memory, {} a token\n",
+      "plan", width, p.uniform.decode, p.skewed.decode, 100 * p.uniform.hit_rate, 100 * p.skewed.hit_rate,
+      human_bytes(p.uniform.read_per_token), human_bytes(p.skewed.read_per_token), "it was", width, was.speed,
+      100 * was.store.hit_rate(), human_bytes(read));
+}
+
 std::vector<Advice> advise(const PlanInput& in, const Routing& routing, const std::string& experts,
                            size_t most) {
   struct Before {

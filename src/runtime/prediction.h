@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,23 @@ struct Plan {
 // Error: it does not fit (divide_memory).
 Result<Plan> make_plan(const PlanInput& input);
 Speed predict(const PlanInput& input, const Plan& plan, const Routing& routing);
+
+// What a plan says of an engine whose experts come from the disk, for its own budget, context and threads.
+struct Prediction {
+  Speed uniform, skewed;  // routing
+};
+// `machine` with the engine's threads; `sequences` that answer together. Nothing: the model is in memory.
+std::optional<Prediction> predict(const Engine& engine, const Machine& machine, int64_t sequences);
+
+// What happened, to be shown beside it: tokens/s, and what the store did for `tokens` of them.
+struct Decoded {
+  double speed = 0;
+  int64_t tokens = 0;
+  StoreFigures store;
+};
+// Two lines, "plan ..." and "it was ...", each with its label padded to `width`. Experts that were read ahead
+// do not count as found in memory: the plan does not count on them either.
+std::string describe_prediction(const Prediction& prediction, const Decoded& decoded, int width);
 
 // A change and what comes of it, decoding with the given routing.
 struct Advice {

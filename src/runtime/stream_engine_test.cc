@@ -101,11 +101,42 @@ TEST(StreamEngine, SessionsAnswerAsInMemoryAndCountWhatTheyTook) {
   ASSERT_TRUE(same.stats.store.has_value());
   EXPECT_GT(same.stats.store->read, 0u);
   EXPECT_GT(same.stats.store->bytes, 0u);
+  // Two experts in each of two layers, and the first token comes out of the prompt.
+  EXPECT_EQ(same.stats.decode_store->asked(), 4u * (static_cast<uint64_t>(same.stats.generated_tokens) - 1));
+  EXPECT_GT(same.stats.store->asked(), same.stats.decode_store->asked());
   const auto evaluated = streamed->evaluate(prompt_of(3, 50), true);
   const auto want = resident->evaluate(prompt_of(3, 50), true);
   ASSERT_TRUE(evaluated.ok()) << evaluated.message();
   EXPECT_EQ(evaluated->logits, want->logits);
   EXPECT_EQ(evaluated->experts, want->experts);
+}
+
+TEST(StreamEngine, APredictionForItsOwnBudget) {
+  Machine machine;
+  machine.drive_bytes = 1e9;
+  machine.decode_bytes = 1e10;
+  machine.int8_ops = machine.bf16_ops = 1e12;
+  EXPECT_FALSE(predict(*open_engine({}), machine, 1).has_value()) << "it is in memory";
+  const auto engine = open_engine(with_slots(8));
+  const auto one = predict(*engine, machine, 1);
+  ASSERT_TRUE(one.has_value());
+  EXPECT_NEAR(one->uniform.hit_rate, 8.0 / 32, 1e-3);
+  const auto expert = static_cast<double>(engine->streamed()->model.sizes.expert_read_bytes);
+  EXPECT_NEAR(one->uniform.read_per_token, 4 * expert * 0.75, 0.01 * expert);
+  EXPECT_GE(one->skewed.decode, one->uniform.decode);
+  EXPECT_GT(predict(*engine, machine, 8)->uniform.decode, one->uniform.decode);
+  machine.drive_bytes = 2e9;
+  EXPECT_GT(predict(*engine, machine, 1)->uniform.decode, one->uniform.decode);
+
+  Decoded was{12.5, 10, {}};
+  was.store.cached = 30;
+  was.store.read = 10;
+  was.store.bytes = 5'000'000;
+  const std::string text = describe_prediction(*one, was, 8);
+  EXPECT_TRUE(text.starts_with("plan    ")) << text;
+  EXPECT_NE(text.find("25 to "), std::string::npos) << text;
+  EXPECT_NE(text.find("\nit was  12.50 tokens/s, 75% in memory, 500 kB a token\n"), std::string::npos)
+      << text;
 }
 
 TEST(StreamEngine, RoutingIsSavedAndPinned) {
