@@ -107,8 +107,8 @@ Result<DriveToMeasure> find_drive(const TuneWords& words, const std::atomic<bool
       // A few experts are soon all in some cache.
       constexpr int64_t kEnough = 256 * kMiB;
       if (drive.probe->extents() * drive.probe->extent_bytes() >= kEnough) return drive;
-      note(fmt::format("{} is too small to measure a drive with; a file beside it in {} instead",
-                       dir.string(), cache_dir().string()));
+      note(fmt::format("{} is too small to measure a drive with; a test file in {} instead", dir.string(),
+                       cache_dir().string()));
     }
   }
   drive.where = cache_dir().string();
@@ -255,7 +255,7 @@ void add_tune(CLI::App& app, Action& action) {
             nothing else, then by the kernels. Memory is often saturated before all threads work.
   drive     whole experts at random places, with O_DIRECT and by the page cache, in pieces of several sizes, with 1 to
             32 of them under way. Only reads: the model is never written to. Where no model is named, or it is too
-            small, a file is written in jaju's cache folder; it has no name and goes with the program.
+            small, a file is written in jaju's cache folder, whose drive is measured; it goes with the program.
 A quiet machine gives the better profile. Another machine, or another drive, needs its own; drives add up.
 
 Examples

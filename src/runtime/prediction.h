@@ -1,9 +1,8 @@
 // How fast a model will be on a machine, before anything is read: the arithmetic behind `jaju plan`.
 //
 // A step of b tokens, one of each of b sequences:
-//   residents   every weight but the embedding table once, and each sequence's cache once; or the products of
-//   b
-//               rows, whichever takes longer
+//   residents   every weight but the embedding table once, and each sequence's cache once; or the products
+//               of b rows, whichever takes longer
 //   experts     those that somebody visits, from memory and through the products, likewise
 //   drive       those of them that the cache does not hold (memory/hit_rate.h), each once
 //   time = residents + max(experts, drive)
@@ -104,9 +103,9 @@ struct Advice {
   double prompt = 0;
   double gain = 1;  // of both, answers counting twice; at least 1.03
 };
-// At most `most`, the largest gains first. Considered: more memory, a second drive, fewer bits for experts, a
-// shorter context, a cache in bf16, more sequences, twice the threads. `experts` is how they are stored now:
-// without a scheme, packing is the first advice.
+// At most `most`, the largest gains first. Considered: the memory that is free, more memory, a second drive,
+// fewer bits for experts, a shorter context, a cache in 8 bits, eight sequences, twice the cores. `experts`
+// is how they are stored now: of a model that is not packed, packing is the advice on bits.
 std::vector<Advice> advise(const PlanInput& input, const Routing& routing, const std::string& experts,
                            size_t most = 3);
 
