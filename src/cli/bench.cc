@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 #include "cli/model_path.h"
+#include "cli/predicted.h"
 #include "cli/stream_options.h"
 #include "memory/machine_profile.h"
 #include "runtime/benchmark.h"
@@ -42,7 +43,8 @@ int64_t context_for(const BenchmarkPlan& plan) {
   return most;
 }
 
-Result<std::unique_ptr<Engine>> open_engine(const BenchWords& words) {
+// dir: the model's directory; empty for random weights.
+Result<std::unique_ptr<Engine>> open_engine(const BenchWords& words, const fs::path& dir) {
   EngineOptions o;
   o.threads = words.threads;
   constexpr int64_t kChunk = 512;
@@ -61,7 +63,6 @@ Result<std::unique_ptr<Engine>> open_engine(const BenchWords& words) {
     o.context = std::min(o.context, shape.config.max_context);
     return Engine::open_random(shape.config, shape.types, o);
   }
-  JAJU_ASSIGN(const fs::path dir, find_model(words.model));
   JAJU_ASSIGN(const ModelConfig config, load_config(dir));
   o.context = std::min(o.context, config.max_context);
   return Engine::open(dir, o);
@@ -81,6 +82,11 @@ int64_t all_tokens(const BenchmarkRow& row) {
   return row.tokens * static_cast<int64_t>(row.seconds.size());
 }
 
+// What a decode test gave, to be held against a prediction.
+Decoded decoded(const BenchmarkRow& row) {
+  return {Speeds(row).median, all_tokens(row), *row.store};
+}
+
 // What most products run at in this engine: int8 where weights are packed, bf16 pairs or f32.
 double arithmetic_peak(const Engine& engine, const MachinePeaks& peaks) {
   if (engine.weights().packed && peaks.int8 > 0) return peaks.int8;
@@ -96,7 +102,8 @@ std::string peak_text(const MachinePeaks& peaks) {
                      giga(peaks.f32), giga(peaks.bf16), giga(peaks.int8));
 }
 
-void print_table(const BenchWords& words, const Engine& engine, const BenchmarkReport& report) {
+void print_table(const BenchWords& words, const fs::path& dir, const Engine& engine,
+                 const BenchmarkReport& report) {
   const Weights& weights = engine.weights();
   const EngineOptions& o = engine.options();
   print(fmt::format("model     {}: {} parameters, {} active; {} kernels, {} cache, {} rows a step\n",
@@ -123,7 +130,10 @@ void print_table(const BenchWords& words, const Engine& engine, const BenchmarkR
     line += fmt::format("{:>11.0f}", row.flop / seconds / kGiga);
     if (peak > 0) line += fmt::format("{:>6.0f}%", 100 * row.flop / seconds / peak);
     print(line + "\n");
-    if (row.store) print(describe_store(*row.store, row.all_seconds(), all_tokens(row), 16));
+    if (!row.store) continue;
+    constexpr int kWidth = 16;
+    print(describe_store(*row.store, row.all_seconds(), all_tokens(row), kWidth));
+    if (!row.prompt) print(describe_predicted(engine, dir, row.batch, decoded(row), kWidth));
   }
 }
 
@@ -143,6 +153,7 @@ nlohmann::ordered_json to_json(const StoreFigures& f, const BenchmarkRow& row) {
           {"read", f.read},
           {"bytes", f.bytes},
           {"bytes_needed", needed},
+          {"hit_rate", f.hit_rate()},
           {"bytes_per_token", static_cast<double>(f.bytes) / static_cast<double>(all_tokens(row))},
           {"bytes_per_second", f.bytes_per_second()},
           {"busy_seconds", f.busy_seconds},
@@ -159,7 +170,12 @@ nlohmann::ordered_json to_json(const StoreFigures& f, const BenchmarkRow& row) {
           {"slot_bytes", f.slot_bytes}};
 }
 
-void print_json(const BenchWords& words, const Engine& engine, const BenchmarkReport& report) {
+nlohmann::ordered_json to_json(const Speed& s) {
+  return {{"tokens_per_second", s.decode}, {"hit_rate", s.hit_rate}, {"bytes_per_token", s.read_per_token}};
+}
+
+void print_json(const BenchWords& words, const fs::path& dir, const Engine& engine,
+                const BenchmarkReport& report) {
   const MachinePeaks peaks = report.peaks();
   nlohmann::ordered_json out;
   out["model"] = words.synthetic.empty() ? words.model : "synthetic: " + words.synthetic;
@@ -195,6 +211,8 @@ void print_json(const BenchWords& words, const Engine& engine, const BenchmarkRe
       if (peaks.stream > 0) test["bandwidth_share"] = row.bytes / row.median_seconds() / peaks.stream;
     }
     if (row.store) test["experts"] = to_json(*row.store, row);
+    if (const auto plan = row.prompt ? std::nullopt : predict_here(engine, dir, row.batch); plan)
+      test["plan"] = {{"uniform", to_json(plan->uniform)}, {"skewed", to_json(plan->skewed)}};
     out["tests"].push_back(std::move(test));
   }
   print(out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
@@ -208,7 +226,9 @@ int run_bench(BenchWords words) {
     if (const Result<SyntheticShape> shape = parse_shape(words.synthetic); !shape.ok())
       return fail_usage(shape.status());
   }
-  const Result<std::unique_ptr<Engine>> engine = open_engine(words);
+  const Result<fs::path> dir = words.model.empty() ? fs::path() : find_model(words.model);
+  if (!dir.ok()) return fail(dir.status());
+  const Result<std::unique_ptr<Engine>> engine = open_engine(words, *dir);
   if (!engine.ok()) return fail(engine.status());
   if (!(*engine)->notice().empty()) note((*engine)->notice());
   Result<BenchmarkReport> report = [&] {
@@ -224,9 +244,9 @@ int run_bench(BenchWords words) {
   if (!report.ok()) return fail(report.status());
   if (const Status saved = words.stream.save(**engine); !saved.ok()) return fail(saved);
   if (words.json) {
-    print_json(words, **engine, *report);
+    print_json(words, *dir, **engine, *report);
   } else {
-    print_table(words, **engine, *report);
+    print_table(words, *dir, **engine, *report);
   }
   const Status written = flush_stdout();
   return written.ok() ? kOk : fail(written);
@@ -273,6 +293,8 @@ void add_bench(CLI::App& app, Action& action) {
                  loop that only reads memory gets from this machine with the same threads
   GFLOP/s, share multiplications and additions, and the share of what a loop of nothing else gets
 Decoding one sequence is bound by memory, prompts by arithmetic; look at the share that binds.
+Under a decode test of a model read from the disk: what its experts did, and what `jaju plan` says of it (where
+`jaju tune` has measured this machine) beside what it was.
 Tokens are random and differ between sequences. Logits are compared with f32 ones before anything is measured.
 Machines drift: compare two runs only when their `before` and `after` agree.
 

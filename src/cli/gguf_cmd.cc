@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "cli/gguf_tokenizer.h"
 #include "cli/model_path.h"
+#include "cli/size_value.h"
 #include "formats/gguf.h"
 #include "formats/safetensors_header.h"
 #include "model/gguf_export.h"
@@ -300,7 +301,7 @@ void add_import_verb(CLI::App& parent, Action& action) {
   verb->add_option("--tokenizer", options->tokenizer,
                    "The model's own tokenizer.json, where the file's is not enough");
   verb->add_option("--shard-size", options->shard, "Cuts the weights into files of about this size (5GB)")
-      ->transform(CLI::AsSizeValue(true));
+      ->transform(size_value());
   verb->add_option("--threads", options->threads, "Default: one per CPU");
   verb->add_flag("--quiet", options->quiet, "No progress");
   verb->footer(

@@ -4,7 +4,6 @@
 
 #include "base/thread_team.h"
 #include "cli/cli.h"
-#include "memory/disk_probe.h"
 #include "memory/kernel_probe.h"
 
 namespace jaju::cli {
@@ -16,26 +15,38 @@ constexpr const char* kTuned = "tuned";
 constexpr const char* kNow = "measured now";
 constexpr const char* kAssumed = "assumed";
 
+// The drive of `dir`, if it was tuned.
+bool set_tuned_drive(const fs::path& dir, const MachineProfile& profile, Machine* m) {
+  const Result<std::string> device = device_of(dir.empty() ? fs::path(".") : dir);
+  const DriveProfile* const drive = device.ok() ? profile.drive(*device) : nullptr;
+  if (drive == nullptr) return false;
+  m->drive_bytes = drive->best.bytes_per_second;
+  m->drive_from = kTuned;
+  return true;
+}
+
 // The drive of `dir`: as tuned, else half a second of reads, else an assumption.
-void set_drive(const fs::path& dir, const std::optional<MachineProfile>& profile, int64_t extent_bytes,
+void set_drive(const fs::path& dir, const std::optional<MachineProfile>& profile, int64_t slot_bytes,
                Machine* m) {
-  if (profile && !profile->drives.empty()) {
-    const Result<std::string> device = device_of(dir.empty() ? fs::path(".") : dir);
-    if (const DriveProfile* drive = device.ok() ? profile->drive(*device) : nullptr; drive != nullptr) {
-      m->drive_bytes = drive->best.bytes_per_second;
-      m->drive_from = kTuned;
-      return;
-    }
-  }
+  if (profile && set_tuned_drive(dir, *profile, m)) return;
   m->drive_bytes = kAssumedDrive;
   m->drive_from = kAssumed;
   if (dir.empty()) return;
-  const auto probe = DiskProbe::open(weight_files(dir), extent_bytes);
+  const auto probe = open_probe(dir, slot_bytes);
   if (!probe.ok()) return;
   const auto speed = (*probe)->measure((*probe)->direct_works(), int64_t{1} << 20, 16, 0.5);
   if (!speed.ok() || speed->bytes_per_second <= 0) return;
   m->drive_bytes = speed->bytes_per_second;
   m->drive_from = kNow;
+}
+
+Machine this_machine_unmeasured() {
+  const MachineIdentity identity = this_machine();
+  Machine m;
+  m.name = identity.cpu;
+  m.memory_bytes = identity.memory_bytes;
+  m.free_bytes = std::min(free_memory().value_or(identity.memory_bytes), identity.memory_bytes);
+  return m;
 }
 
 }  // namespace
@@ -54,20 +65,34 @@ std::vector<fs::path> weight_files(const fs::path& dir) {
   return paths;
 }
 
+Result<std::unique_ptr<DiskProbe>> open_probe(const fs::path& dir, int64_t slot_bytes) {
+  const std::vector<fs::path> files = weight_files(dir);
+  if (files.empty()) return error("{} has no weights to read", dir.string());
+  std::error_code failure;
+  const auto largest = static_cast<int64_t>(fs::file_size(files[0], failure));
+  if (failure) return error("'{}' cannot be read: {}", files[0].string(), failure.message());
+  return DiskProbe::open(files, std::min(slot_bytes > 0 ? slot_bytes : kUsualExtent, largest));
+}
+
+std::optional<Machine> tuned_machine(const fs::path& dir, int threads) {
+  const LoadedProfile loaded = load_machine_profile();
+  const ThreadSpeeds* const speeds = loaded.profile ? loaded.profile->at(threads) : nullptr;
+  Machine m = this_machine_unmeasured();
+  if (speeds == nullptr || !set_tuned_drive(dir, *loaded.profile, &m)) return std::nullopt;
+  set_speeds(*speeds, kTuned, &m);
+  return m;
+}
+
 Tuned tuned() {
   const LoadedProfile loaded = load_machine_profile();
   return {loaded.profile ? loaded.profile->threads : 0, loaded.note};
 }
 
-Result<Machine> machine_here(const fs::path& dir, int threads, int64_t extent_bytes) {
+Result<Machine> machine_here(const fs::path& dir, int threads, int64_t slot_bytes) {
   LoadedProfile loaded = load_machine_profile();
   if (!loaded.note.empty()) note(loaded.note);
   const std::optional<MachineProfile>& profile = loaded.profile;
-  const MachineIdentity identity = this_machine();
-  Machine m;
-  m.name = identity.cpu;
-  m.memory_bytes = identity.memory_bytes;
-  m.free_bytes = std::min(free_memory(), identity.memory_bytes);
+  Machine m = this_machine_unmeasured();
   if (threads == 0) threads = profile ? profile->threads : usable_cpus();
   if (const ThreadSpeeds* speeds = profile ? profile->at(threads) : nullptr; speeds != nullptr) {
     set_speeds(*speeds, kTuned, &m);
@@ -77,7 +102,7 @@ Result<Machine> machine_here(const fs::path& dir, int threads, int64_t extent_by
     JAJU_ASSIGN(const ThreadSpeeds now, measure_threads(threads, /*quick=*/true));
     set_speeds(now, kNow, &m);
   }
-  set_drive(dir, profile, extent_bytes, &m);
+  set_drive(dir, profile, slot_bytes, &m);
   return m;
 }
 

@@ -12,6 +12,7 @@
 #include "cli/calibrate.h"
 #include "cli/cli.h"
 #include "cli/model_path.h"
+#include "cli/size_value.h"
 #include "data/records.h"
 #include "model/pack.h"
 #include "model/packed_manifest.h"
@@ -366,7 +367,7 @@ void add_pack(CLI::App& app, Action& action) {
   verb->add_option("--importance", words->importance, "Such a file, in place of a text")
       ->excludes(calibration);
   verb->add_option("--shard-size", words->shard, "Cuts the weights into files of about this size (5GB)")
-      ->transform(CLI::AsSizeValue(true));
+      ->transform(size_value());
   verb->add_option(
       "--random", words->random,
       "Instead of MODEL: random weights of a shape as `jaju bench --synthetic` takes, for measuring");

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/machine_here.h"
 #include "cli/model_path.h"
+#include "cli/size_value.h"
 #include "memory/routing_histogram.h"
 #include "runtime/prediction.h"
 
@@ -19,7 +20,8 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 struct PlanWords {
-  std::string model, config, scheme, rest, memory, machine, routing;
+  std::string model, config, scheme, rest, machine, routing;
+  int64_t memory = 0;
   std::string kv = "auto";
   int64_t context = 0;
   int64_t batch = 1;
@@ -125,16 +127,10 @@ Result<Answer> work_out(const PlanWords& words) {
     JAJU_ASSIGN(in.machine, parse_machine(words.machine));
     if (words.threads > 0) in.machine.threads = words.threads;
   } else {
-    JAJU_ASSIGN(in.machine,
-                machine_here(dir, words.threads, std::max<int64_t>(in.model.sizes.slot_bytes, 4096)));
+    JAJU_ASSIGN(in.machine, machine_here(dir, words.threads, in.model.sizes.slot_bytes));
   }
   in.shape.threads = in.machine.threads;
-  in.memory = words.machine.empty() ? default_memory(in.machine.free_bytes) : in.machine.free_bytes;
-  if (!words.memory.empty()) {
-    const Result<double> memory = parse_quantity(words.memory);
-    if (!memory.ok()) return error("--memory: {}", memory.message());
-    in.memory = static_cast<int64_t>(std::min(*memory, 1e16));
-  }
+  in.memory = words.memory > 0 ? words.memory : default_memory(in.machine.free_bytes);
   if (!in.model.one_read && in.model.sizes.experts() > 0 && words.scheme.empty()) {
     RunShape shape = in.shape;
     shape.chunk = 256;
@@ -281,7 +277,7 @@ void print_table(const Answer& a) {
   print(fmt::format("         drive {}/s of whole experts ({})\n", bytes(m.drive_bytes), m.drive_from));
   print(fmt::format("         memory {}/s of weights ({}), products {:.3g} TOPS ({})\n",
                     bytes(m.decode_bytes), m.memory_from,
-                    (a.input.model.one_read ? m.int8_ops : m.bf16_ops) / 1e12, m.compute_from));
+                    (a.input.model.packed ? m.int8_ops : m.bf16_ops) / 1e12, m.compute_from));
   print_memory(a);
   print_speeds(a);
   print_advice(a);
@@ -379,7 +375,8 @@ void add_plan(CLI::App& app, Action& action) {
   verb->add_option("--rest", o->rest,
                    "Other matrices likewise (default: q8 beside a q scheme, else the same)");
   verb->add_option("--memory", o->memory,
-                   "What it may take, like 16G (default: what is free, less a margin)");
+                   "What it may take, like 16G (16 GB; 16Gi is binary; default: what is free, less a margin)")
+      ->transform(size_value(1));
   verb->add_option("--context", o->context,
                    "Tokens of a conversation (default: the model's, at most 32,768; 4,096 with --batch)")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 31));
@@ -401,7 +398,8 @@ counts whole conversations; `serve` lets them share a cache and takes less.
 Speeds are a range. Uniform routing visits every expert alike, the worst for a cache; skewed routing is what models of
 this kind show on text (the e-th expert of a layer has weight 1 / e^0.8). The truth for your text is usually between
 the two or better; --routing takes a histogram of it. Half of the context is taken to be filled.
-Sizes are decimal: 16G is 16 GB; write 16Gi for binary ones.
+Sizes are decimal: 6.3G is 6,300,000,000 bytes; write 16Gi for binary ones. A budget below about a gigabyte must also
+hold the program itself, some tens of MB; `run` counts what of it is beyond the margin.
 
 Examples
   jaju plan ~/models/A.X-K1-q4

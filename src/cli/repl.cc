@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "cli/line_editor.h"
+#include "cli/predicted.h"
 #include "cli/printed_turn.h"
 #include "cli/prompt_history.h"
 #include "runtime/describe_store.h"
@@ -59,7 +60,8 @@ Read read_message(LineEditor& editor, std::string* message) {
 
 }  // namespace
 
-std::string describe_answer(const Answer& answer, const AskOptions& options) {
+std::string describe_answer(const Conversation& conversation, const Answer& answer,
+                            const AskOptions& options) {
   const GenerationStats& s = answer.stats;
   const int64_t read = s.prompt_tokens - s.cached_tokens;
   const auto rate = [](int64_t tokens, double seconds) {
@@ -67,18 +69,24 @@ std::string describe_answer(const Answer& answer, const AskOptions& options) {
   };
   // The first token comes out of the prefill; the rest are decoded one by one.
   const int64_t decoded = s.generated_tokens > 0 ? s.generated_tokens - 1 : 0;
-  return fmt::format(
-             "prompt tokens        {}\n"
-             "cached tokens        {}\n"
-             "prefill              {:.1f} tokens/s ({} tokens in {:.3f} s)\n"
-             "time to first token  {:.3f} s\n"
-             "generated tokens     {}\n"
-             "decode               {:.1f} tokens/s ({:.3f} s)\n"
-             "seed                 {}{}\n",
-             s.prompt_tokens, s.cached_tokens, rate(read, s.prefill_seconds), read, s.prefill_seconds,
-             s.first_token_seconds, s.generated_tokens, rate(decoded, s.decode_seconds), s.decode_seconds,
-             answer.seed, options.sampling.temperature == 0.0f ? " (not used at temperature 0)" : "") +
-         (s.store ? describe_store(*s.store, s.prefill_seconds + s.decode_seconds, read + decoded, 21) : "");
+  constexpr int kWidth = 21;
+  std::string text = fmt::format(
+      "prompt tokens        {}\n"
+      "cached tokens        {}\n"
+      "prefill              {:.1f} tokens/s ({} tokens in {:.3f} s)\n"
+      "time to first token  {:.3f} s\n"
+      "generated tokens     {}\n"
+      "decode               {:.1f} tokens/s ({:.3f} s)\n"
+      "seed                 {}{}\n",
+      s.prompt_tokens, s.cached_tokens, rate(read, s.prefill_seconds), read, s.prefill_seconds,
+      s.first_token_seconds, s.generated_tokens, rate(decoded, s.decode_seconds), s.decode_seconds,
+      answer.seed, options.sampling.temperature == 0.0f ? " (not used at temperature 0)" : "");
+  if (s.store) {
+    text += describe_store(*s.store, s.prefill_seconds + s.decode_seconds, read + decoded, kWidth);
+    text += describe_predicted(conversation.engine(), conversation.dir(), 1,
+                               {rate(decoded, s.decode_seconds), decoded, *s.decode_store}, kWidth);
+  }
+  return text;
 }
 
 void note_reason(const Answer& answer) {
@@ -97,7 +105,8 @@ Status ask_and_print(Conversation& conversation, const std::string& prompt, cons
   *interrupted = printed.finish();
   if (!answer.ok()) return answer.status();
   if (!*interrupted) note_reason(*answer);
-  if (settings.verbose) std::fputs(("\n" + describe_answer(*answer, settings.ask)).c_str(), stderr);
+  if (settings.verbose)
+    std::fputs(("\n" + describe_answer(conversation, *answer, settings.ask)).c_str(), stderr);
   return {};
 }
 

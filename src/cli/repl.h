@@ -22,8 +22,10 @@ struct RunSettings {
   bool history = true;
 };
 
-// Lines "prompt tokens ...", as --verbose shows them after an answer (on stderr).
-std::string describe_answer(const Answer& answer, const AskOptions& options);
+// Lines "prompt tokens ...", as --verbose shows them after an answer (on stderr); of a model read from the
+// disk also what its store did, and the plan's prediction beside it.
+std::string describe_answer(const Conversation& conversation, const Answer& answer,
+                            const AskOptions& options);
 // A word on stderr when an answer ended for want of room, nothing otherwise.
 void note_reason(const Answer& answer);
 

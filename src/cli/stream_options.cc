@@ -1,11 +1,11 @@
 #include "cli/stream_options.h"
 
-#include <CLI/CLI.hpp>
+#include "cli/size_value.h"
 
 namespace jaju::cli {
 
 void StreamWords::apply(EngineOptions* options) const {
-  options->memory_bytes = static_cast<int64_t>(memory);
+  options->memory_bytes = memory;
   StreamOptions& s = options->stream;
   s.mirror = mirror;
   s.pin = pin;
@@ -14,7 +14,7 @@ void StreamWords::apply(EngineOptions* options) const {
   s.reader = reader == "uring"     ? ReaderKind::uring
              : reader == "threads" ? ReaderKind::threads
                                    : ReaderKind::automatic;
-  s.piece_bytes = static_cast<int64_t>(read_size);
+  s.piece_bytes = read_size;
   s.queue_depth = read_depth;
 }
 
@@ -23,13 +23,11 @@ Status StreamWords::save(const Engine& engine) const {
 }
 
 void add_stream_options(CLI::App& verb, StreamWords& words, const std::string& group) {
-  constexpr double kMost = 1e15;
   verb.add_option(
           "--memory", words.memory,
-          "Most memory to take, like 16G; a packed model that does not fit keeps its experts on the disk "
-          "(default: what is free, less a margin)")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(1.0, kMost))
+          "Most memory to take, like 16G (16 GB; 16Gi is binary); a packed model that does not fit keeps its "
+          "experts on the disk (default: what is free, less a margin)")
+      ->transform(size_value(1))
       ->group(group);
   verb.add_option("--mirror", words.mirror,
                   "A copy of the packed model on another drive; reads are split over both")
@@ -47,9 +45,8 @@ void add_stream_options(CLI::App& verb, StreamWords& words, const std::string& g
       ->check(CLI::IsMember({"auto", "uring", "threads"}))
       ->group(group);
   verb.add_option("--read-size", words.read_size,
-                  "Bytes of one read, like 1M (default: as `jaju tune` measured, else 1M)")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(4096.0, 1073741824.0))
+                  "Bytes of one read, like 1Mi (default: as `jaju tune` measured, else 1Mi)")
+      ->transform(size_value(4096, int64_t{1} << 30))
       ->group(group);
   verb.add_option("--read-depth", words.read_depth,
                   "Reads a drive has under way (default: as `jaju tune` measured, else 16)")

@@ -12,12 +12,12 @@ class App;
 namespace jaju::cli {
 
 struct StreamWords {
-  uint64_t memory = 0;
+  int64_t memory = 0;
   std::string mirror, pin, save_routing;
   bool no_prefetch = false;
   std::string verify = "first";
   std::string reader = "auto";
-  uint64_t read_size = 0;
+  int64_t read_size = 0;
   int read_depth = 0;
 
   void apply(EngineOptions* options) const;

@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/model_path.h"
+#include "cli/size_value.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/tokenizer_stats.h"
 #include "tokenizer/tokenizer_trainer.h"
@@ -136,7 +137,7 @@ void add_train_verb(CLI::App& parent, Action& action) {
   verb->add_option("--max-token-bytes", trainer.max_token_bytes, "No token is longer")->capture_default_str();
   verb->add_option("--sample", options->sample,
                    "Learns from about this much of the files, evenly drawn (200MB)")
-      ->transform(CLI::AsSizeValue(true));
+      ->transform(size_value());
   verb->add_option("--threads", options->threads, "Default: one per CPU");
   verb->add_flag("--force", options->force, "Replaces a tokenizer.json that is there");
   verb->add_flag("--json", options->json, "One JSON object");
@@ -307,7 +308,7 @@ void add_stats_verb(CLI::App& parent, Action& action) {
       ->allow_extra_args(false);
   verb->add_option("--sample", options->sample,
                    "Counts in about this much of the files, evenly drawn (200MB)")
-      ->transform(CLI::AsSizeValue(true));
+      ->transform(size_value());
   verb->add_option("--threads", options->threads, "Default: one per CPU");
   verb->add_flag("--json", options->json, "One JSON object");
   verb->footer(

@@ -29,8 +29,6 @@ struct TuneWords {
   bool json = false;
 };
 
-// One expert of A.X K1 in q4: what is read where no model says otherwise.
-constexpr int64_t kUsualExtent = 24'817'664;
 constexpr int64_t kKiB = 1024;
 constexpr int64_t kMiB = 1024 * kKiB;
 
@@ -99,23 +97,18 @@ struct DriveToMeasure {
 
 Result<DriveToMeasure> find_drive(const TuneWords& words, const std::atomic<bool>* cancel) {
   DriveToMeasure drive;
-  int64_t extent = kUsualExtent;
   if (!words.model.empty()) {
     JAJU_ASSIGN(const fs::path dir, find_model(words.model));
     drive.where = dir.string();
     JAJU_ASSIGN(const ModelConfig config, load_config(dir));
-    const std::vector<fs::path> files = weight_files(dir);
-    if (!files.empty()) {
+    if (!weight_files(dir).empty()) {
       JAJU_ASSIGN(const MeasuredModel model, measure_model(dir, config));
-      if (model.sizes.slot_bytes > 0) extent = model.sizes.slot_bytes;
-      std::error_code ignored;
-      extent = std::min(extent, static_cast<int64_t>(fs::file_size(files[0], ignored)));
-      JAJU_ASSIGN(drive.probe, DiskProbe::open(files, extent));
+      JAJU_ASSIGN(drive.probe, open_probe(dir, model.sizes.slot_bytes));
       // A few experts are soon all in some cache.
       constexpr int64_t kEnough = 256 * kMiB;
       if (drive.probe->extents() * drive.probe->extent_bytes() >= kEnough) return drive;
-      note(fmt::format("{} is too small to measure a drive with; a file beside it in {} instead",
-                       dir.string(), cache_dir().string()));
+      note(fmt::format("{} is too small to measure a drive with; a test file in {} instead", dir.string(),
+                       cache_dir().string()));
     }
   }
   drive.where = cache_dir().string();
@@ -262,7 +255,7 @@ void add_tune(CLI::App& app, Action& action) {
             nothing else, then by the kernels. Memory is often saturated before all threads work.
   drive     whole experts at random places, with O_DIRECT and by the page cache, in pieces of several sizes, with 1 to
             32 of them under way. Only reads: the model is never written to. Where no model is named, or it is too
-            small, a file is written in jaju's cache folder; it has no name and goes with the program.
+            small, a file is written in jaju's cache folder, whose drive is measured; it goes with the program.
 A quiet machine gives the better profile. Another machine, or another drive, needs its own; drives add up.
 
 Examples

@@ -56,6 +56,18 @@ DirectFile::~DirectFile() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+bool DirectFile::read(int64_t offset, int64_t bytes, std::byte* to) const {
+  for (int64_t done = 0; done < bytes;) {
+    const ssize_t n =
+        ::pread(fd_, to + done, static_cast<size_t>(align_up(bytes - done, kIoAlignment)), offset + done);
+    if (n < 0 && errno == EINTR) continue;
+    // Behind a part that is no whole block comes the end of the file, or what no direct read can go on from.
+    if (n <= 0 || (done + n < bytes && n % kIoAlignment != 0)) return false;
+    done += n;
+  }
+  return true;
+}
+
 DirectFile::Change DirectFile::changed() {
   struct stat now {};
   if (::fstat(fd_, &now) != 0) return Change::none;  // reads will say what is wrong

@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -25,6 +26,10 @@ class DirectFile {
   bool direct() const { return direct_; }
   int64_t size() const { return static_cast<int64_t>(opened_.st_size); }
   const std::string& path() const { return path_; }
+
+  // Reads `bytes` at `offset` now, waiting for the drive; false: they cannot be had. offset and `to` are
+  // aligned (kIoAlignment), and `to` has room for the bytes rounded up.
+  bool read(int64_t offset, int64_t bytes, std::byte* to) const;
 
   enum class Change { none, shorter, rewritten };
   // Since it was opened, or since the last call that said `rewritten`. One fstat.

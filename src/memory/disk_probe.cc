@@ -12,13 +12,12 @@
 
 #include "base/file.h"
 #include "base/split_mix.h"
+#include "memory/extent.h"
 
 namespace jaju {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int64_t kAlignment = 4096;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -48,47 +47,31 @@ constexpr const char* kCancelled = "interrupted";
 
 }  // namespace
 
-DiskProbe::~DiskProbe() {
-  for (const File& f : files_) {
-    if (f.direct >= 0) ::close(f.direct);
-    if (f.buffered >= 0) ::close(f.buffered);
-  }
-}
-
-Status DiskProbe::add(const fs::path& path) {
-  File file;
-  file.path = path.string();
-  file.buffered = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file.buffered < 0) return error("'{}' cannot be opened: {}", file.path, std::strerror(errno));
-  file.bytes = static_cast<int64_t>(::lseek(file.buffered, 0, SEEK_END));
-  file.direct = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT);
-  direct_works_ = direct_works_ && file.direct >= 0;
-  files_.push_back(std::move(file));
+Status DiskProbe::add(const std::string& path) {
+  JAJU_ASSIGN(DirectFile direct, DirectFile::open(path));
+  JAJU_ASSIGN(DirectFile cached, DirectFile::open(path, /*direct=*/false));
+  direct_works_ = direct_works_ && direct.direct();
+  files_.push_back({std::move(direct), std::move(cached)});
   return {};
 }
 
 Status DiskProbe::place_extents() {
   for (size_t f = 0; f < files_.size(); ++f) {
-    for (int64_t at = 0; at + extent_bytes_ <= files_[f].bytes; at += extent_bytes_)
+    for (int64_t at = 0; at + extent_bytes_ <= files_[f].cached.size(); at += extent_bytes_)
       order_.push_back({static_cast<int32_t>(f), at});
   }
   if (order_.empty())
-    return error("'{}' is smaller than one read of {}", files_.empty() ? "" : files_[0].path,
+    return error("'{}' is smaller than one read of {}", files_.empty() ? "" : files_[0].cached.path(),
                  human_bytes(static_cast<double>(extent_bytes_)));
   uint64_t state = 11;
   for (size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[split_mix64(state) % i]);
-  if (!direct_works_) return {};
-  // Some file systems take the flag and refuse the read.
-  const PageBuffer buffer(kAlignment);
-  direct_works_ =
-      buffer.data() != nullptr && ::pread(files_[0].direct, buffer.data(), kAlignment, 0) == kAlignment;
   return {};
 }
 
 Result<std::unique_ptr<DiskProbe>> DiskProbe::open(const std::vector<fs::path>& files, int64_t extent_bytes) {
   std::unique_ptr<DiskProbe> probe(new DiskProbe);
-  probe->extent_bytes_ = std::max<int64_t>(extent_bytes / kAlignment * kAlignment, kAlignment);
-  for (const fs::path& file : files) JAJU_RETURN_IF_ERROR(probe->add(file));
+  probe->extent_bytes_ = std::max<int64_t>(extent_bytes / kIoAlignment * kIoAlignment, kIoAlignment);
+  for (const fs::path& file : files) JAJU_RETURN_IF_ERROR(probe->add(file.string()));
   JAJU_RETURN_IF_ERROR(probe->place_extents());
   return probe;
 }
@@ -109,11 +92,8 @@ Result<std::unique_ptr<DiskProbe>> DiskProbe::on_new_file(const fs::path& dir, i
   std::string name = (dir / "tune-XXXXXX").string();
   const int out = ::mkostemp(name.data(), O_CLOEXEC);
   if (out < 0) return error("no file can be made in {}: {}", dir.string(), std::strerror(errno));
-  std::unique_ptr<DiskProbe> probe(new DiskProbe);
-  probe->extent_bytes_ = std::max<int64_t>(extent_bytes / kAlignment * kAlignment, kAlignment);
-  const Status opened = probe->add(name);
   ::unlink(name.c_str());
-  Status written = opened;
+  Status written;
   constexpr int64_t kPiece = int64_t{4} << 20;
   std::vector<uint64_t> piece(static_cast<size_t>(kPiece) / sizeof(uint64_t));
   uint64_t state = 5;
@@ -128,20 +108,20 @@ Result<std::unique_ptr<DiskProbe>> DiskProbe::on_new_file(const fs::path& dir, i
   }
   if (written.ok() && ::fsync(out) != 0)
     written = error("writing the test file in {} failed: {}", dir.string(), std::strerror(errno));
+  // Without a name it is still to be had by its descriptor.
+  auto probe = written.ok() ? open({fmt::format("/proc/self/fd/{}", out)}, extent_bytes)
+                            : Result<std::unique_ptr<DiskProbe>>(written);
   ::close(out);
-  JAJU_RETURN_IF_ERROR(written);
-  probe->files_[0].bytes = bytes;
-  JAJU_RETURN_IF_ERROR(probe->place_extents());
   return probe;
 }
 
 Result<ReadSpeed> DiskProbe::measure(bool direct, int64_t piece_bytes, int depth, double seconds,
                                      const std::atomic<bool>* cancel) {
-  if (piece_bytes < kAlignment || piece_bytes % kAlignment != 0)
-    return error("pieces of {} bytes are no multiple of {}", piece_bytes, kAlignment);
+  if (piece_bytes < kIoAlignment || piece_bytes % kIoAlignment != 0)
+    return error("pieces of {} bytes are no multiple of {}", piece_bytes, kIoAlignment);
   piece_bytes = std::min(piece_bytes, extent_bytes_);
   if (!direct) {
-    for (const File& f : files_) ::posix_fadvise(f.buffered, 0, 0, POSIX_FADV_DONTNEED);
+    for (const File& f : files_) ::posix_fadvise(f.cached.fd(), 0, 0, POSIX_FADV_DONTNEED);
   }
   // Pieces of one extent follow one another, as the expert store sends them out; whoever is free takes the
   // next.
@@ -161,7 +141,7 @@ Result<ReadSpeed> DiskProbe::measure(bool direct, int64_t piece_bytes, int depth
       const int64_t offset = piece % pieces_each * piece_bytes;
       const int64_t wanted = std::min(piece_bytes, extent_bytes_ - offset);
       const File& file = files_[static_cast<size_t>(place.file)];
-      const ssize_t n = ::pread(direct ? file.direct : file.buffered, buffer.data(),
+      const ssize_t n = ::pread((direct ? file.direct : file.cached).fd(), buffer.data(),
                                 static_cast<size_t>(wanted), place.offset + offset);
       if (n < 0) return failure.store(errno);
       if (n != wanted) return failure.store(EIO);
@@ -184,7 +164,7 @@ Result<ReadSpeed> DiskProbe::measure(bool direct, int64_t piece_bytes, int depth
   const double took = seconds_since(start);
   if (cancel != nullptr && cancel->load()) return error("{}", kCancelled);
   if (const int code = failure.load(); code != 0)
-    return error("reading '{}' failed: {}", files_[0].path, std::strerror(code));
+    return error("reading '{}' failed: {}", files_[0].cached.path(), std::strerror(code));
   next_ = (first + static_cast<size_t>(next_piece.load() / pieces_each) + 1) % order_.size();
   return ReadSpeed{direct, piece_bytes, depth, static_cast<double>(bytes_read.load()) / took};
 }

@@ -10,9 +10,13 @@
 #include <vector>
 
 #include "base/status.h"
+#include "memory/direct_file.h"
 #include "memory/machine_profile.h"
 
 namespace jaju {
+
+// One expert of A.X K1 in q4: what is read where no model says otherwise.
+inline constexpr int64_t kUsualExtent = 24'817'664;
 
 class DiskProbe {
  public:
@@ -20,12 +24,11 @@ class DiskProbe {
   // smaller than an extent are left out. Errors: a file cannot be opened; none is large enough.
   static Result<std::unique_ptr<DiskProbe>> open(const std::vector<std::filesystem::path>& files,
                                                  int64_t extent_bytes);
-  // A file of `bytes` random bytes made in `dir`, which has no name from the start: whatever happens, nothing
-  // is left behind. Errors: no room (twice the bytes are asked for), the disk.
+  // A file of `bytes` random bytes made in `dir`. Its name is removed before anything is written, so however
+  // the program ends nothing is left behind. Errors: no room (twice the bytes are asked for), the disk.
   static Result<std::unique_ptr<DiskProbe>> on_new_file(const std::filesystem::path& dir, int64_t bytes,
                                                         int64_t extent_bytes,
                                                         const std::atomic<bool>* cancel = nullptr);
-  ~DiskProbe();
   DiskProbe(const DiskProbe&) = delete;
   DiskProbe& operator=(const DiskProbe&) = delete;
 
@@ -41,17 +44,14 @@ class DiskProbe {
 
  private:
   struct File {
-    int direct = -1;  // descriptors; -1: not to be had
-    int buffered = -1;
-    int64_t bytes = 0;
-    std::string path;
+    DirectFile direct, cached;
   };
   struct Place {
     int32_t file = 0;
     int64_t offset = 0;
   };
   DiskProbe() = default;
-  Status add(const std::filesystem::path& path);
+  Status add(const std::string& path);
   Status place_extents();
 
   std::vector<File> files_;

@@ -1,5 +1,8 @@
 #include "memory/expert_store.h"
 
+#include <fmt/ranges.h>
+#include <xxhash.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -234,9 +237,10 @@ void ExpertStore::load(int32_t index, int64_t key, Urgency urgency) {
   slot.key = key;
   slot.state = SlotState::loading;
   slot_of_[static_cast<size_t>(key)] = index;
-  const bool verify = options_.verify == Verify::always ||
-                      (options_.verify == Verify::first_read && !verified_[static_cast<size_t>(key)]);
-  loader_->submit({index, catalog_.extents[static_cast<size_t>(key)], pool_.slot(index), urgency, verify});
+  slot.verify = options_.verify == Verify::always ||
+                (options_.verify == Verify::first_read && !verified_[static_cast<size_t>(key)]);
+  loader_->submit(
+      {index, catalog_.extents[static_cast<size_t>(key)], pool_.slot(index), urgency, slot.verify});
 }
 
 void ExpertStore::reap(bool wait) {
@@ -259,7 +263,8 @@ void ExpertStore::loaded(const LoadResult& result) {
                          : nullptr;
   if (result.kind == LoadResult::Kind::whole) {
     slot.state = SlotState::ready;
-    if (options_.verify != Verify::never) verified_[static_cast<size_t>(key)] = true;
+    // A load that did not compare proves nothing: its file may have been written to since it began.
+    if (slot.verify) verified_[static_cast<size_t>(key)] = true;
     if (want != nullptr) want->state = WantState::ready;
     return;
   }
@@ -292,8 +297,22 @@ Status ExpertStore::failure_of(const LoadResult& result, int64_t key) {
           "{}: {} is not what was packed, its checksum differs: copy the file again (`jaju pack --verify` "
           "names "
           "everything that is damaged)",
-          file, what);
+          loader_->n_drives() > 1 ? damaged_files(e, pool_.slot(result.id)) : file, what);
   }
+}
+
+// Pieces of an extent come from all copies: each copy is read whole to see which is damaged. `room`: the slot
+// the extent was read into, which is free now. All of them when every copy is whole this time.
+std::string ExpertStore::damaged_files(const Extent& e, std::byte* room) {
+  std::vector<std::string> damaged, all;
+  for (int32_t d = 0; d < loader_->n_drives(); ++d) {
+    const DirectFile& file = loader_->file(d, e.file);
+    all.push_back(file.path());
+    const bool whole =
+        file.read(e.offset, e.bytes, room) && XXH3_64bits(room, static_cast<size_t>(e.bytes)) == e.checksum;
+    if (!whole) damaged.push_back(file.path());
+  }
+  return fmt::format("{}", fmt::join(damaged.empty() ? all : damaged, damaged.empty() ? " or " : " and "));
 }
 
 // ---- Prefetch ----

@@ -95,6 +95,7 @@ class ExpertStore {
     bool in_use = false;  // of the demand at hand
     bool pinned = false;
     bool prefetched = false;  // and not asked for yet
+    bool verify = false;      // the load under way compares checksums
   };
   enum class WantState : uint8_t { queued, loading, ready, taken, done };
   struct Want {
@@ -117,6 +118,7 @@ class ExpertStore {
   void reap(bool wait);
   void loaded(const LoadResult& result);
   Status failure_of(const LoadResult& result, int64_t key);
+  std::string damaged_files(const Extent& extent, std::byte* room);
   void publish();
 
   ExpertCatalog catalog_;

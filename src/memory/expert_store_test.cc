@@ -4,11 +4,14 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <thread>
 
 #include "base/split_mix.h"
 #include "memory/store_test_tools.h"
@@ -241,6 +244,66 @@ TEST(ExpertStore, DamageIsFoundWhenFirstReadAndAfterAWrite) {
   EXPECT_NE(found.message().find("--verify"), std::string::npos) << found.message();
   EXPECT_TRUE(ask(*store, 2).ok());
   EXPECT_TRUE(ask(*trusting, 1).ok()) << "was told not to look";
+}
+
+// A load that began when its expert was still trusted, and ends after the file was written to.
+TEST(ExpertStore, OnlyALoadThatComparedMakesAnExpertTrusted) {
+  TestExtents extents("trust", kLayers, kExperts, kBytes);
+  std::atomic<bool> held{false};
+  StoreOptions options = with_slots(2);
+  options.make_reader = faulty([&](const PieceRead&, int64_t&) {
+    while (held) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  });
+  auto store = open_store(extents, options);
+  const auto ask = [&] {
+    store->demand(1, rows_of({1}));
+    return store->take(true).ok();
+  };
+  const auto fill_with_others = [&] {
+    store->demand(0, rows_of({2, 3}));
+    EXPECT_EQ(take_all(*store, extents, 0), (std::set<int32_t>{2, 3}));
+  };
+  ASSERT_TRUE(store->begin_step(1).ok());
+  ASSERT_TRUE(ask());  // verified
+  fill_with_others();
+  ASSERT_TRUE(store->begin_step(1).ok());
+  held = true;
+  const std::vector<int32_t> guess = {1};
+  store->announce(1, guess);
+  extents.damage(1, 1);
+  ASSERT_TRUE(store->begin_step(1).ok());
+  held = false;
+  ASSERT_TRUE(ask()) << "this load was not to compare";
+  ASSERT_EQ(store->figures().prefetches, 1u);
+  fill_with_others();
+  EXPECT_FALSE(ask()) << "the file was written to and never compared since";
+}
+
+TEST(ExpertStore, DamageIsBlamedOnTheCopyThatHasIt) {
+  for (const bool mirror : {false, true}) {
+    TestExtents extents(mirror ? "blame_mirror" : "blame", kLayers, kExperts, kBytes);
+    StoreOptions options = with_slots(4);
+    options.mirror = extents.copy("mirror");
+    const std::vector<std::string>& bad = mirror ? options.mirror : extents.catalog().files;
+    const std::vector<std::string>& good = mirror ? extents.catalog().files : options.mirror;
+    extents.damage_all_of(1, 6, bad);
+    auto store = open_store(extents, options);
+    ASSERT_TRUE(store->begin_step(1).ok());
+    store->demand(1, rows_of({6}));
+    const auto wave = store->take(true);
+    ASSERT_FALSE(wave.ok());
+    const auto file = static_cast<size_t>(extents.catalog().extents[kExperts + 6].file);
+    EXPECT_NE(wave.message().find(bad[file] + ": expert 6 of layer 2"), std::string::npos) << wave.message();
+    EXPECT_EQ(wave.message().find(good[file]), std::string::npos) << wave.message();
+    // Both damaged: both are named.
+    extents.damage_all_of(1, 6, good);
+    ASSERT_TRUE(store->begin_step(1).ok());
+    store->demand(1, rows_of({6}));
+    const auto both = store->take(true);
+    ASSERT_FALSE(both.ok());
+    EXPECT_NE(both.message().find(bad[file]), std::string::npos) << both.message();
+    EXPECT_NE(both.message().find(good[file]), std::string::npos) << both.message();
+  }
 }
 
 TEST(ExpertStore, AFileThatIsCutFailsTheStep) {

@@ -1,61 +1,12 @@
 #include "memory/machine.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 
+#include "base/quantity.h"
 #include "base/utf8.h"
-#include "memory/budget.h"
 
 namespace jaju {
-namespace {
-
-constexpr double kMost = 1e18;
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
-
-bool is_unit(std::string_view text) {
-  constexpr std::array<std::string_view, 11> kUnits = {"",    "B",    "b",     "B/s",    "Bps",  "OPS",
-                                                       "ops", "OP/s", "FLOPS", "FLOP/s", "flops"};
-  return std::find(kUnits.begin(), kUnits.end(), text) != kUnits.end();
-}
-
-}  // namespace
-
-Result<double> parse_quantity(std::string_view text) {
-  const std::string_view whole = text;
-  const auto wrong = [whole] {
-    return error("'{}' is not a quantity like 64G, 7GB/s or 2TOPS", printable(whole));
-  };
-  text = trim(text);
-  double value = 0;
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failed != std::errc() || !std::isfinite(value) || value <= 0) return wrong();
-  text = trim(text.substr(static_cast<size_t>(end - text.data())));
-  constexpr std::string_view kPrefixes = "kMGTP";
-  size_t power = 0;
-  if (!text.empty()) {
-    const char prefix = text.front() == 'K' ? 'k' : text.front();
-    if (const size_t at = kPrefixes.find(prefix); at != std::string_view::npos) {
-      power = at + 1;
-      text.remove_prefix(1);
-    }
-  }
-  double base = 1000;
-  if (power > 0 && !text.empty() && text.front() == 'i') {
-    base = 1024;
-    text.remove_prefix(1);
-  }
-  if (!is_unit(text)) return wrong();
-  for (size_t i = 0; i < power; ++i) value *= base;
-  if (value > kMost) return wrong();
-  return value;
-}
 
 void set_speeds(const ThreadSpeeds& s, const std::string& from, Machine* machine) {
   machine->threads = s.threads;
@@ -76,10 +27,10 @@ Result<Machine> parse_machine(std::string_view words) {
                                                        {"membw", &membw}, {"int8", &int8}, {"bf16", &bf16}};
   for (size_t from = 0; from <= words.size();) {
     const size_t comma = std::min(words.find(',', from), words.size());
-    const std::string_view word = trim(words.substr(from, comma - from));
+    const std::string_view word = trim_spaces(words.substr(from, comma - from));
     from = comma + 1;
     const size_t equals = word.find('=');
-    const std::string_view name = trim(word.substr(0, equals));
+    const std::string_view name = trim_spaces(word.substr(0, equals));
     const auto* const key =
         std::find_if(std::begin(keys), std::end(keys), [&](const auto& k) { return k.first == name; });
     if (equals == std::string_view::npos || key == std::end(keys)) {
@@ -97,7 +48,7 @@ Result<Machine> parse_machine(std::string_view words) {
   if (cores != std::floor(cores) || cores > 4096) return error("cores: give a whole number from 1 to 4096");
   if (ram > 1e16) return error("ram: no machine has {:.3g} bytes", ram);
   m.memory_bytes = static_cast<int64_t>(ram);
-  m.free_bytes = default_memory(m.memory_bytes);
+  m.free_bytes = m.memory_bytes;
   const auto from = [](double said) { return said > 0 ? "as said" : "assumed"; };
   m.drive_bytes = disk > 0 ? disk : kAssumedDrive;
   m.drive_from = from(disk);

@@ -14,7 +14,7 @@ namespace jaju {
 struct Machine {
   std::string name;  // "AMD EPYC 9B45", or "as described"
   int64_t memory_bytes = 0;
-  int64_t free_bytes = 0;        // what programs may still take
+  int64_t free_bytes = 0;        // what programs may still take; a budget leaves the system some of it
   int threads = 1;               // that compute
   double drive_bytes = 0;        // a second, whole experts at random places
   double decode_bytes = 0;       // of weights a second when few rows are computed
@@ -41,12 +41,7 @@ inline constexpr double kAssumedInt8PerCore = 0.15e12;
 void set_speeds(const ThreadSpeeds& speeds, const std::string& from, Machine* machine);
 
 // "ram=64G,disk=7GB/s,cores=16,membw=80GB/s,int8=2TOPS": a machine one does not have. Only ram is required;
-// also bf16. Sizes are decimal (64G is 64 GB), Ki, Mi and Gi binary; free memory is the ram less the system's
-// share (default_memory). Errors name the word.
+// also bf16. Sizes are those of base/quantity.h, and all of the ram is free. Errors name the word.
 Result<Machine> parse_machine(std::string_view words);
-
-// "16G", "7GB/s", "2.5 TOPS", "512MiB", "4096": a number, a prefix, and units that mean nothing here.
-// Errors: something else, nothing positive, more than 1e18.
-Result<double> parse_quantity(std::string_view text);
 
 }  // namespace jaju

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <fstream>
 
@@ -38,20 +39,14 @@ std::string line_of(const char* file, std::string_view name) {
   return "";
 }
 
-// The tightest limit less what is used, from this process's cgroup (v2) upwards; none without one.
-std::optional<int64_t> cgroup_room() {
-  std::string below = line_of("/proc/self/cgroup", "0::");
-  const fs::path top = "/sys/fs/cgroup";
-  std::optional<int64_t> least;
-  for (fs::path at = top / fs::path(below).relative_path();; at = at.parent_path()) {
-    int64_t limit = 0, used = 0;
-    if (std::ifstream(at / "memory.max") >> limit && std::ifstream(at / "memory.current") >> used) {
-      const int64_t room = std::max<int64_t>(limit - used, 0);
-      least = std::min(least.value_or(room), room);
-    }
-    if (at == top || at == at.parent_path()) break;
+// File pages that a cgroup counts as used and gives up as soon as somebody needs the room.
+int64_t reclaimable(const fs::path& cgroup) {
+  std::ifstream in(cgroup / "memory.stat");
+  int64_t sum = 0, bytes = 0;
+  for (std::string name; in >> name >> bytes;) {
+    if (name == "inactive_file" || name == "active_file") sum += bytes;
   }
-  return least;
+  return sum;
 }
 
 Json to_json(const ReadSpeed& s) {
@@ -157,15 +152,27 @@ MachineIdentity this_machine() {
   return {cpu_name(), usable_cpus(), pages * page_bytes};
 }
 
-int64_t free_memory() {
-  int64_t kilobytes = 0;
-  const std::string text = line_of("/proc/meminfo", "MemAvailable");
-  for (const char c : text) {
-    if (c < '0' || c > '9') break;
-    kilobytes = kilobytes * 10 + (c - '0');
+std::optional<int64_t> cgroup_room(const fs::path& top, const fs::path& below) {
+  std::optional<int64_t> least;
+  for (fs::path at = top / below.relative_path();; at = at.parent_path()) {
+    int64_t limit = 0, used = 0;
+    if (std::ifstream(at / "memory.max") >> limit && std::ifstream(at / "memory.current") >> used) {
+      const int64_t room = std::max<int64_t>(limit - std::max<int64_t>(used - reclaimable(at), 0), 0);
+      least = std::min(least.value_or(room), room);
+    }
+    if (at == top || at == at.parent_path()) break;
   }
+  return least;
+}
+
+std::optional<int64_t> free_memory() {
+  const std::optional<int64_t> room = cgroup_room("/sys/fs/cgroup", line_of("/proc/self/cgroup", "0::"));
+  const std::string text = line_of("/proc/meminfo", "MemAvailable");
+  int64_t kilobytes = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), kilobytes);
+  if (failed != std::errc()) return room;
   const int64_t available = kilobytes * 1024;
-  return std::min(available, cgroup_room().value_or(available));
+  return std::min(available, room.value_or(available));
 }
 
 Result<std::string> device_of(const fs::path& path) {

@@ -1,9 +1,11 @@
 #include "memory/machine_profile.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "base/file.h"
 
@@ -153,7 +155,30 @@ TEST(MachineProfile, Devices) {
   ASSERT_TRUE(here.ok());
   EXPECT_NE(here->find(':'), std::string::npos);
   EXPECT_FALSE(device_of("/nowhere/at/all").ok());
-  EXPECT_GT(free_memory(), 0);
+}
+
+TEST(MachineProfile, FreeMemoryIsWithinTheCgroups) {
+  const fs::path top = fs::path(testing::TempDir()) / ("jaju_cgroup_" + std::to_string(::getpid()));
+  fs::create_directories(top / "a/b");
+  const auto write = [&](const char* file, const char* text) { std::ofstream(top / file) << text; };
+  EXPECT_FALSE(cgroup_room(top, "/a/b").has_value());
+  write("a/b/memory.max", "max\n");
+  write("a/b/memory.current", "100\n");
+  EXPECT_FALSE(cgroup_room(top, "/a/b").has_value());
+  write("a/memory.max", "1000\n");
+  write("a/memory.current", "900\n");
+  EXPECT_EQ(cgroup_room(top, "/a/b"), 100);
+  // What was read from files makes room when it is needed.
+  write("a/memory.stat", "anon 300\nfile 600\ninactive_file 400\nactive_file 150\nslab 5\n");
+  EXPECT_EQ(cgroup_room(top, "/a/b"), 650);
+  write("a/b/memory.max", "640\n");
+  EXPECT_EQ(cgroup_room(top, "/a/b"), 540);
+  EXPECT_EQ(cgroup_room(top, "/a"), 650);
+  write("a/memory.max", "200\n");
+  EXPECT_EQ(cgroup_room(top, "/a/b"), 0);
+  fs::remove_all(top);
+  ASSERT_TRUE(free_memory().has_value());
+  EXPECT_GT(*free_memory(), 0);
 }
 
 }  // namespace

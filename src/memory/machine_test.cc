@@ -5,35 +5,11 @@
 namespace jaju {
 namespace {
 
-TEST(Machine, Quantities) {
-  const std::pair<const char*, double> good[] = {{"4096", 4096},
-                                                 {"64G", 64e9},
-                                                 {"64GB", 64e9},
-                                                 {"64GiB", 64.0 * (1 << 30)},
-                                                 {"7GB/s", 7e9},
-                                                 {"3.5 GB/s", 3.5e9},
-                                                 {"2TOPS", 2e12},
-                                                 {"0.98 TFLOP/s", 0.98e12},
-                                                 {"512Mi", 512.0 * (1 << 20)},
-                                                 {"1k", 1000},
-                                                 {"1K", 1000},
-                                                 {"1e9", 1e9},
-                                                 {" 5 ", 5}};
-  for (const auto& [text, value] : good) {
-    const auto result = parse_quantity(text);
-    ASSERT_TRUE(result.ok()) << text << ": " << result.message();
-    EXPECT_DOUBLE_EQ(*result, value) << text;
-  }
-  for (const char* text :
-       {"", "G", "-5", "0", "nan", "inf", "64X", "64GG", "64 G x", "1e400", "1e18k", "7GB/h", "64,5"})
-    EXPECT_FALSE(parse_quantity(text).ok()) << text;
-}
-
 TEST(Machine, InWords) {
   const auto m = parse_machine("ram=64G, disk=7GB/s,cores=16,membw=80GB/s,int8=2TOPS,bf16=1TFLOPS");
   ASSERT_TRUE(m.ok()) << m.message();
   EXPECT_EQ(m->memory_bytes, 64'000'000'000);
-  EXPECT_EQ(m->free_bytes, 60'000'000'000);
+  EXPECT_EQ(m->free_bytes, 64'000'000'000);
   EXPECT_EQ(m->threads, 16);
   EXPECT_EQ(m->drive_bytes, 7e9);
   EXPECT_DOUBLE_EQ(m->decode_bytes, 80e9 * kStreamShare);

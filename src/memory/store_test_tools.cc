@@ -67,4 +67,13 @@ void TestExtents::damage(int64_t layer, int64_t expert) {
   file.put(static_cast<char>(~bytes(layer, expert)[static_cast<size_t>(e.bytes / 2)]));
 }
 
+void TestExtents::damage_all_of(int64_t layer, int64_t expert, const std::vector<std::string>& files) const {
+  const Extent& e = catalog_.extents[static_cast<size_t>(layer * catalog_.n_experts + expert)];
+  std::fstream file(files[static_cast<size_t>(e.file)], std::ios::binary | std::ios::in | std::ios::out);
+  for (int64_t at = 0; at < e.bytes; at += kIoAlignment) {
+    file.seekp(e.offset + at);
+    file.put(static_cast<char>(~bytes(layer, expert)[static_cast<size_t>(at)]));
+  }
+}
+
 }  // namespace jaju

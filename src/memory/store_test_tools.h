@@ -27,6 +27,8 @@ class TestExtents {
   std::vector<std::string> copy(const std::string& name) const;
   // Changes one byte of an expert, in the file only.
   void damage(int64_t layer, int64_t expert);
+  // Changes a byte in every block of it, in these files (those of copy(), in their order).
+  void damage_all_of(int64_t layer, int64_t expert, const std::vector<std::string>& files) const;
 
  private:
   std::string dir_;

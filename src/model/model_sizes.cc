@@ -111,7 +111,6 @@ Result<MeasuredModel> measure_model(const std::filesystem::path& dir, const Mode
   std::set<std::string> kinds;
   int64_t extents = 0;
   int64_t largest = 0;
-  bool packed = false;
   for (const StoredTensor& t : checkpoint->tensors()) {
     const TensorPlace place = place_of(t.info.name);
     if (place.layer >= config.n_layers + std::max<int64_t>(config.n_mtp_layers, 0)) {
@@ -120,7 +119,7 @@ Result<MeasuredModel> measure_model(const std::filesystem::path& dir, const Mode
           "download",
           checkpoint->file_name(t.file), t.info.name);
     }
-    packed = packed || t.info.dtype == DType::u8;
+    m.packed = m.packed || t.info.dtype == DType::u8;
     if (!t.info.name.ends_with("_scale_inv")) m.parameters += t.info.elements;
     if (place.layer >= config.n_layers) {
       // Blocks behind the first are in the file but nothing reads them.
@@ -148,7 +147,7 @@ Result<MeasuredModel> measure_model(const std::filesystem::path& dir, const Mode
     residents.add(group, loaded_bytes(t.info, group));
   }
   m.kinds.moe = m.kinds.moe || m.kinds.mtp;
-  if (packed) m.parameters = 0;
+  if (m.packed) m.parameters = 0;
   ModelSizes& s = m.sizes;
   s.resident = residents.list();
   if (routed.empty()) return m;
@@ -174,6 +173,7 @@ MeasuredModel measure_config(const ModelConfig& c, const Storage& experts, const
   m.parameters = count_parameters(c, c.model_type == "deepseek_v3", false).total();
   const int64_t h = c.hidden_size;
   const bool quantised = rest.scheme != Scheme::none;
+  m.packed = quantised || (experts.scheme != Scheme::none && kinds_of(c, false).moe);
   // The type of what is looked up by rows.
   const Storage plain = quantised || rest.dtype == DType::f8_e4m3 ? Storage{Scheme::none, DType::bf16} : rest;
   const auto floats = [](int64_t n) { return n * size_of(DType::f32); };

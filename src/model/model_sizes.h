@@ -35,6 +35,7 @@ struct MeasuredModel {
   ModelSizes sizes;
   LayerKinds kinds;
   std::string experts;     // how routed experts are stored: "q4", "BF16"; several joined by '+'
+  bool packed = false;     // its large matrices are quantised by a scheme: products are of int8
   bool one_read = false;   // each expert is one extent at a multiple of 4 KiB: what the expert store reads
   int64_t file_bytes = 0;  // all files together; of a config what its tensors would take
   int64_t parameters = 0;  // of these files, scales not counted; 0: packed, where codes do not tell

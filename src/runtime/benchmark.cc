@@ -378,7 +378,7 @@ int64_t Benchmark::stream_bytes() const {
   constexpr int64_t kMost = int64_t{512} << 20;
   constexpr int64_t kLeast = int64_t{128} << 20;
   if (e_.store == nullptr) return kMost;
-  const int64_t room = program_margin(e_.memory) / 2;
+  const int64_t room = program_margin(e_.streamed->budget.memory) / 2;
   return room < kLeast ? 0 : std::min(room, kMost);
 }
 

@@ -73,9 +73,10 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& model_
   return within_memory("open the model", [&]() -> Result<std::unique_ptr<Engine>> {
     JAJU_ASSIGN(ModelConfig config, load_config(model_dir));
     JAJU_RETURN_IF_ERROR(check_options(options, config));  // a wrong option should not wait for the weights
+    const int64_t program = resident_set();
     JAJU_ASSIGN(std::unique_ptr<Weights> weights, Weights::load(model_dir, config));
-    JAJU_ASSIGN(std::unique_ptr<Impl> impl, Impl::open(model_dir.string(), std::move(config),
-                                                       std::move(weights), options, /*random=*/false));
+    JAJU_ASSIGN(std::unique_ptr<Impl> impl,
+                Impl::open(model_dir.string(), std::move(config), std::move(weights), options, program));
     return std::unique_ptr<Engine>(new Engine(std::move(impl)));
   });
 }
@@ -91,14 +92,15 @@ Result<std::unique_ptr<Engine>> Engine::open_random(const ModelConfig& config, c
     }
     JAJU_ASSIGN(std::unique_ptr<Weights> weights, Weights::random(config, types));
     JAJU_ASSIGN(std::unique_ptr<Impl> impl,
-                Impl::open("random weights", config, std::move(weights), options, /*random=*/true));
+                Impl::open("random weights", config, std::move(weights), options, std::nullopt));
     return std::unique_ptr<Engine>(new Engine(std::move(impl)));
   });
 }
 
 Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const std::string& where, ModelConfig config,
                                                          std::unique_ptr<Weights> weights,
-                                                         const EngineOptions& options, bool random) {
+                                                         const EngineOptions& options,
+                                                         std::optional<int64_t> program) {
   auto impl = std::make_unique<Impl>();
   JAJU_ASSIGN(const Ops* ops, select_ops());
   impl->config = std::move(config);
@@ -123,13 +125,14 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const std::string& wher
   }
   o.threads = impl->team->size();
   JAJU_RETURN_IF_ERROR(fit_prefill_chunk(where, impl->config, *impl->weights, o));
-  if (!random) {
-    JAJU_ASSIGN(MemoryChoice choice, choose_memory(where, impl->config, o));
+  if (program) {
+    JAJU_ASSIGN(MemoryChoice choice, choose_memory(where, impl->config, o, *program));
     impl->notice = std::move(choice.notice);
+    // A promise about memory covers the shared cache too, whether or not the model fits.
+    if (choice.streamed || (o.memory_bytes > 0 && o.stream.sequences > 0)) impl->kv_budget = choice.kv_bytes;
     if (choice.streamed) {
       o.prefill_chunk = choice.chunk;
-      impl->memory = choice.memory;
-      impl->kv_budget = choice.kv_bytes;
+      impl->streamed = StreamedModel{choice.model, choice.budget};
       JAJU_ASSIGN(impl->store,
                   open_store(where, impl->config, choice, o.stream, *impl->weights, *impl->team));
     }
@@ -157,6 +160,10 @@ const EngineOptions& Engine::options() const {
 
 const std::string& Engine::notice() const {
   return impl_->notice;
+}
+
+const StreamedModel* Engine::streamed() const {
+  return impl_->streamed ? &*impl_->streamed : nullptr;
 }
 
 std::optional<StoreFigures> Engine::store_figures() const {

@@ -16,6 +16,7 @@
 #include "kernels/ops.h"
 #include "memory/expert_store.h"
 #include "model/config.h"
+#include "model/model_sizes.h"
 #include "model/weights.h"
 #include "runtime/sampler.h"
 
@@ -92,7 +93,8 @@ struct GenerationStats {
   double prefill_seconds = 0;
   double first_token_seconds = 0;
   double decode_seconds = 0;
-  std::optional<StoreFigures> store{};  // what this answer took from the expert store
+  std::optional<StoreFigures> store{};         // what this answer took from the expert store
+  std::optional<StoreFigures> decode_store{};  // of it, after the prompt
 };
 
 struct Generation {
@@ -108,6 +110,12 @@ struct GenerateHooks {
   std::function<void(int64_t done, int64_t total)> on_prefill;
   // Checked before every step; set it from a signal handler to stop.
   const std::atomic<bool>* cancel = nullptr;
+};
+
+// A model whose experts come from the disk: what it is made of, and what became of the memory.
+struct StreamedModel {
+  MeasuredModel model;
+  MemoryBudget budget;
 };
 
 class Session;
@@ -129,6 +137,8 @@ class Engine {
   // One sentence on how the model lies in memory when that is not as it is (streamed, or larger than what is
   // free); else empty.
   const std::string& notice() const;
+  // Of a model whose experts come from the disk, how its memory was divided; null: it is in memory.
+  const StreamedModel* streamed() const;
   // What the expert store did so far; nothing when the model is in memory. Any thread.
   std::optional<StoreFigures> store_figures() const;
   // Which experts were visited since the start, for `--pin` and `jaju plan`. Errors: no experts, the disk.

@@ -45,13 +45,14 @@ struct Engine::Impl {
   std::unique_ptr<Forward> forward;
   std::unique_ptr<KvPool> pool;
   std::string notice;
-  int64_t memory = 0;     // of a streamed model: the most this process may take
+  std::optional<StreamedModel> streamed;
   int64_t kv_budget = 0;  // bytes of pages the memory has room for; 0: nobody said
 
-  // `where` names the model in messages; its directory, unless `random`.
+  // `where` names the model in messages. program: resident_set() before the weights were loaded, and `where`
+  // is the model's directory; nothing: random weights.
   static Result<std::unique_ptr<Impl>> open(const std::string& where, ModelConfig config,
                                             std::unique_ptr<Weights> weights, const EngineOptions& options,
-                                            bool random);
+                                            std::optional<int64_t> program);
   Result<Evaluation> evaluate(std::span<const int32_t> tokens, bool all_positions);
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "base/file.h"
 #include "memory/machine_profile.h"
@@ -23,34 +24,29 @@ std::string text(int64_t bytes) {
   return human_bytes(static_cast<double>(bytes));
 }
 
-// What this process has in memory now.
-int64_t resident_set() {
-  int64_t pages = 0;
-  if (FILE* const file = std::fopen("/proc/self/statm", "re")) {
-    if (std::fscanf(file, "%*d %ld", &pages) != 1) pages = 0;
-    std::fclose(file);
-  }
-  return pages * ::sysconf(_SC_PAGESIZE);
+// Pages that several sequences share: as the caller says, or what they need at an ordinary length but no more
+// than an eighth of the memory.
+int64_t shared_cache(const StreamOptions& o, int64_t wanted, int64_t memory) {
+  return o.kv_bytes > 0 ? o.kv_bytes : std::min(wanted, memory / 8);
 }
 
-RunShape run_shape(const EngineOptions& o) {
+// program: what this process had in memory before the model. Its code and data are what they are, whatever
+// share of a small budget is meant for them.
+RunShape run_shape(const EngineOptions& o, const ModelConfig& config, LayerKinds kinds, int64_t memory,
+                   int64_t program) {
   RunShape shape;
   shape.context = o.context;
   shape.kv_type = o.kv_type;
   shape.threads = o.threads;
   shape.chunk = o.prefill_chunk;
+  shape.program_bytes = std::max<int64_t>(0, program - program_margin(memory));
   if (o.stream.sequences > 0) {
     shape.context = std::min(o.context, kTokensPerSequence);
     shape.sequences = o.stream.sequences;
-    shape.logit_rows = std::min(o.prefill_chunk, o.stream.sequences * kDraftsPerSequence);
+    shape.logit_rows = o.stream.sequences * kDraftsPerSequence;
+    shape.kv_bytes = shared_cache(o.stream, run_sizes(config, kinds, shape).kv_bytes, memory);
   }
   return shape;
-}
-
-// Pages that several sequences share: as the caller says, or what they need at an ordinary length but no more
-// than an eighth of the memory.
-int64_t shared_cache(const EngineOptions& o, int64_t wanted, int64_t memory) {
-  return o.stream.kv_bytes > 0 ? o.stream.kv_bytes : std::min(wanted, memory / 8);
 }
 
 // How the drive under `dir` is read: as asked, as `jaju tune` measured, or as does well everywhere.
@@ -113,65 +109,67 @@ Result<std::vector<ExpertName>> by_visits(const fs::path& file, const ExpertCata
 
 }  // namespace
 
-Result<MemoryChoice> choose_memory(const fs::path& dir, const ModelConfig& config, const EngineOptions& o) {
+int64_t resident_set() {
+  int64_t pages = 0;
+  if (FILE* const file = std::fopen("/proc/self/statm", "re")) {
+    if (std::fscanf(file, "%*d %ld", &pages) != 1) pages = 0;
+    std::fclose(file);
+  }
+  return pages * ::sysconf(_SC_PAGESIZE);
+}
+
+Result<MemoryChoice> choose_memory(const fs::path& dir, const ModelConfig& config, const EngineOptions& o,
+                                   int64_t program) {
   MemoryChoice choice;
-  choice.chunk = o.prefill_chunk;
-  JAJU_ASSIGN(const MeasuredModel model, measure_model(dir, config));
-  RunShape shape = run_shape(o);
-  RunSizes run = run_sizes(config, model.kinds, shape);
-  const int64_t free = o.memory_bytes == 0 ? free_memory() : 0;
-  const int64_t memory = o.memory_bytes > 0 ? o.memory_bytes
-                         : free > 0         ? default_memory(free)
-                                            : INT64_MAX / 2;
-  choice.memory = memory;
-  // The program's own code and data are what they are, whatever share of a small budget is meant for them.
-  const int64_t program = std::max<int64_t>(0, resident_set() - program_margin(memory));
-  const auto complete = [&] {
-    run.program_bytes = program;
-    if (o.stream.sequences > 0) run.kv_bytes = shared_cache(o, run.kv_bytes, memory);
-    choice.kv_bytes = run.kv_bytes;
-  };
-  complete();
+  // The headers are read a second time here, whatever Weights::load made of them: `jaju plan`, which loads
+  // nothing, must come to the same bytes by the same way. It takes milliseconds.
+  JAJU_ASSIGN(choice.model, measure_model(dir, config));
+  const ModelSizes& sizes = choice.model.sizes;
+  const std::optional<int64_t> known = o.memory_bytes == 0 ? free_memory() : std::nullopt;
+  const int64_t free = known.value_or(0);
+  const int64_t memory = o.memory_bytes > 0 ? o.memory_bytes : known ? default_memory(free) : INT64_MAX / 2;
+  choice.budget.memory = memory;
+  RunShape shape = run_shape(o, config, choice.model.kinds, memory, program);
+  RunSizes run = run_sizes(config, choice.model.kinds, shape);
+  choice.kv_bytes = run.kv_bytes;
+  choice.chunk = shape.chunk;
   if (o.stream.slots > 0) {
     choice.streamed = true;
     choice.budget.pinned_slots = o.stream.pin.empty() ? 0 : o.stream.slots / 4;
     choice.budget.cache_slots = o.stream.slots - choice.budget.pinned_slots;
     return choice;
   }
-  if (full_memory(model.sizes, run) <= memory) return choice;
-  const bool can = model.one_read && model.sizes.experts() > 0;
+  if (full_memory(sizes, run) <= memory) return choice;
+  const bool has_experts = sizes.experts() > 0;
+  const bool can = choice.model.one_read && has_experts;
   if (!can &&
       o.memory_bytes == 0) {  // as ever: the system reads pages when they are touched, again and again
-    const int64_t wanted = full_memory(model.sizes, run);
     choice.notice = fmt::format(
-        "the model takes {} with its cache, {} are free: it will be read from the disk again and again; a "
-        "packed "
-        "model (`jaju pack`) would be read in order, and is smaller",
-        text(wanted), text(free));
+        "the model takes {} with its cache, {} are free: it will be read from the disk again and again{}",
+        text(full_memory(sizes, run)), text(free),
+        has_experts ? "; a packed model (`jaju pack`) would be read in order, and is smaller" : "");
     return choice;
   }
-  if (!can) {
+  if (!can && has_experts) {
     return error(
         "{} takes {}, more than the {} of --memory, and only a packed model can be read from the disk as it "
         "runs: "
         "pack it first, `jaju pack {} --to DIR`",
-        dir.string(), text(full_memory(model.sizes, run)), text(memory), dir.string());
+        dir.string(), text(full_memory(sizes, run)), text(memory), dir.string());
   }
   if (!o.stream.fixed_chunk) {
-    shape.chunk = std::max(o.prefill_chunk, streaming_chunk(config, model, shape, memory - program));
-    choice.chunk = std::min(shape.chunk, o.context);
-    shape.chunk = choice.chunk;
-    run = run_sizes(config, model.kinds, shape);
-    complete();
+    shape = fit_shape(config, choice.model, shape, memory);
+    run = run_sizes(config, choice.model.kinds, shape);
+    choice.chunk = shape.chunk;
   }
-  const int64_t pins = o.stream.pin.empty() ? 0 : model.sizes.experts();
-  JAJU_ASSIGN(choice.budget, divide_memory(model.sizes, run, memory, pins));
+  const int64_t pins = o.stream.pin.empty() ? 0 : sizes.experts();
+  JAJU_ASSIGN(choice.budget, divide_memory(sizes, run, memory, pins));
   if (choice.budget.all_resident) return choice;
   choice.streamed = true;
   choice.notice = fmt::format(
       "{}{} of {} experts have a place in memory ({}), the others are read when they are needed",
       o.memory_bytes == 0 ? fmt::format("the model does not fit in the {} that are free: ", text(free)) : "",
-      choice.budget.slots(), model.sizes.experts(), text(choice.budget.slot_pool_bytes()));
+      choice.budget.slots(), sizes.experts(), text(choice.budget.slot_pool_bytes()));
   return choice;
 }
 

@@ -16,17 +16,21 @@ struct RunShape {
   KvType kv_type = KvType::automatic;
   int threads = 1;
   int64_t chunk = 256;     // rows of the largest step; at least `sequences`
-  int64_t logit_rows = 0;  // rows of a step that want logits; 0: one a sequence
+  int64_t logit_rows = 0;  // rows of a step that want logits, if it has as many; 0: one a sequence
+  int64_t kv_bytes = 0;    // pages that the sequences share; 0: a full context for each
+  int64_t program_bytes = 0;  // of the program, beyond its margin (RunSizes)
 };
 
-// Pages for `sequences` full contexts (kv_view.h), a Forward of `chunk` rows (Forward::working_bytes), and
-// the logits of a step.
+// The cache (kv_view.h), a Forward of `chunk` rows (Forward::working_bytes), and the logits of a step.
 RunSizes run_sizes(const ModelConfig& config, LayerKinds kinds, const RunShape& shape);
 
 // Rows of a prompt step when experts must be read from the drive: a pass over them costs the same for any
-// number of rows, so the step is as large as a twelfth of the memory that residents and cache leave; a power
-// of two, 64 to 4,096, and no more than the context.
+// number of rows, so the step is as large as a twelfth of the memory that residents and cache leave: 4,096 or
+// the context, halved until it fits, but no less than 64 and shape.chunk.
 int64_t streaming_chunk(const ModelConfig& config, const MeasuredModel& model, const RunShape& shape,
                         int64_t memory);
+
+// `shape` as it is run within `memory`: with its chunk where everything fits, else with streaming_chunk's.
+RunShape fit_shape(const ModelConfig& config, const MeasuredModel& model, RunShape shape, int64_t memory);
 
 }  // namespace jaju

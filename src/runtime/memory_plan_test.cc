@@ -60,6 +60,7 @@ TEST(MemoryPlan, ChunksGrowWithMemory) {
   int64_t last = 0;
   for (const int64_t gb : {16, 24, 64, 128, 512}) {
     const int64_t memory = gb * 1'000'000'000;
+    shape.chunk = 1;
     shape.chunk = streaming_chunk(*config, model, shape, memory);
     EXPECT_GE(shape.chunk, last) << gb;
     EXPECT_GE(shape.chunk, 64);
@@ -69,10 +70,33 @@ TEST(MemoryPlan, ChunksGrowWithMemory) {
     EXPECT_LE(run_sizes(*config, model.kinds, shape).buffer_bytes, left / 12) << gb;
   }
   EXPECT_EQ(last, 4096);
+  shape.chunk = 256;
+  EXPECT_EQ(streaming_chunk(*config, model, shape, 16'000'000'000), 256) << "no smaller than it was";
+  shape.chunk = 1;
   shape.context = 100;
   EXPECT_LE(streaming_chunk(*config, model, shape, int64_t{1} << 40), 100);
   shape.sequences = 80;
   EXPECT_GE(streaming_chunk(*config, model, shape, 16'000'000'000), 80);
+}
+
+TEST(MemoryPlan, WhatTheCallerSaysOfPagesAndProgramCounts) {
+  const auto config = load_config(kGolden / "axk1-config.json");
+  const MeasuredModel model = measure_config(*config, *storage_from_name("q4"), *storage_from_name("q8"));
+  RunShape shape;
+  shape.context = 4096;
+  shape.sequences = 8;
+  shape.logit_rows = 40;
+  shape.chunk = 16;
+  const int64_t few = run_sizes(*config, model.kinds, shape).buffer_bytes;
+  shape.logit_rows = 16;
+  EXPECT_EQ(few, run_sizes(*config, model.kinds, shape).buffer_bytes) << "a step has 16 rows in all";
+  shape.kv_bytes = 12345;
+  shape.program_bytes = 678;
+  EXPECT_EQ(run_sizes(*config, model.kinds, shape).kv_bytes, 12345);
+  EXPECT_EQ(run_sizes(*config, model.kinds, shape).program_bytes, 678);
+  // Only a model that must be streamed gets larger steps.
+  EXPECT_EQ(fit_shape(*config, model, shape, int64_t{1} << 40).chunk, 16);
+  EXPECT_GT(fit_shape(*config, model, shape, 64'000'000'000).chunk, 16);
 }
 
 }  // namespace

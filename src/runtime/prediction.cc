@@ -8,14 +8,12 @@
 namespace jaju {
 namespace {
 
-constexpr int64_t kUsualChunk = 256;  // EngineOptions' default, where nothing is read from the drive
-
 double d(int64_t n) {
   return static_cast<double>(n);
 }
 
 double products(const PlanInput& in) {
-  return in.model.one_read ? in.machine.int8_ops : in.machine.bf16_ops;
+  return in.model.packed ? in.machine.int8_ops : in.machine.bf16_ops;
 }
 
 // How long the parts of a step take.
@@ -112,10 +110,9 @@ Result<Plan> make_plan(const PlanInput& in) {
   plan.shape.threads = in.machine.threads;
   plan.prompt_tokens = std::clamp<int64_t>(in.prompt_tokens, 1, in.shape.context);
   if (plan.shape.chunk == 0) {
-    plan.shape.chunk = std::min(std::max(kUsualChunk, in.shape.sequences), in.shape.context);
-    const RunSizes usual = run_sizes(in.config, in.model.kinds, plan.shape);
-    if (full_memory(in.model.sizes, usual) > in.memory)
-      plan.shape.chunk = streaming_chunk(in.config, in.model, plan.shape, in.memory);
+    plan.shape.chunk =
+        std::min(std::max(EngineOptions().prefill_chunk, in.shape.sequences), in.shape.context);
+    plan.shape = fit_shape(in.config, in.model, plan.shape, in.memory);
   }
   JAJU_ASSIGN(plan.budget,
               divide_memory(in.model.sizes, run_sizes(in.config, in.model.kinds, plan.shape), in.memory));
@@ -149,6 +146,40 @@ Speed predict(const PlanInput& in, const Plan& plan, const Routing& routing) {
   return speed;
 }
 
+std::optional<Prediction> predict(const Engine& engine, const Machine& machine, int64_t sequences) {
+  const StreamedModel* const streamed = engine.streamed();
+  if (streamed == nullptr) return std::nullopt;
+  PlanInput in;
+  in.config = engine.config();
+  in.model = streamed->model;
+  in.machine = machine;
+  in.memory = streamed->budget.memory;
+  in.shape.context = engine.options().context;
+  in.shape.sequences = sequences;
+  in.shape.kv_type = engine.options().kv_type;
+  in.shape.threads = engine.options().threads;
+  in.shape.chunk = engine.options().prefill_chunk;
+  Plan plan;
+  plan.budget = streamed->budget;
+  plan.shape = in.shape;
+  plan.prompt_tokens = std::min(in.prompt_tokens, in.shape.context);
+  const ModelSizes& s = in.model.sizes;
+  return Prediction{
+      predict(in, plan, Routing::uniform(s.moe_layers, s.experts_per_layer, s.experts_per_token)),
+      predict(in, plan, Routing::zipf(s.moe_layers, s.experts_per_layer, s.experts_per_token, kUsualSkew))};
+}
+
+std::string describe_prediction(const Prediction& p, const Decoded& was, int width) {
+  const double read = was.tokens > 0 ? d(static_cast<int64_t>(was.store.bytes)) / d(was.tokens) : 0;
+  return fmt::format(
+      "{:<{}}{:.2f} to {:.2f} tokens/s, {:.0f} to {:.0f}% in memory, {} to {} a token (uniform to "
+      "skewed routing)\n"
+      "{:<{}}{:.2f} tokens/s, {:.0f}% in memory, {} a token\n",
+      "plan", width, p.uniform.decode, p.skewed.decode, 100 * p.uniform.hit_rate, 100 * p.skewed.hit_rate,
+      human_bytes(p.uniform.read_per_token), human_bytes(p.skewed.read_per_token), "it was", width, was.speed,
+      100 * was.store.hit_rate(), human_bytes(read));
+}
+
 std::vector<Advice> advise(const PlanInput& in, const Routing& routing, const std::string& experts,
                            size_t most) {
   struct Before {
@@ -178,9 +209,10 @@ std::vector<Advice> advise(const PlanInput& in, const Routing& routing, const st
   // Memory: first what is there already, then the next size a person could buy.
   if (streams) {
     constexpr int64_t kGB = 1'000'000'000;
-    if (in.memory < in.machine.free_bytes - kGB) {
+    const int64_t usual = default_memory(in.machine.free_bytes);
+    if (in.memory < usual - kGB) {
       PlanInput more = in;
-      more.memory = in.machine.free_bytes;
+      more.memory = usual / kGB * kGB;
       consider(more, fmt::format("the memory that is free here, {}", text(more.memory)),
                fmt::format("--memory {}G", more.memory / kGB));
     }
@@ -190,14 +222,14 @@ std::vector<Advice> advise(const PlanInput& in, const Routing& routing, const st
                                                         : 128) *
                                kGB;
     PlanInput bought = in;
-    bought.memory = std::max(in.memory, in.machine.free_bytes) + step_bytes;
+    bought.memory = std::max(in.memory, usual) + step_bytes;
     consider(bought, fmt::format("{} more memory", text(step_bytes)), "");
     PlanInput second = in;
     second.machine.drive_bytes *= 2;
     consider(second, "a second drive with a copy of the model", "--mirror DIR");
   }
   // Fewer bits. The first scheme below the present one that this program knows.
-  const bool packed = in.model.one_read;
+  const bool packed = in.model.packed;
   const std::vector<std::string> ladder = {"q8", "q6", "q4", "q3", "q2"};
   auto at = std::find(ladder.begin(), ladder.end(), experts);
   const auto next = !packed              ? std::find(ladder.begin(), ladder.end(), "q4")

@@ -1,9 +1,8 @@
 // How fast a model will be on a machine, before anything is read: the arithmetic behind `jaju plan`.
 //
 // A step of b tokens, one of each of b sequences:
-//   residents   every weight but the embedding table once, and each sequence's cache once; or the products of
-//   b
-//               rows, whichever takes longer
+//   residents   every weight but the embedding table once, and each sequence's cache once; or the products
+//               of b rows, whichever takes longer
 //   experts     those that somebody visits, from memory and through the products, likewise
 //   drive       those of them that the cache does not hold (memory/hit_rate.h), each once
 //   time = residents + max(experts, drive)
@@ -16,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -78,6 +78,23 @@ struct Plan {
 Result<Plan> make_plan(const PlanInput& input);
 Speed predict(const PlanInput& input, const Plan& plan, const Routing& routing);
 
+// What a plan says of an engine whose experts come from the disk, for its own budget, context and threads.
+struct Prediction {
+  Speed uniform, skewed;  // routing
+};
+// `machine` with the engine's threads; `sequences` that answer together. Nothing: the model is in memory.
+std::optional<Prediction> predict(const Engine& engine, const Machine& machine, int64_t sequences);
+
+// What happened, to be shown beside it: tokens/s, and what the store did for `tokens` of them.
+struct Decoded {
+  double speed = 0;
+  int64_t tokens = 0;
+  StoreFigures store;
+};
+// Two lines, "plan ..." and "it was ...", each with its label padded to `width`. Experts that were read ahead
+// do not count as found in memory: the plan does not count on them either.
+std::string describe_prediction(const Prediction& prediction, const Decoded& decoded, int width);
+
 // A change and what comes of it, decoding with the given routing.
 struct Advice {
   std::string change;   // "16 GB more memory"
@@ -86,9 +103,9 @@ struct Advice {
   double prompt = 0;
   double gain = 1;  // of both, answers counting twice; at least 1.03
 };
-// At most `most`, the largest gains first. Considered: more memory, a second drive, fewer bits for experts, a
-// shorter context, a cache in bf16, more sequences, twice the threads. `experts` is how they are stored now:
-// without a scheme, packing is the first advice.
+// At most `most`, the largest gains first. Considered: the memory that is free, more memory, a second drive,
+// fewer bits for experts, a shorter context, a cache in 8 bits, eight sequences, twice the cores. `experts`
+// is how they are stored now: of a model that is not packed, packing is the advice on bits.
 std::vector<Advice> advise(const PlanInput& input, const Routing& routing, const std::string& experts,
                            size_t most = 3);
 

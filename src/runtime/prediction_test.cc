@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace jaju {
@@ -22,7 +23,7 @@ PlanInput axk1(const std::string& machine, const std::string& scheme = "q4") {
   in.machine.layer_seconds = 0;  // by hand it is left out
   in.shape.context = 8192;
   in.shape.chunk = 0;
-  in.memory = in.machine.free_bytes;
+  in.memory = default_memory(in.machine.free_bytes);
   return in;
 }
 
@@ -172,6 +173,17 @@ TEST(Prediction, AdviceIsTrueAndSorted) {
   EXPECT_EQ(advise(in, routing, "q8", 3).size(), 3u);
   // Nothing on a drive where everything is resident.
   for (const Advice& a : advise(axk1("ram=512G"), routing, "q4", 100)) EXPECT_NE(a.command, "--mirror DIR");
+}
+
+// What a budget takes when nobody names one, not every free byte.
+TEST(Prediction, AdviceLeavesTheSystemItsShare) {
+  PlanInput in = axk1("ram=64G,disk=3.5GB/s");
+  in.memory = 24 * kGB;
+  const auto all = advise(in, uniform(), "q4", 100);
+  EXPECT_TRUE(
+      std::any_of(all.begin(), all.end(), [](const Advice& a) { return a.command == "--memory 60G"; }));
+  in.memory = default_memory(in.machine.free_bytes);
+  for (const Advice& a : advise(in, uniform(), "q4", 100)) EXPECT_FALSE(a.command.starts_with("--memory"));
 }
 
 TEST(Prediction, BatchesReadTheUnionOnce) {

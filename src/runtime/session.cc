@@ -99,6 +99,8 @@ Result<Generation> Session::Impl::generate(std::span<const int32_t> prompt, cons
   stats.cached_tokens = kept;
   JAJU_RETURN_IF_ERROR(s.prefill(prompt, kept, hooks));
   stats.prefill_seconds = seconds_since(start);
+  std::optional<StoreFigures> after_prompt;
+  if (before) after_prompt = s.engine.store->figures();
 
   Sampler sampler(params, vocab);
   sampler.observe_prompt(prompt);
@@ -134,7 +136,11 @@ Result<Generation> Session::Impl::generate(std::span<const int32_t> prompt, cons
     }
   }
   stats.decode_seconds = seconds_since(decode_start);
-  if (before) stats.store = s.engine.store->figures().since(*before);
+  if (before) {
+    const StoreFigures now = s.engine.store->figures();
+    stats.store = now.since(*before);
+    stats.decode_store = now.since(*after_prompt);
+  }
   return result;
 }
 

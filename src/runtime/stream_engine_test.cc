@@ -13,6 +13,8 @@
 #include "memory/store_test_tools.h"
 #include "model/pack.h"
 #include "model/synthetic_checkpoint.h"
+#include "runtime/engine_memory.h"
+#include "runtime/prediction.h"
 #include "runtime/scheduler_test_tools.h"
 
 namespace jaju {
@@ -26,26 +28,29 @@ constexpr const char* kConfig = R"({"model_type": "AXK1", "vocab_size": 150, "hi
   "qk_rope_head_dim": 12, "v_head_dim": 18, "n_routed_experts": 16, "num_experts_per_tok": 2,
   "n_shared_experts": 1, "n_group": 1, "topk_group": 1, "max_position_embeddings": 512, "dtype": "float32"})";
 
+// Writes the config's model and packs it into root/to.
+fs::path pack_into(const fs::path& root, const std::string& config_text) {
+  fs::create_directories(root / "from");
+  std::ofstream(root / "from" / "config.json") << config_text;
+  const auto config = load_config(root / "from");
+  EXPECT_TRUE(config.ok()) << config.message();
+  SyntheticCheckpoint checkpoint(*config, {});
+  checkpoint.calm_routers();
+  checkpoint.write(root / "from");
+  const auto from = Weights::load(root / "from", *config);
+  EXPECT_TRUE(from.ok()) << from.message();
+  ThreadTeam team(2);
+  const auto staged = StagedDir::open(root / "to", "test");
+  EXPECT_TRUE(staged.ok()) << staged.message();
+  EXPECT_TRUE(write_packed(**from, plan_pack(**from, *config, {}), staged->stage(), {}, team).ok());
+  EXPECT_TRUE(staged->publish().ok());
+  fs::copy_file(root / "from" / "config.json", root / "to" / "config.json");
+  return root / "to";
+}
+
 const fs::path& packed_model() {
-  static const fs::path dir = [] {
-    const fs::path root = fs::path(testing::TempDir()) / ("jaju_stream_engine_" + std::to_string(::getpid()));
-    fs::create_directories(root / "from");
-    std::ofstream(root / "from" / "config.json") << kConfig;
-    const auto config = load_config(root / "from");
-    EXPECT_TRUE(config.ok()) << config.message();
-    SyntheticCheckpoint checkpoint(*config, {});
-    checkpoint.calm_routers();
-    checkpoint.write(root / "from");
-    const auto from = Weights::load(root / "from", *config);
-    EXPECT_TRUE(from.ok()) << from.message();
-    ThreadTeam team(2);
-    const auto staged = StagedDir::open(root / "to", "test");
-    EXPECT_TRUE(staged.ok()) << staged.message();
-    EXPECT_TRUE(write_packed(**from, plan_pack(**from, *config, {}), staged->stage(), {}, team).ok());
-    EXPECT_TRUE(staged->publish().ok());
-    fs::copy_file(root / "from" / "config.json", root / "to" / "config.json");
-    return root / "to";
-  }();
+  static const fs::path dir =
+      pack_into(fs::path(testing::TempDir()) / ("jaju_stream_engine_" + std::to_string(::getpid())), kConfig);
   return dir;
 }
 
@@ -96,11 +101,42 @@ TEST(StreamEngine, SessionsAnswerAsInMemoryAndCountWhatTheyTook) {
   ASSERT_TRUE(same.stats.store.has_value());
   EXPECT_GT(same.stats.store->read, 0u);
   EXPECT_GT(same.stats.store->bytes, 0u);
+  // Two experts in each of two layers, and the first token comes out of the prompt.
+  EXPECT_EQ(same.stats.decode_store->asked(), 4u * (static_cast<uint64_t>(same.stats.generated_tokens) - 1));
+  EXPECT_GT(same.stats.store->asked(), same.stats.decode_store->asked());
   const auto evaluated = streamed->evaluate(prompt_of(3, 50), true);
   const auto want = resident->evaluate(prompt_of(3, 50), true);
   ASSERT_TRUE(evaluated.ok()) << evaluated.message();
   EXPECT_EQ(evaluated->logits, want->logits);
   EXPECT_EQ(evaluated->experts, want->experts);
+}
+
+TEST(StreamEngine, APredictionForItsOwnBudget) {
+  Machine machine;
+  machine.drive_bytes = 1e9;
+  machine.decode_bytes = 1e10;
+  machine.int8_ops = machine.bf16_ops = 1e12;
+  EXPECT_FALSE(predict(*open_engine({}), machine, 1).has_value()) << "it is in memory";
+  const auto engine = open_engine(with_slots(8));
+  const auto one = predict(*engine, machine, 1);
+  ASSERT_TRUE(one.has_value());
+  EXPECT_NEAR(one->uniform.hit_rate, 8.0 / 32, 1e-3);
+  const auto expert = static_cast<double>(engine->streamed()->model.sizes.expert_read_bytes);
+  EXPECT_NEAR(one->uniform.read_per_token, 4 * expert * 0.75, 0.01 * expert);
+  EXPECT_GE(one->skewed.decode, one->uniform.decode);
+  EXPECT_GT(predict(*engine, machine, 8)->uniform.decode, one->uniform.decode);
+  machine.drive_bytes = 2e9;
+  EXPECT_GT(predict(*engine, machine, 1)->uniform.decode, one->uniform.decode);
+
+  Decoded was{12.5, 10, {}};
+  was.store.cached = 30;
+  was.store.read = 10;
+  was.store.bytes = 5'000'000;
+  const std::string text = describe_prediction(*one, was, 8);
+  EXPECT_TRUE(text.starts_with("plan    ")) << text;
+  EXPECT_NE(text.find("25 to "), std::string::npos) << text;
+  EXPECT_NE(text.find("\nit was  12.50 tokens/s, 75% in memory, 500 kB a token\n"), std::string::npos)
+      << text;
 }
 
 TEST(StreamEngine, RoutingIsSavedAndPinned) {
@@ -178,6 +214,90 @@ TEST(StreamEngine, AFailedReadEndsThoseThatNeededIt) {
   EXPECT_EQ(snapshot.failed, 1u);
   ASSERT_TRUE(snapshot.store.has_value());
   EXPECT_GT(snapshot.store->failures, 0u);
+}
+
+// Sequences share pages; a promise about memory is one about them also where all experts fit.
+TEST(StreamEngine, TheCacheOfAServerKeepsThePromiseWhenTheModelFits) {
+  const auto pages = [&](int64_t memory, int64_t kv_bytes) {
+    EngineOptions o;
+    o.threads = 2;
+    o.prefill_chunk = 32;
+    o.memory_bytes = memory;
+    o.stream.sequences = 4;
+    o.stream.kv_bytes = kv_bytes;
+    const auto engine = Engine::open(packed_model(), o);
+    EXPECT_TRUE(engine.ok()) << engine.message();
+    EXPECT_FALSE((*engine)->store_figures().has_value()) << "it fits";
+    return start_by_hand(**engine, {.max_sequences = 4})->snapshot().pages_total;
+  };
+  constexpr int64_t kMemory = 1'000'000'000;
+  EXPECT_EQ(pages(kMemory, 0), 4 * 512 / 64) << "a context for each, and no more";
+  EXPECT_EQ(pages(kMemory, 1'000'000), 1'000'000 / (64 * 3 * 144 * 4));
+  EXPECT_GT(pages(0, 0), 4 * 512 / 64) << "nobody promised anything";
+}
+
+// `jaju plan` and the engine come to the same division of any budget.
+TEST(StreamEngine, ThePlanIsWhatTheEngineDoesToTheByte) {
+  const auto config = load_config(packed_model());
+  const auto model = measure_model(packed_model(), *config);
+  ASSERT_TRUE(model.ok()) << model.message();
+  EngineOptions o;
+  o.threads = 2;
+  o.context = 300;  // no power of two, and not much more than a chunk
+  PlanInput in;
+  in.config = *config;
+  in.model = *model;
+  in.shape.context = o.context;
+  in.shape.chunk = 0;
+  in.machine.threads = o.threads;
+  in.machine.drive_bytes = in.machine.decode_bytes = 1e9;
+  int streamed = 0, whole = 0, refused = 0;
+  for (const int64_t program : {int64_t{0}, int64_t{1'000'000}, int64_t{9'000'000}}) {
+    for (int64_t memory = 100'000; memory < 40'000'000; memory += 50'001) {
+      o.memory_bytes = in.memory = memory;
+      in.shape.program_bytes = std::max<int64_t>(0, program - program_margin(memory));
+      const auto choice = choose_memory(packed_model(), *config, o, program);
+      const auto plan = make_plan(in);
+      ASSERT_EQ(choice.ok(), plan.ok()) << memory;
+      if (!plan.ok()) {
+        EXPECT_EQ(choice.message(), plan.message());
+        ++refused;
+        continue;
+      }
+      ASSERT_EQ(choice->streamed, !plan->budget.all_resident) << memory;
+      EXPECT_EQ(choice->chunk, plan->shape.chunk) << memory;
+      EXPECT_EQ(choice->kv_bytes, plan->budget.kv);
+      if (!choice->streamed) {
+        ++whole;
+        continue;
+      }
+      ++streamed;
+      EXPECT_EQ(choice->budget.used(), plan->budget.used()) << memory;
+      EXPECT_EQ(choice->budget.slots(), plan->budget.slots()) << memory;
+      EXPECT_EQ(choice->budget.buffers, plan->budget.buffers) << memory;
+      EXPECT_EQ(choice->budget.margin, plan->budget.margin) << memory;
+      EXPECT_LE(choice->budget.used(), memory);
+    }
+  }
+  EXPECT_TRUE(streamed > 10 && whole > 10 && refused > 10) << streamed << ' ' << whole << ' ' << refused;
+}
+
+// Without experts there is nothing a store could bring: how much it takes is all there is to say.
+TEST(StreamEngine, ADenseModelThatIsTooLargeIsToldHowMuchItTakes) {
+  const fs::path root = packed_model().parent_path() / "dense";
+  std::string text = kConfig;
+  const std::string layers = "\"first_k_dense_replace\": 1";
+  text.replace(text.find(layers), layers.size(), "\"first_k_dense_replace\": 3");
+  const fs::path dense = pack_into(root, text);
+  EngineOptions o;
+  o.threads = 2;
+  o.memory_bytes = 1'000'000;
+  const auto refused = Engine::open(dense, o);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.message().find("give at least"), std::string::npos) << refused.message();
+  EXPECT_EQ(refused.message().find("pack"), std::string::npos) << refused.message();
+  o.memory_bytes = 1'000'000'000;
+  EXPECT_TRUE(Engine::open(dense, o).ok());
 }
 
 // A step of a streamed model takes nothing from the heap.

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/file.h"
+#include "base/quantity.h"
 #include "base/toml.h"
 #include "base/utf8.h"
 
@@ -21,30 +22,6 @@ Result<double> read_number(const std::string& text, double least, double most, c
     return error("'{}' is not {} from {} to {}", printable(text), what, least, most);
   }
   return value;
-}
-
-// "4096", "512 MiB", "2G"
-Result<int64_t> read_bytes(const std::string& text) {
-  size_t used = 0;
-  while (used < text.size() &&
-         (std::isdigit(static_cast<unsigned char>(text[used])) != 0 || text[used] == '.'))
-    ++used;
-  JAJU_ASSIGN(const double value, read_number(text.substr(0, used), 0, 1e15, "a size"));
-  std::string unit = text.substr(used);
-  std::erase(unit, ' ');
-  if (!unit.empty() && (unit.back() == 'B' || unit.back() == 'b')) unit.pop_back();
-  if (!unit.empty() && unit.back() == 'i') unit.pop_back();
-  double scale = 1;
-  if (unit == "K" || unit == "k")
-    scale = 1024;
-  else if (unit == "M" || unit == "m")
-    scale = 1024.0 * 1024;
-  else if (unit == "G" || unit == "g")
-    scale = 1024.0 * 1024 * 1024;
-  else if (!unit.empty())
-    return error("'{}' is not a size like 4096, 512M or 2GiB", printable(text));
-  if (value * scale > 9e15) return error("'{}' is more than any machine has", printable(text));
-  return static_cast<int64_t>(value * scale);
 }
 
 Setting text(std::string_view name, std::string_view group, std::string_view help,
@@ -104,7 +81,7 @@ Setting count(std::string_view name, std::string_view group, std::string_view he
 template <typename Access>
 Setting bytes(std::string_view name, std::string_view group, std::string_view help, Access at) {
   return {name, Kind::bytes, group, help, [at](ServeConfig& c, const std::string& v) -> Status {
-            JAJU_ASSIGN(const int64_t value, read_bytes(v));
+            JAJU_ASSIGN(const int64_t value, parse_size(v));
             at(c) = static_cast<std::remove_reference_t<decltype(at(c))>>(value);
             return {};
           }};
@@ -198,10 +175,11 @@ std::vector<Setting> make_settings() {
       bytes("cache_bytes", kWork,
             "Memory for the cache, prefixes included, like 4GiB (default: chosen from what there is)",
             [](ServeConfig& c) -> int64_t& { return c.cache_bytes; }),
-      bytes("memory", kWork,
-            "Most memory to take, like 16GiB; a packed model that does not fit keeps its experts on the disk "
-            "(default: what is free, less a margin)",
-            [](ServeConfig& c) -> int64_t& { return c.memory; }),
+      bytes(
+          "memory", kWork,
+          "Most memory to take, like 16G (16 GB; 16Gi is binary); a packed model that does not fit keeps its "
+          "experts on the disk (default: what is free, less a margin)",
+          [](ServeConfig& c) -> int64_t& { return c.memory; }),
       text("mirror", kWork, "A copy of the packed model on another drive; reads are split over both",
            &ServeConfig::mirror),
       text("pin", kWork, "Routing histogram: the experts visited most stay in memory", &ServeConfig::pin),

@@ -12,7 +12,7 @@ TEST(ServeConfig, ReadsEverySettingOfAFile) {
   const Status read = apply_config_text(
       "# a comment\nmodel = \"nano\"\nport = 9000\nname = [\"a\", \"b\"]\nthink = true\nmax_body = "
       "\"1MiB\"\nheader_timeout = 2.5\n"
-      "requests_per_minute = 60\naccess_log = \"off\"\n",
+      "requests_per_minute = 60\naccess_log = \"off\"\nmemory = \"6.3G\"\ncache_bytes = \"2Gi\"\n",
       "f", &config);
   ASSERT_TRUE(read.ok()) << read.message();
   EXPECT_EQ(config.model, "nano");
@@ -22,6 +22,8 @@ TEST(ServeConfig, ReadsEverySettingOfAFile) {
   EXPECT_EQ(config.server.http.max_body_bytes, 1u << 20);
   EXPECT_EQ(config.server.http.header_timeout.count(), 2500);
   EXPECT_EQ(config.key_limits.requests_per_minute, 60);
+  EXPECT_EQ(config.memory, 6'300'000'000);
+  EXPECT_EQ(config.cache_bytes, int64_t{2} << 30);
 }
 
 TEST(ServeConfig, MistakesNameFileLineAndSetting) {

@@ -111,6 +111,11 @@ class Plan(ProgramTest):
         file.write_text("{}")
         self.bad(1, "plan", "--config", AXK1, "--machine", "ram=64G", "--routing", file, says="format")
 
+    def test_sizes_are_decimal(self):
+        for said, memory in (("30.5G", 30_500_000_000), ("40G", 40 * 10**9), ("40Gi", 40 << 30), ("48GiB", 48 << 30)):
+            out = self.plan("--config", AXK1, "--machine", "ram=64G", "--memory", said)
+            self.assertEqual(out["memory"]["budget"], memory, said)
+
     def test_too_little(self):
         self.bad(1, "plan", "--config", AXK1, "--machine", "ram=64G", "--memory", "8G",
                  says=["give at least", "it runs with"])
@@ -120,7 +125,8 @@ class Plan(ProgramTest):
         self.bad(1, *plan, "--machine", "ram=64G,gpu=2", says="gpu")
         self.bad(1, *plan, "--machine", "64G", says="64G")
         self.bad(1, *plan, "--machine", "disk=7GB/s", says="ram=64G")
-        self.bad(1, *plan, "--machine", "ram=64G", "--memory", "much", says="--memory")
+        for size in ("much", "0", "16GB/s"):
+            self.bad(2, *plan, "--machine", "ram=64G", "--memory", size, says="--memory")
         self.bad(1, *plan, "--machine", "ram=64G", "--scheme", "q5", says="q5")
         self.bad(1, *plan, "--machine", "ram=64G", "--context", "1000000", says="131072")
         self.bad(1, *plan, "--routing", "/nowhere", "--machine", "ram=64G", says="/nowhere")

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import resource
 import subprocess
 import unittest
@@ -80,6 +81,39 @@ class Stream(ProgramTest):
         (self.home / "other.json").write_text(json.dumps(histogram))
         self.bad(1, "bench", self.model, "--memory", str(memory), "--pin", self.home / "other.json", says="layer 9")
 
+    def test_the_plan_stands_beside_what_happened(self):
+        memory = 240 * MIB
+        words = ("--memory", str(memory), "-p", "0", "-n", "4", "--repeat", "1")
+        untuned = self.good("bench", self.model, *words)
+        self.assertIn("jaju tune", untuned.stdout)
+        self.assertNotIn("plan", json.loads(self.good("bench", self.model, *words, "--json").stdout)["tests"][0])
+        self.good("tune", "--quick")
+        text = self.good("bench", self.model, *words).stdout
+        self.assertRegex(text, r"\nplan  .* tokens/s, .* in memory, .* a token .*skewed")
+        self.assertRegex(text, r"\nit was  .* tokens/s, .* in memory, .* a token\n")
+        report = json.loads(self.good("bench", self.model, *words, "--json").stdout)
+        test = report["tests"][0]
+        threads = report["machine"]["threads"]
+        # What `jaju plan` prints for the same budget; the engine's holds the program, too.
+        said = json.loads(self.good("plan", self.model, "--memory", str(memory), "--context", "512", "--threads",
+                                    str(threads), "--json").stdout)
+        for routing in ("uniform", "skewed"):
+            here, there = test["plan"][routing], said[routing]
+            self.assertAlmostEqual(here["hit_rate"], there["hit_rate"], delta=0.15)
+            self.assertLessEqual(here["hit_rate"], there["hit_rate"])
+            self.assertAlmostEqual(here["tokens_per_second"] / there["decode_tokens_per_second"], 1, delta=0.3)
+
+    def test_run_says_what_the_plan_was(self):
+        packed = self.home / "packed"
+        self.good("pack", NANO, "--to", packed, "--quiet")
+        refused = self.jaju("run", packed, "1+1", "--memory", "2M").stderr
+        # A third of its 2.9 MB of experts beyond the least.
+        memory = float(re.search(r"give at least ([0-9.]+) MB", refused)[1]) + 1
+        words = ("run", packed, "1+1", "--memory", f"{memory:.1f}M", "--max-tokens", "6", "--verbose")
+        self.assertRegex(self.good(*words).stderr, r"\nplan  .*jaju tune")
+        self.good("tune", "--quick")
+        self.assertRegex(self.good(*words).stderr, r"\nplan  .*a token.*\nit was  .*a token\n")
+
     def test_a_copy_on_another_drive(self):
         copy = self.home / "copy"
         subprocess.run(["cp", "-r", self.model, copy], check=True)
@@ -93,8 +127,11 @@ class Stream(ProgramTest):
         self.bad(1, "bench", self.model, "--memory", str(120 * MIB), "--mirror", NANO, says=str(NANO))
 
     def test_refusals_are_one_sentence(self):
-        self.bad(1, "run", NANO, "1+1", "--memory", "4M", says=["pack it first", "jaju pack"])
-        self.bad(1, "bench", self.model, "--memory", "30M", says="give at least")
+        self.bad(1, "run", NANO, "1+1", "--memory", "4M", says=["4.00 MB of --memory", "pack it first", "jaju pack"])
+        self.bad(1, "run", NANO, "1+1", "--memory", "4.5M", says="4.50 MB of --memory")
+        self.bad(1, "run", NANO, "1+1", "--memory", "4Mi", says="4.19 MB of --memory")
+        self.bad(2, "run", NANO, "1+1", "--memory", "16GB/s", says="--memory")
+        self.bad(1, "bench", self.model, "--memory", "30.5M", says=["30.5 MB of memory", "give at least"])
         self.bad(1, "bench", "--synthetic", SHAPE, "--memory", "100M", says="pack --random")
         (self.home / "none.json").write_text("{}")
         self.bad(1, "bench", self.model, "--memory", "120M", "--pin", self.home / "none.json", says="none.json")

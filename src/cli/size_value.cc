@@ -1,0 +1,21 @@
+#include "cli/size_value.h"
+
+#include "base/file.h"
+#include "base/quantity.h"
+
+namespace jaju::cli {
+
+CLI::Validator size_value(int64_t least, int64_t most) {
+  const auto read = [least, most](std::string& text) -> std::string {
+    const Result<int64_t> bytes = parse_size(text);
+    if (!bytes.ok()) return bytes.message();
+    if (*bytes < least || *bytes > most)
+      return fmt::format("'{}' is outside {} to {}", text, human_bytes(static_cast<double>(least)),
+                         human_bytes(static_cast<double>(most)));
+    text = std::to_string(*bytes);
+    return "";
+  };
+  return {read, "SIZE"};
+}
+
+}  // namespace jaju::cli
