@@ -375,9 +375,11 @@ void add_plan(CLI::App& app, Action& action) {
   verb->add_option("MODEL", o->model,
                    "A directory or a name (default: the small model that comes with jaju)");
   verb->add_option("--config", o->config, "A config.json alone, for a model one does not have");
-  verb->add_option("--scheme", o->scheme, "Experts as if stored so: q8, q6, q4, q3, q2, bf16, f16, f32 or f8");
+  verb->add_option("--scheme", o->scheme,
+                   "Experts as if stored so: q8, q6, q4, q3, q2, mxfp4, nvfp4, bf16, f16, f32 or f8 "
+                   "(default: as they are; without weights or where that does not fit, q4)");
   verb->add_option("--rest", o->rest,
-                   "Other matrices likewise (default: q8 beside a q scheme, else the same)");
+                   "Other matrices likewise (default: q8 beside packed experts, else the same)");
   verb->add_option("--memory", o->memory,
                    "What it may take, like 16G (default: what is free, less a margin)");
   verb->add_option("--context", o->context,
@@ -401,7 +403,7 @@ counts whole conversations; `serve` lets them share a cache and takes less.
 Speeds are a range. Uniform routing visits every expert alike, the worst for a cache; skewed routing is what models of
 this kind show on text (the e-th expert of a layer has weight 1 / e^0.8). The truth for your text is usually between
 the two or better; --routing takes a histogram of it. Half of the context is taken to be filled.
-Sizes are decimal: 16G is 16 GB; write 16Gi for binary ones.
+Sizes are decimal: 16G is 16 GB; --memory 16G of run, serve and bench is 16Gi here.
 
 Examples
   jaju plan ~/models/A.X-K1-q4

@@ -24,10 +24,9 @@ Status StreamWords::save(const Engine& engine) const {
 
 void add_stream_options(CLI::App& verb, StreamWords& words, const std::string& group) {
   constexpr double kMost = 1e15;
-  verb.add_option(
-          "--memory", words.memory,
-          "Most memory to take, like 16G; a packed model that does not fit keeps its experts on the disk "
-          "(default: what is free, less a margin)")
+  verb.add_option("--memory", words.memory,
+                  "Most memory to take, like 16G (G is GiB); a packed model that does not fit keeps its "
+                  "experts on the disk (default: what is free, less a margin)")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(1.0, kMost))
       ->group(group);
