@@ -24,7 +24,7 @@ constexpr const char* kFooter = R"(Examples
 From a checkout, `./jaju test` runs every test and `./jaju fuzz` the fuzzers.
 
 A MODEL is a directory (config.json, *.safetensors, tokenizer.json), or the name of one under
-~/.local/share/jaju/models. Exit codes: 0 fine, 1 it failed, 2 the command line is wrong.
+~/.local/share/jaju/models or a checkout's models/. Exit codes: 0 fine, 1 it failed, 2 the command line is wrong.
 
 Environment: JAJU_HOME (everything jaju keeps, in one folder), JAJU_ISA (ref, avx2, avx512 or amx: forces the
 kernels), JAJU_API_KEY (key of the server that `jaju run URL` asks), JAJU_SERVE_... (settings of `jaju serve`),

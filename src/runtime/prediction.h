@@ -2,8 +2,7 @@
 //
 // A step of b tokens, one of each of b sequences:
 //   residents   every weight but the embedding table once, and each sequence's cache once; or the products of
-//   b
-//               rows, whichever takes longer
+//               b rows, whichever takes longer
 //   experts     those that somebody visits, from memory and through the products, likewise
 //   drive       those of them that the cache does not hold (memory/hit_rate.h), each once
 //   time = residents + max(experts, drive)
