@@ -304,7 +304,7 @@ Names of --synthetic (what is left out is A.X K1's)
 Examples
   jaju bench models/nano
   jaju bench ~/models/A.X-K1 -p 512,2048 -n 64 --depth 0,4096 --batch 1,8,32 --json > bench.json
-  jaju bench --synthetic layers=3,vocab=8192,dtype=q4
+  jaju bench --synthetic layers=3,vocab=8192,dtype=q4,rest=q4
   jaju bench ~/models/A.X-K1-q4 --memory 16G -n 32 -p 1000 --all    experts come from the disk
   jaju bench --synthetic hidden=2048,layers=8,experts=64,width=768,ff=6144,heads=16,q_lora=768,vocab=32768)");
   verb->callback([&action, words] {

@@ -248,9 +248,10 @@ Check check_fit(int64_t weights, const fs::path& root) {
   if (const std::optional<int64_t> limit = cgroup_memory(root); limit) room = std::min(room, *limit);
   const std::string finding = fmt::format("weights {}, memory free {}", bytes(weights), bytes(room));
   if (weights > room) {
-    return warn("fit", finding,
-                "what does not fit is read from disk for every token: seconds or minutes each",
-                "use a machine with more memory, or a smaller model");
+    return warn(
+        "fit", finding,
+        "what does not fit is read from disk: seconds or minutes a token where the model is not packed",
+        "`jaju plan` says how fast; `jaju pack` if it is not packed; a machine with more memory");
   }
   return ok("fit", finding);
 }

@@ -18,15 +18,17 @@ constexpr const char* kFooter = R"(Examples
   jaju serve ~/models/A.X-K1            for a team: web page, OpenAI, Anthropic and Ollama APIs
   jaju show ~/models/A.X-K1             what is in a model
   jaju plan ~/models/A.X-K1             what fits here, and how fast it will be
+  jaju pack ~/models/A.X-K1 --to ~/models/A.X-K1-q4   quantised; runs with less memory than it takes
   jaju doctor                           is this machine ready, and what would make it faster
 
 From a checkout, `./jaju test` runs every test and `./jaju fuzz` the fuzzers.
 
 A MODEL is a directory (config.json, *.safetensors, tokenizer.json), or the name of one under
-~/.local/share/jaju/models. Exit codes: 0 fine, 1 it failed, 2 the command line is wrong.
+~/.local/share/jaju/models or a checkout's models/. Exit codes: 0 fine, 1 it failed, 2 the command line is wrong.
 
 Environment: JAJU_HOME (everything jaju keeps, in one folder), JAJU_ISA (ref, avx2, avx512 or amx: forces the
-kernels), NO_COLOR (no colours).)";
+kernels), JAJU_API_KEY (key of the server that `jaju run URL` asks), JAJU_SERVE_... (settings of `jaju serve`),
+NO_COLOR (no colours).)";
 
 // Text from and to terminals is UTF-8; numbers keep the C locale's point.
 void use_utf8() {

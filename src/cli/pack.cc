@@ -345,8 +345,7 @@ void add_pack(CLI::App& app, Action& action) {
   const auto scheme = CLI::IsMember({"q8", "q6", "q4", "q3", "q2", "mxfp4", kKeep});
   verb->add_option("--experts", words->experts,
                    "Scheme of the routed experts: q8, q6, q4, q3 or q2 (8.5, 6.5, 4.5, 3.5, 2.5 bits), or "
-                   "mxfp4; keep: "
-                   "MXFP4 and NVFP4 stay as they are, all else gets q4")
+                   "mxfp4; keep: MXFP4 and NVFP4 stay as they are, all else gets q4")
       ->check(scheme)
       ->capture_default_str();
   verb->add_option(
@@ -381,10 +380,10 @@ void add_pack(CLI::App& app, Action& action) {
   verb->add_flag("--json", words->json, "Figures as JSON");
   verb->add_flag("--quiet", words->quiet, "No progress");
   verb->footer(
-      R"(The packed model is a directory like any other: jaju run, serve, eval and bench take it as it is, and any reader
-of safetensors opens it. Norms and routers stay F32, the embedding and kv_b keep their type. Memory use does not depend on the
-model's size. The work is done in DIR.partial, which gets its name when it is complete; the same command after an
-interruption goes on where it stopped.
+      R"(The packed model is a directory like any other: jaju run, serve, eval, compare, bench and plan take it as it is,
+and any reader of safetensors opens it. Norms and routers stay F32, the embedding and kv_b keep their type. Memory use
+does not depend on the model's size. The work is done in DIR.partial, which gets its name when it is complete; the same
+command after an interruption goes on where it stopped. `jaju compare` says what the fewer bits cost.
 
 A calibration text should look like what the model will be used for: conversations as JSON lines ({"messages": [...]},
 {"question", "answer"}) are written by the model's chat template, {"text"} and plain files are read as they are.

@@ -273,8 +273,10 @@ void add_show(CLI::App& app, Action& action) {
   CLI::App* verb =
       app.add_subcommand("show", "Shows what is in a model: architecture, parameters, bytes, cache");
   auto options = std::make_shared<ShowOptions>();
-  verb->add_option("MODEL", options->model,
-                   "A directory (weights need not be there), a config.json, or a name");
+  verb->add_option(
+      "MODEL", options->model,
+      "A directory (weights need not be there), a config.json, or a name (default: the small model "
+      "that comes with jaju)");
   verb->add_option("--kv", options->kv, kKvHelp)->check(CLI::IsMember(kKvTypes));
   verb->add_flag("--layers", options->layers, "Also a line per layer");
   verb->add_flag("--json", options->json, "One JSON object");

@@ -33,7 +33,8 @@ int hand_over(const std::vector<std::string>& words) {
 }  // namespace
 
 void add_train(CLI::App& app, Action& action) {
-  CLI::App* verb = app.add_subcommand("train", "Trains a model by a recipe; run, status, export");
+  CLI::App* verb = app.add_subcommand(
+      "train", "Trains a model by a recipe; run, status, export, merge, rl, report, recipe");
   verb->prefix_command();  // everything behind the verb belongs to jaju-train, its options too
   verb->footer(
       R"(Trains models of the A.X K1 architecture. `./jaju train` builds what it needs on its first call.
@@ -41,8 +42,12 @@ void add_train(CLI::App& app, Action& action) {
 Examples
   jaju train run recipe.toml --out runs/first     starts, or goes on where it stopped
   jaju train status runs/first                    how far it is
+  jaju train report runs/first                    a page with its curves
+  jaju train recipe recipes/tiny.toml             every step from data to a model
+  jaju train merge A B --ratio 0.8 --to DIR       their weighted sum
+  jaju train rl rl.toml --out runs/rl             reinforcement learning with checkable answers
   jaju train export runs/first --to models/mine   the model, ready for `jaju run`
-  jaju train run --help                           every option)");
+  jaju train run --help                           every option; likewise for the other verbs)");
   verb->callback([&action, verb] {
     const std::vector<std::string> words = verb->remaining();
     action = [words] { return hand_over(words); };

@@ -159,11 +159,10 @@ std::vector<Setting> make_settings() {
       count("threads", kWork,
             "CPU threads of the model (default: what `jaju tune` found best, else every CPU)", 1, 4096,
             [](ServeConfig& c) -> int& { return c.threads; }),
-      choice(
-          "kv", kWork,
-          "Type of the cache: auto (bf16, or f32 for an f32 model), f32, bf16, or q8: room for 1.7 times as "
-          "much as bf16, logits a little less exact",
-          {"auto", "f32", "bf16", "q8"}, &ServeConfig::kv),
+      choice("kv", kWork,
+             "Type of the cache: auto (bf16, or f32 for an f32 model), f32, bf16, or q8: room for 1.8 times "
+             "as much as bf16 (A.X K1), logits a little less exact",
+             {"auto", "f32", "bf16", "q8"}, &ServeConfig::kv),
       choice("numa", kWork,
              "Where there are several NUMA nodes, bind threads and place weights by them: auto, on (or fail) "
              "or off",
