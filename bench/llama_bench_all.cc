@@ -1,15 +1,16 @@
-// What a peer's llama-bench does not measure: prompts with logits of every token (no layer is skipped), and several
-// sequences that generate different tokens together. Build it against ik_llama.cpp (or another llama.h of the
-// same names) where that was built:
+// What a peer's llama-bench does not measure: prompts with logits of every token (no layer is skipped), and
+// several sequences that generate different tokens together. Build it against ik_llama.cpp (or another
+// llama.h of the same names) where that was built:
 //
-//   c++ -O2 -std=c++17 llama_bench_all.cc -I$IK/include -I$IK/ggml/include -L$IK/build/src -L$IK/build/ggml/src \
-//       -lllama -lggml -Wl,-rpath,$IK/build/src -Wl,-rpath,$IK/build/ggml/src -o llama_bench_all
+//   c++ -O2 -std=c++17 llama_bench_all.cc -I$IK/include -I$IK/ggml/include \
+//       -L$IK/build/src -L$IK/build/ggml/src -lllama -lggml \
+//       -Wl,-rpath,$IK/build/src -Wl,-rpath,$IK/build/ggml/src -o llama_bench_all
 //
 //   llama_bench_all MODEL.gguf THREADS REPEATS REPACK TEST...
 //
-// REPACK: 1 repacks at load (llama-bench's -rtr 1). A TEST: pp512 (logits of the last token), all512 (of every
-// token), tg64@4096 (64 tokens behind 4096), tg64x8@0 (8 sequences of 64 tokens each). Options are llama-bench's
-// defaults otherwise. Prints one JSON object: {"test": [tokens/s, ...]}.
+// REPACK: 1 repacks at load (llama-bench's -rtr 1). A TEST: pp512 (logits of the last token), all512 (of
+// every token), tg64@4096 (64 tokens behind 4096), tg64x8@0 (8 sequences of 64 tokens each). Options are
+// llama-bench's defaults otherwise. Prints one JSON object: {"test": [tokens/s, ...]}.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -102,8 +103,7 @@ int main(int argc, char** argv) {
         for (int s = 0; t.depth > 0 && s < t.sequences; ++s) read(t.depth, s, false);
         for (int step = 0; step < (r == 0 ? 4 : t.tokens); ++step) {
           batch.n_tokens = 0;
-          for (int s = 0; s < t.sequences; ++s)
-            add(&batch, random_token(vocab), t.depth + step, s, true);
+          for (int s = 0; s < t.sequences; ++s) add(&batch, random_token(vocab), t.depth + step, s, true);
           const double begin = now();
           if (llama_decode(ctx, batch) != 0) return 1;
           llama_synchronize(ctx);

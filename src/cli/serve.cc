@@ -378,7 +378,7 @@ void add_serve(CLI::App& app, Action& action) {
   }
   verb->footer(
       R"(Settings come from --config FILE, then the environment (JAJU_SERVE_PORT=8080), then the command line; the later wins.
---no-NAME turns a switch off. Sizes are binary: 16G is 16GiB. SIGHUP reads keys and certificates anew, SIGTERM
+--no-NAME turns a switch off. Sizes are decimal: 16G is 16 GB, 16Gi binary. SIGHUP reads keys and certificates anew, SIGTERM
 finishes what runs and ends.
 
 Examples
