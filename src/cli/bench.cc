@@ -276,7 +276,8 @@ void add_bench(CLI::App& app, Action& action) {
   verb->add_option("--repeat", words->plan.repeats, "Runs of every test (default 5)")
       ->check(CLI::Range(1, 1000));
   verb->add_flag("--all", words->plan.all_logits,
-                 "Prompts: compute the logits of every token, not only the last, so that none skips the last layer's experts");
+                 "Prompts: compute the logits of every token, not only the last, so that none skips the last "
+                 "layer's experts");
   verb->add_option("--chunk", words->chunk,
                    "Rows of a step that reads a prompt (default 512; more when experts come from the disk)")
       ->check(CLI::Range(1, 65536));

@@ -433,29 +433,16 @@ TEST(PackedCheck, NoticesOneWrongWeight) {
     const Ops* const ops = find_ops(name);
     if (ops == nullptr) continue;
     Context context(team, *ops, Precision::f32);
-    reserve_scratch(context, {.max_rows = inputs,
-                              .max_input = inputs * staggered_stride(cols, 4),
-                              .nope = 1,
-                              .rope = 1,
-                              .v = 1,
-                              .latent = 1});
+    const ScratchSizes sizes{.max_rows = inputs,
+                             .max_input = inputs * staggered_stride(cols, 4),
+                             .nope = 1,
+                             .rope = 1,
+                             .v = 1,
+                             .latent = 1};
+    reserve_scratch(context, sizes);
     for (const Scheme scheme : kSchemes) {
-      std::mt19937 dice(3);
-      std::normal_distribution<float> normal;
-      std::vector<float> values(static_cast<size_t>(rows * cols));
-      for (float& v : values) v = normal(dice);
-      std::vector<std::byte> bytes(static_cast<size_t>(packed_bytes(scheme, rows, cols)));
-      for (int64_t r = 0; r < rows; r += kPanelRows) {
-        quantize_panel(scheme, values.data() + r * cols, std::min(kPanelRows, rows - r), cols, nullptr,
-                       bytes.data() + r / kPanelRows * panel_bytes(scheme, cols));
-      }
-      Matrix m;
-      m.data = bytes.data();
-      m.dtype = DType::u8;
-      m.rows = rows;
-      m.cols = cols;
-      m.scheme = scheme;
-      const Status right = check_packed_product(context, m, inputs);
+      const Owned m = random_packed(scheme, rows, cols, 3);
+      const Status right = check_packed_product(context, m.view, inputs);
       EXPECT_TRUE(right.ok()) << name << ' ' << right.message();
       // A backend whose row 20 is the sum of another weight.
       static const Ops* truth;
@@ -469,13 +456,8 @@ TEST(PackedCheck, NoticesOneWrongWeight) {
         }
       };
       Context off(team, wrong, Precision::f32);
-      reserve_scratch(off, {.max_rows = inputs,
-                            .max_input = inputs * staggered_stride(cols, 4),
-                            .nope = 1,
-                            .rope = 1,
-                            .v = 1,
-                            .latent = 1});
-      const Status noticed = check_packed_product(off, m, inputs);
+      reserve_scratch(off, sizes);
+      const Status noticed = check_packed_product(off, m.view, inputs);
       EXPECT_NE(noticed.message().find("row 20"), std::string::npos) << name << ' ' << name_of(scheme);
     }
   }
