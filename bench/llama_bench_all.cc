@@ -10,7 +10,8 @@
 //
 // REPACK: 1 repacks at load (llama-bench's -rtr 1). A TEST: pp512 (logits of the last token), all512 (of
 // every token), tg64@4096 (64 tokens behind 4096), tg64x8@0 (8 sequences of 64 tokens each). Options are
-// llama-bench's defaults otherwise. Prints one JSON object: {"test": [tokens/s, ...]}.
+// llama-bench's defaults otherwise. Prints one JSON object: {"test": [tokens/s, ...], "test MB": [read from
+// the disk for each token, ...]}, the second where anything was.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -31,6 +32,19 @@ int random_token(int vocab) {
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// What this process had the disk read so far: page faults of a mapped file included.
+double megabytes_read() {
+  std::FILE* const io = std::fopen("/proc/self/io", "r");
+  if (io == nullptr) return 0;
+  char line[128];
+  unsigned long long bytes = 0;
+  while (std::fgets(line, sizeof line, io) != nullptr) {
+    if (std::sscanf(line, "read_bytes: %llu", &bytes) == 1) break;
+  }
+  std::fclose(io);
+  return static_cast<double>(bytes) / 1e6;
 }
 
 struct Test {
@@ -92,15 +106,18 @@ int main(int argc, char** argv) {
       llama_synchronize(ctx);
     };
     std::printf("%s\"%s\": [", a == 5 ? "" : ", ", argv[a]);
+    std::vector<double> megabytes;
     for (int r = 0; r <= repeats; ++r) {
       double seconds = 0;
       llama_kv_cache_clear(ctx);
       const double start = now();
+      double before = megabytes_read();
       if (t.prompt) {
         read(t.tokens, 0, t.all);
         seconds = now() - start;
       } else {
         for (int s = 0; t.depth > 0 && s < t.sequences; ++s) read(t.depth, s, false);
+        before = megabytes_read();
         for (int step = 0; step < (r == 0 ? 4 : t.tokens); ++step) {
           batch.n_tokens = 0;
           for (int s = 0; s < t.sequences; ++s) add(&batch, random_token(vocab), t.depth + step, s, true);
@@ -112,8 +129,14 @@ int main(int argc, char** argv) {
       }
       const int count = t.prompt ? t.tokens : t.tokens * t.sequences;
       if (r > 0) std::printf("%s%.2f", r == 1 ? "" : ", ", count / seconds);
+      if (r > 0) megabytes.push_back((megabytes_read() - before) / count);
     }
     std::printf("]");
+    if (*std::max_element(megabytes.begin(), megabytes.end()) > 0) {
+      std::printf(", \"%s MB\": [", argv[a]);
+      for (size_t r = 0; r < megabytes.size(); ++r) std::printf("%s%.1f", r == 0 ? "" : ", ", megabytes[r]);
+      std::printf("]");
+    }
     std::fflush(stdout);
     llama_batch_free(batch);
     llama_free(ctx);
