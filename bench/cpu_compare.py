@@ -6,7 +6,8 @@
 MODEL_DIR is what jaju runs, a packed model for instance; MODEL.gguf the same shape for the peer's llama-bench (`jaju gguf export`,
 then its llama-quantize). Each round runs both, who is first alternates; a round in which two threads compute less than
 1.6 times what one does is thrown away and repeated, because virtual CPUs share cores at times; after ten such rounds it gives up. Both leave out of the last
-layer's experts what no logits need. Prints a Markdown table of medians; --json keeps every sample and the machine's rates.
+layer's experts what no logits need. With --repack the peer's program is bench/llama_bench_all.cc instead, every token of a prompt has
+logits, and 8 sequences with different tokens are measured too (--batch). Prints a Markdown table of medians; --json keeps every sample and the machine's rates.
 
 Example, the shape S of docs/benchmarks.md in 4 bits:
     bench/synthetic_model.py S /tmp/S && build/release/jaju gguf export /tmp/S --to /tmp/S.gguf
@@ -31,17 +32,34 @@ def run(command):
 
 def jaju_round(a):
     """{test: [tokens/s, ...]}, and the machine's rates around it."""
-    depths = ",".join(map(str, a.depth))
-    out = json.loads(run([a.jaju[0], "bench", a.jaju[1], "-p", ",".join(map(str, a.prompt)), "-n", str(a.tokens), "--depth", depths,
-                          "-t", str(a.threads), "--repeat", str(a.repeat), "--json", *a.jaju_args.split()]))
+    base = [a.jaju[0], "bench", a.jaju[1], "-n", str(a.tokens), "-t", str(a.threads), "--repeat", str(a.repeat), "--json", *a.jaju_args.split()]
+    if a.repack is not None:
+        base.append("--all")
+    out = json.loads(run([*base, "-p", ",".join(map(str, a.prompt)), "--depth", ",".join(map(str, a.depth))]))
+    tests = out["tests"]
+    if a.repack is not None and a.batch > 1:
+        tests += json.loads(run([*base, "-p", "0", "--batch", str(a.batch)]))["tests"]
     speeds = {}
-    for test in out["tests"]:
+    for test in tests:
         name = "pp%d" % test["tokens"] if test["kind"] == "prompt" else "tg%d @%d" % (a.tokens, test["depth"])
+        if test.get("batch", 1) > 1:
+            name += " x%d" % test["batch"]
         speeds[name] = [test["tokens"] / s for s in test["seconds"]]
     return speeds, out["machine"]
 
 
+def peer_all_round(a):
+    names = {"all%d" % n: "pp%d" % n for n in a.prompt}
+    names.update({"tg%d@%d" % (a.tokens, d): "tg%d @%d" % (a.tokens, d) for d in a.depth})
+    if a.batch > 1:
+        names["tg%dx%d@0" % (a.tokens, a.batch)] = "tg%d @0 x%d" % (a.tokens, a.batch)
+    out = json.loads(run([a.peer[0], a.peer[1], str(a.threads), str(a.repeat), str(a.repack), *names]))
+    return {names[test]: speeds for test, speeds in out.items() if test in names}
+
+
 def peer_round(a):
+    if a.repack is not None:
+        return peer_all_round(a)
     speeds = {}
     base = [a.peer[0], "-m", a.peer[1], "-t", str(a.threads), "-r", str(a.repeat), "-o", "json", *a.peer_args.split()]
     shallow = [d for d in a.depth if d == 0]
@@ -74,6 +92,8 @@ def main():
     p.add_argument("--prompt", type=numbers, default=[512, 2048])
     p.add_argument("--tokens", type=int, default=64)
     p.add_argument("--depth", type=numbers, default=[0, 4096])
+    p.add_argument("--repack", type=int, choices=(0, 1), help="PEER is llama_bench_all; 1: it repacks at load (-rtr 1)")
+    p.add_argument("--batch", type=int, default=8, help="with --repack: sequences that generate together (1: not measured)")
     p.add_argument("--threads", type=int, default=os.cpu_count())
     p.add_argument("--repeat", type=int, default=3, help="runs of a test in a round")
     p.add_argument("--rounds", type=int, default=3)

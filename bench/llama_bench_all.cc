@@ -132,7 +132,7 @@ int main(int argc, char** argv) {
       if (r > 0) megabytes.push_back((megabytes_read() - before) / count);
     }
     std::printf("]");
-    if (*std::max_element(megabytes.begin(), megabytes.end()) > 0) {
+    if (!megabytes.empty() && *std::max_element(megabytes.begin(), megabytes.end()) > 0) {
       std::printf(", \"%s MB\": [", argv[a]);
       for (size_t r = 0; r < megabytes.size(); ++r) std::printf("%s%.1f", r == 0 ? "" : ", ", megabytes[r]);
       std::printf("]");

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -75,6 +76,54 @@ int take_slot(uintptr_t begin, uintptr_t end) {
   return -1;
 }
 
+constexpr size_t kHugePage = size_t{1} << 21;
+// Moved at a time: few mappings for a large file, little memory beside what is being replaced.
+constexpr size_t kPiece = size_t{64} << 20;
+
+// Memory of this process, at a huge page; unmapped unless it is given away.
+class HugePages {
+ public:
+  explicit HugePages(size_t bytes) : bytes_(bytes), all_(bytes + kHugePage) {
+    void* const at = ::mmap(nullptr, all_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) return;
+    at_ = static_cast<std::byte*>(at);
+    const size_t before = (kHugePage - reinterpret_cast<uintptr_t>(at) % kHugePage) % kHugePage;
+    if (before > 0) ::munmap(at_, before);
+    ::munmap(at_ + before + bytes_, kHugePage - before);
+    at_ += before;
+    ::madvise(at_, bytes_, MADV_HUGEPAGE);
+    ::madvise(at_, bytes_, MADV_DONTDUMP);  // weights are worth nothing in a core file
+  }
+  ~HugePages() {
+    if (at_ != nullptr) ::munmap(at_, bytes_);
+  }
+  HugePages(const HugePages&) = delete;
+  HugePages& operator=(const HugePages&) = delete;
+
+  bool fill(int fd, off_t offset) const {
+    if (at_ == nullptr) return false;
+    for (size_t done = 0; done < bytes_;) {
+      const ssize_t n = ::pread(fd, at_ + done, bytes_ - done, offset + static_cast<off_t>(done));
+      if (n <= 0 && !(n < 0 && errno == EINTR)) return false;
+      done += n > 0 ? static_cast<size_t>(n) : 0;
+    }
+    return true;
+  }
+
+  // In place of what is mapped at `to`, in one step: who reads there finds the one or the other.
+  bool replace(std::byte* to) {
+    if (::mprotect(at_, bytes_, PROT_READ) != 0) return false;
+    if (::mremap(at_, bytes_, bytes_, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED) return false;
+    at_ = nullptr;
+    return true;
+  }
+
+ private:
+  size_t bytes_;
+  size_t all_;
+  std::byte* at_ = nullptr;
+};
+
 }  // namespace
 
 Result<std::unique_ptr<MappedFile>> MappedFile::open(const std::filesystem::path& path) {
@@ -106,7 +155,29 @@ MappedFile::~MappedFile() {
 }
 
 void MappedFile::forget_pages() const {
+  if (moved_) return;
   ::madvise(const_cast<std::byte*>(data_), static_cast<size_t>(size_), MADV_DONTNEED);
+}
+
+int64_t MappedFile::move_to_huge_pages(const std::function<bool()>& go_on) {
+  auto* const base = const_cast<std::byte*>(data_);
+  const auto size = static_cast<size_t>(size_);
+  int64_t moved = 0;
+  size_t at = (kHugePage - reinterpret_cast<uintptr_t>(base) % kHugePage) % kHugePage;
+  while (at + kHugePage <= size && go_on()) {
+    const size_t bytes = std::min(kPiece, (size - at) / kHugePage * kHugePage);
+    HugePages pages(bytes);
+    if (!pages.fill(fd_, static_cast<off_t>(at))) break;
+    moved_ = true;
+    if (!pages.replace(base + at)) {
+      // mremap may have taken away what was there before it failed.
+      ::mmap(base + at, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, fd_, static_cast<off_t>(at));
+      break;
+    }
+    at += bytes;
+    moved += static_cast<int64_t>(bytes);
+  }
+  return moved;
 }
 
 Status MappedFile::intact() const {

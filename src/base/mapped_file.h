@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -31,8 +32,16 @@ class MappedFile {
   // OK, or the sentence to report when the file shrank after it was mapped, or its disk failed: what was read
   // from it is wrong.
   Status intact() const;
-  // Its pages leave this process's memory; they come back when they are touched.
+  // Its pages leave this process's memory; they come back when they are touched. Not after
+  // move_to_huge_pages().
   void forget_pages() const;
+
+  // Puts this process's own copy of the file under the same addresses, in huge pages, piece by piece, while
+  // others read there. A page cache hands out small pages, and what is read through those depends on what a
+  // hypervisor makes of them: docs/log.md has a machine on which they are up to 15 times slower at times.
+  // Asks go_on before every piece; stops too where the system gives no memory, and where the file cannot be
+  // read. What was not moved stays mapped. Returns the bytes that were moved. Once for a file.
+  int64_t move_to_huge_pages(const std::function<bool()>& go_on);
 
  private:
   MappedFile() = default;
@@ -40,6 +49,7 @@ class MappedFile {
   int64_t size_ = 0;
   int fd_ = -1;
   int slot_ = -1;  // in the handler's table
+  std::atomic<bool> moved_{false};
   std::string path_;
 };
 

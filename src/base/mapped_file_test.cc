@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstring>
 #include <fstream>
+#include <string>
+#include <thread>
 
 namespace jaju {
 namespace {
@@ -21,6 +25,43 @@ TEST(MappedFile, ShrinkingFileIsReportedNotFatal) {
   const auto* volatile data = (*file)->data();
   EXPECT_EQ(static_cast<char>(data[1 << 19]), '\0');
   EXPECT_NE((*file)->intact().message().find("became shorter"), std::string::npos);
+  fs::remove(path);
+}
+
+// While somebody reads: the same bytes all the time, in memory that no longer depends on the file.
+TEST(MappedFile, MovesToHugePagesUnderAReader) {
+  const fs::path path = fs::path(testing::TempDir()) / "jaju_huge";
+  constexpr size_t kBytes = (size_t{5} << 20) + 12345;
+  std::string text(kBytes, '\0');
+  for (size_t i = 0; i < kBytes; ++i) text[i] = static_cast<char>(i * 7 + i / 4096);
+  std::ofstream(path) << text;
+  auto file = MappedFile::open(path);
+  ASSERT_TRUE(file.ok()) << file.message();
+  std::atomic<bool> stop{false};
+  std::atomic<int> differences{0};
+  std::jthread reader([&] {
+    while (!stop) differences += std::memcmp((*file)->data(), text.data(), kBytes) != 0;
+  });
+  int asked = 0;
+  const int64_t moved = (*file)->move_to_huge_pages([&] { return ++asked < 100; });
+  stop = true;
+  reader.join();
+  EXPECT_GE(moved, int64_t{2} << 20);
+  EXPECT_LE(moved, static_cast<int64_t>(kBytes));
+  EXPECT_EQ(differences, 0);
+  (*file)->forget_pages();
+  EXPECT_EQ(std::memcmp((*file)->data(), text.data(), kBytes), 0);
+  EXPECT_TRUE((*file)->intact().ok());
+  fs::remove(path);
+}
+
+TEST(MappedFile, StaysMappedWhenToldNotToMove) {
+  const fs::path path = fs::path(testing::TempDir()) / "jaju_not_huge";
+  std::ofstream(path) << std::string(size_t{5} << 20, 'x');
+  auto file = MappedFile::open(path);
+  ASSERT_TRUE(file.ok()) << file.message();
+  EXPECT_EQ((*file)->move_to_huge_pages([] { return false; }), 0);
+  EXPECT_EQ(static_cast<char>((*file)->data()[1 << 20]), 'x');
   fs::remove(path);
 }
 

@@ -27,6 +27,7 @@ struct BenchWords {
   std::string precision = "auto";
   std::string kv = "auto";
   std::string numa = "auto";
+  std::string huge_pages = "auto";
   int threads = 0;
   int64_t chunk = 0;
   StreamWords stream;
@@ -56,6 +57,7 @@ Result<std::unique_ptr<Engine>> open_engine(const BenchWords& words, const fs::p
   if (words.precision != "auto") o.precision = words.precision == "bf16" ? Precision::bf16 : Precision::f32;
   o.kv_type = *kv_type_from_name(words.kv);
   o.numa = *numa_from_name(words.numa);
+  o.huge_pages = *huge_pages_from_name(words.huge_pages);
   // A step has no more rows than the context; a batch may.
   o.context = std::max(o.context, o.prefill_chunk);
   if (!words.synthetic.empty()) {
@@ -285,6 +287,7 @@ void add_bench(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"auto", "f32", "bf16"}));
   verb->add_option("--kv", words->kv, kKvHelp)->check(CLI::IsMember(kKvTypes));
   verb->add_option("--numa", words->numa, kNumaHelp)->check(CLI::IsMember(kNumaModes));
+  verb->add_option("--huge-pages", words->huge_pages, kHugePagesHelp)->check(CLI::IsMember(kHugePageModes));
   add_stream_options(*verb, words->stream, "Larger than memory");
   verb->add_flag("--json", words->json, "One JSON object with every run's seconds");
   verb->footer(R"(What the columns mean

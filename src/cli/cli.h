@@ -71,6 +71,13 @@ inline constexpr const char* kNumaHelp =
     "read. auto (default), on (an error when the system refuses) or off";
 extern const std::vector<std::string> kNumaModes;
 
+// --huge-pages of the same verbs.
+inline constexpr const char* kHugePagesHelp =
+    "Weights that fit in memory move into huge pages while they are used: auto (default: models of 256 MiB "
+    "and "
+    "more), or off, which leaves them in the page cache, where several programs share them";
+extern const std::vector<std::string> kHugePageModes;
+
 // "518,983,059,456"
 std::string with_commas(int64_t n);
 // "519 B", "32.8 B", "240 k"

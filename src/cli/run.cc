@@ -37,6 +37,7 @@ struct RunOptions {
   int threads = 0;
   std::string kv = "auto";
   std::string numa = "auto";
+  std::string huge_pages = "auto";
   std::string precision = "auto";
   std::optional<float> temperature, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty;
   std::optional<int> top_k;
@@ -209,6 +210,7 @@ int run_run(const RunOptions& options) {
   settings.engine.threads = options.threads > 0 ? options.threads : best.threads;
   settings.engine.kv_type = *kv_type_from_name(options.kv);
   settings.engine.numa = *numa_from_name(options.numa);
+  settings.engine.huge_pages = *huge_pages_from_name(options.huge_pages);
   if (options.precision != "auto")
     settings.engine.precision = options.precision == "f32" ? Precision::f32 : Precision::bf16;
   options.stream.apply(&settings.engine);
@@ -304,6 +306,9 @@ void add_run(CLI::App& app, Action& action) {
       ->group(engine);
   verb->add_option("--kv", o->kv, kKvHelp)->check(CLI::IsMember(kKvTypes))->group(engine);
   verb->add_option("--numa", o->numa, kNumaHelp)->check(CLI::IsMember(kNumaModes))->group(engine);
+  verb->add_option("--huge-pages", o->huge_pages, kHugePagesHelp)
+      ->check(CLI::IsMember(kHugePageModes))
+      ->group(engine);
   verb->add_option(
           "--precision", o->precision,
           "Activations in matmuls with bf16 weights: auto, f32 (exact) or bf16 (as the Python engines; "

@@ -142,6 +142,7 @@ Status open_model(const ServeConfig& config, const fs::path& dir, Running* r) {
   engine.threads = config.threads > 0 ? config.threads : best.threads;
   engine.kv_type = *kv_type_from_name(config.kv);
   engine.numa = *numa_from_name(config.numa);
+  engine.huge_pages = *huge_pages_from_name(config.huge_pages);
   if (config.precision != "auto")
     engine.precision = config.precision == "f32" ? Precision::f32 : Precision::bf16;
   engine.memory_bytes = config.memory;

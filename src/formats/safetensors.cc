@@ -158,6 +158,12 @@ int64_t Checkpoint::file_bytes() const {
   return total;
 }
 
+int64_t Checkpoint::move_to_huge_pages(const std::function<bool()>& go_on) {
+  int64_t moved = 0;
+  for (const auto& file : files_) moved += file->move_to_huge_pages(go_on);
+  return moved;
+}
+
 void Checkpoint::forget_pages() const {
   for (const auto& file : files_) file->forget_pages();
 }

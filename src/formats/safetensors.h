@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -45,6 +46,8 @@ class Checkpoint {
   Status intact() const;
   // What was touched leaves this process's memory until it is touched again.
   void forget_pages() const;
+  // Of every file (base/mapped_file.h). Returns the bytes that were moved.
+  int64_t move_to_huge_pages(const std::function<bool()>& go_on);
 
  private:
   Checkpoint() = default;

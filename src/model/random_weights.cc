@@ -24,6 +24,7 @@ class RandomMemory {
       return error("random weights need {}, which the system does not give: ask for a smaller shape",
                    human_bytes(static_cast<double>(bytes)));
     }
+    ::madvise(p, static_cast<size_t>(bytes), MADV_HUGEPAGE);
     std::unique_ptr<RandomMemory> memory(new RandomMemory);
     memory->data_ = static_cast<std::byte*>(p);
     memory->bytes_ = bytes;
@@ -279,6 +280,14 @@ Result<std::unique_ptr<Weights>> Weights::random_shape(const ModelConfig& config
   builder.model(*w);
   w->parameters = count_parameters(config, false, false);
   return w;
+}
+
+int64_t Weights::move_to_huge_pages(const std::function<bool()>& go_on) {
+  return checkpoint_ != nullptr ? checkpoint_->move_to_huge_pages(go_on) : 0;
+}
+
+int64_t Weights::file_bytes() const {
+  return checkpoint_ != nullptr ? checkpoint_->file_bytes() : 0;
 }
 
 Status Weights::intact() const {

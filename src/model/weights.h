@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -138,6 +139,10 @@ class Weights {
 
   // OK, or which file shrank since it was mapped. Cheap: call once per step.
   Status intact() const;
+  // Files that are mapped become memory of this process in huge pages, under whoever computes with them
+  // (base/mapped_file.h). Returns the bytes that were moved; 0 for random weights.
+  int64_t move_to_huge_pages(const std::function<bool()>& go_on);
+  int64_t file_bytes() const;  // 0: random
   // Reads every element; error names the first tensors that hold NaN or infinity. `run --check`.
   // progress(done_bytes, total_bytes) may be null.
   Status check_finite(void (*progress)(void*, int64_t, int64_t) = nullptr, void* data = nullptr) const;

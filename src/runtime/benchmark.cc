@@ -150,8 +150,8 @@ std::vector<int32_t> Benchmark::tokens(int64_t n, uint64_t seed) const {
   return out;
 }
 
-// A prompt from position 0 on, in chunks. Logits of the last position are thrown away; those of every one go to
-// `all_logits`, or over one another chunk by chunk when that has room for only one.
+// A prompt from position 0 on, in chunks. Logits of the last position are thrown away; those of every one go
+// to `all_logits`, or over one another chunk by chunk when that has room for only one.
 Status Benchmark::read(KvPages& pages, std::span<const int32_t> tokens, std::span<float> all_logits) {
   const auto n = static_cast<int64_t>(tokens.size());
   const int64_t vocab = e_.config.vocab_size;
@@ -292,7 +292,8 @@ Result<BenchmarkRow> Benchmark::prompt(int64_t n) {
     end = std::min(end + e_.options.prefill_chunk, n);
     expanded += static_cast<double>(end);
   }
-  const double without = plan_.all_logits ? 0.0 : positions - 1;  // tokens that skip the last MLP and the head
+  const double without =
+      plan_.all_logits ? 0.0 : positions - 1;  // tokens that skip the last MLP and the head
   row.flop = positions * costs_.row_flop - without * costs_.last_mlp_flop +
              (positions - without) * costs_.head_flop + expanded * costs_.kv_b_flop +
              positions * (positions + 1) / 2 * costs_.expanded_pair;
@@ -383,6 +384,7 @@ int64_t Benchmark::stream_bytes() const {
 }
 
 Result<BenchmarkReport> Benchmark::run() {
+  engine_.settle();
   JAJU_RETURN_IF_ERROR(fits());
   BenchmarkReport report;
   JAJU_RETURN_IF_ERROR(check(report));

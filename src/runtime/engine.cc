@@ -14,6 +14,7 @@ namespace jaju {
 namespace {
 
 constexpr int64_t kDefaultContext = 32768;
+constexpr int64_t kWorthMoving = int64_t{256} << 20;  // into huge pages
 
 KvType resolve(KvType type, const ModelConfig& config) {
   if (type != KvType::automatic) return type;
@@ -125,9 +126,11 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const std::string& wher
   }
   o.threads = impl->team->size();
   JAJU_RETURN_IF_ERROR(fit_prefill_chunk(where, impl->config, *impl->weights, o));
+  bool fits = false;
   if (program) {
     JAJU_ASSIGN(MemoryChoice choice, choose_memory(where, impl->config, o, *program));
     impl->notice = std::move(choice.notice);
+    fits = choice.fits;
     // A promise about memory covers the shared cache too, whether or not the model fits.
     if (choice.streamed || (o.memory_bytes > 0 && o.stream.sequences > 0)) impl->kv_budget = choice.kv_bytes;
     if (choice.streamed) {
@@ -140,6 +143,13 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const std::string& wher
   if (impl->topology && impl->store == nullptr) {  // slots are filled by whoever comes first
     const Status placed = place_weights(*impl->weights, *impl->team, *impl->topology);
     if (!placed.ok() && o.numa == Numa::on) return placed;
+  }
+  // On several nodes weights were placed already.
+  if (fits && o.huge_pages == HugePages::automatic && !impl->topology &&
+      impl->weights->file_bytes() >= kWorthMoving && has_huge_pages()) {
+    impl->mover = std::jthread([weights = impl->weights.get()](std::stop_token stop) {
+      weights->move_to_huge_pages([&] { return !stop.stop_requested(); });
+    });
   }
   impl->context = std::make_unique<Context>(*impl->team, *ops, *o.precision);
   impl->forward = std::make_unique<Forward>(impl->config, *impl->weights, *impl->context, o.prefill_chunk,
@@ -156,6 +166,10 @@ const Weights& Engine::weights() const {
 }
 const EngineOptions& Engine::options() const {
   return impl_->options;
+}
+
+void Engine::settle() {
+  if (impl_->mover.joinable()) impl_->mover.join();
 }
 
 const std::string& Engine::notice() const {
@@ -182,6 +196,12 @@ std::string Engine::kernels() const {
   const bool tiles = name == "avx512" && impl_->weights->packed && uses_int8_tiles();
   return name + (dot ? " with bf16 dot products" : "") +
          (tiles ? dot ? " and int8 tiles" : " with int8 tiles" : "");
+}
+
+std::optional<HugePages> huge_pages_from_name(std::string_view name) {
+  if (name == "auto") return HugePages::automatic;
+  if (name == "off") return HugePages::off;
+  return std::nullopt;
 }
 
 std::optional<Numa> numa_from_name(std::string_view name) {

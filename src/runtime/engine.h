@@ -55,6 +55,12 @@ struct StreamOptions {
   std::function<Result<std::unique_ptr<ExtentReader>>(int depth, const ReadBuffers& buffers)> make_reader{};
 };
 
+// Whether the weights of a model that fits move from the page cache into huge pages of this process while it
+// works (Weights::move_to_huge_pages): as fast as the memory is, in exchange for memory the system cannot
+// take back. automatic: models of 256 MiB and more, where the system has huge pages to give.
+enum class HugePages { automatic, off };
+std::optional<HugePages> huge_pages_from_name(std::string_view name);  // "auto", "off"
+
 struct EngineOptions {
   // Behaviour
   int64_t context = 0;  // positions a session may hold; 0: the model's maximum, at most 32,768
@@ -66,6 +72,7 @@ struct EngineOptions {
   // Performance
   int threads = 0;  // 0: every CPU this process may use
   Numa numa = Numa::automatic;
+  HugePages huge_pages = HugePages::automatic;
   // Prompt tokens per step; results do not depend on it. Made smaller where a step would need more than half
   // of this machine's memory.
   int64_t prefill_chunk = 256;
@@ -137,6 +144,8 @@ class Engine {
   // One sentence on how the model lies in memory when that is not as it is (streamed, or larger than what is
   // free); else empty.
   const std::string& notice() const;
+  // Waits until the weights are where they will stay (HugePages), for whoever measures.
+  void settle();
   // Of a model whose experts come from the disk, how its memory was divided; null: it is in memory.
   const StreamedModel* streamed() const;
   // What the expert store did so far; nothing when the model is in memory. Any thread.

@@ -6,6 +6,7 @@
 #include <new>
 #include <optional>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "model/forward.h"
@@ -47,6 +48,7 @@ struct Engine::Impl {
   std::string notice;
   std::optional<StreamedModel> streamed;
   int64_t kv_budget = 0;  // bytes of pages the memory has room for; 0: nobody said
+  std::jthread mover;     // of weights into huge pages; last, so that it ends before what it moves
 
   // `where` names the model in messages. program: resident_set() before the weights were loaded, and `where`
   // is the model's directory; nothing: random weights.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <optional>
 
 #include "base/file.h"
@@ -118,6 +119,12 @@ int64_t resident_set() {
   return pages * ::sysconf(_SC_PAGESIZE);
 }
 
+bool has_huge_pages() {
+  std::ifstream file("/sys/kernel/mm/transparent_hugepage/enabled");
+  std::string modes;
+  return std::getline(file, modes) && modes.find("[never]") == std::string::npos;
+}
+
 Result<MemoryChoice> choose_memory(const fs::path& dir, const ModelConfig& config, const EngineOptions& o,
                                    int64_t program) {
   MemoryChoice choice;
@@ -139,7 +146,8 @@ Result<MemoryChoice> choose_memory(const fs::path& dir, const ModelConfig& confi
     choice.budget.cache_slots = o.stream.slots - choice.budget.pinned_slots;
     return choice;
   }
-  if (full_memory(sizes, run) <= memory) return choice;
+  choice.fits = full_memory(sizes, run) <= memory;
+  if (choice.fits) return choice;
   const bool has_experts = sizes.experts() > 0;
   const bool can = choice.model.one_read && has_experts;
   if (!can &&

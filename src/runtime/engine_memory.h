@@ -17,6 +17,7 @@ namespace jaju {
 
 struct MemoryChoice {
   bool streamed = false;
+  bool fits = false;  // all of it, in what may be taken
   MeasuredModel model{};
   MemoryBudget budget{};  // when streamed
   int64_t kv_bytes = 0;   // of the memory, for the cache
@@ -26,6 +27,8 @@ struct MemoryChoice {
 
 // What this process has in memory now.
 int64_t resident_set();
+// Whether the system gives huge pages to who asks for them.
+bool has_huge_pages();
 
 // `options` as they took effect: context, type of cache, threads. program: the resident set before any weight
 // was loaded, so that no resident of the model is counted twice. Errors: --memory does not hold what must

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kLeastChunk = 64;
 constexpr int64_t kMostChunk = 4096;
-constexpr int64_t kChunkShare = 12;
+constexpr int64_t kChunkShare = 6;
 
 }  // namespace
 
@@ -36,10 +36,15 @@ int64_t streaming_chunk(const ModelConfig& config, const MeasuredModel& model, c
       (memory - model.sizes.resident_bytes() - run.kv_bytes - run.program_bytes) / kChunkShare;
   const int64_t least =
       std::max(shape.chunk, std::min(std::max(kLeastChunk, shape.sequences), shape.context));
-  for (trial.chunk = std::min(kMostChunk, shape.context); trial.chunk > least; trial.chunk /= 2) {
-    if (run_sizes(config, model.kinds, trial).buffer_bytes <= room) return trial.chunk;
-  }
-  return least;
+  const auto fits = [&](int64_t rows) {
+    trial.chunk = rows;
+    return run_sizes(config, model.kinds, trial).buffer_bytes <= room;
+  };
+  const int64_t most = std::min(kMostChunk, shape.context);
+  if (most <= least || fits(most)) return std::max(most, least);
+  int64_t rows = most / kLeastChunk * kLeastChunk;
+  while (rows > least && !fits(rows)) rows -= kLeastChunk;
+  return std::max(rows, least);
 }
 
 RunShape fit_shape(const ModelConfig& config, const MeasuredModel& model, RunShape shape, int64_t memory) {

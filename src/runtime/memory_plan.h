@@ -15,9 +15,9 @@ struct RunShape {
   int64_t sequences = 1;  // that hold a cache at the same time
   KvType kv_type = KvType::automatic;
   int threads = 1;
-  int64_t chunk = 256;     // rows of the largest step; at least `sequences`
-  int64_t logit_rows = 0;  // rows of a step that want logits, if it has as many; 0: one a sequence
-  int64_t kv_bytes = 0;    // pages that the sequences share; 0: a full context for each
+  int64_t chunk = 256;        // rows of the largest step; at least `sequences`
+  int64_t logit_rows = 0;     // rows of a step that want logits, if it has as many; 0: one a sequence
+  int64_t kv_bytes = 0;       // pages that the sequences share; 0: a full context for each
   int64_t program_bytes = 0;  // of the program, beyond its margin (RunSizes)
 };
 
@@ -25,8 +25,9 @@ struct RunShape {
 RunSizes run_sizes(const ModelConfig& config, LayerKinds kinds, const RunShape& shape);
 
 // Rows of a prompt step when experts must be read from the drive: a pass over them costs the same for any
-// number of rows, so the step is as large as a twelfth of the memory that residents and cache leave: 4,096 or
-// the context, halved until it fits, but no less than 64 and shape.chunk.
+// number of rows, so the step is as large as a sixth of the memory that residents and cache leave: 4,096 or
+// the context, else the multiple of 64 that fits, but no less than 64 and shape.chunk. (The sixth costs some
+// places for experts, and so a few hits of every token; a second pass costs a prompt all its misses again.)
 int64_t streaming_chunk(const ModelConfig& config, const MeasuredModel& model, const RunShape& shape,
                         int64_t memory);
 

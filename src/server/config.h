@@ -29,7 +29,7 @@ struct ServeConfig {
   // Engine and scheduler
   int64_t context = 0;
   int threads = 0;
-  std::string kv = "auto", numa = "auto", precision = "auto";
+  std::string kv = "auto", numa = "auto", huge_pages = "auto", precision = "auto";
   int64_t max_sequences = 32;
   int64_t cache_bytes = 0;  // cache pages, prefix cache included; 0: chosen from the memory there is
   int64_t queue = 256;
