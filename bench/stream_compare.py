@@ -71,7 +71,7 @@ def measured(command):
 def jaju_round(a):
     threads = ["-t", str(a.threads)]
     drop_caches()
-    first = measured([a.jaju[0], "run", a.jaju[1], *threads, "--raw", "--temperature", "0", "--max-tokens", "1", "a"])
+    first = measured([a.jaju[0], "run", a.jaju[1], "--raw", "--temperature", "0", "--max-tokens", "1", "a"])
     drop_caches()
     decode = measured([a.jaju[0], "bench", a.jaju[1], *threads, "-p", "0", "-n", str(a.tokens), "--repeat", str(a.repeat), "--json"])
     drop_caches()

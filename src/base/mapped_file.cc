@@ -77,14 +77,19 @@ int take_slot(uintptr_t begin, uintptr_t end) {
 }
 
 constexpr size_t kHugePage = size_t{1} << 21;
-// Moved at a time: few mappings for a large file, little memory beside what is being replaced.
-constexpr size_t kPiece = size_t{64} << 20;
+
+// Moved at a time, whole huge pages: few mappings for a large file, little memory beside what is replaced.
+size_t piece_of(size_t file) {
+  return std::clamp(file / 64 / kHugePage * kHugePage, 4 * kHugePage, 32 * kHugePage);
+}
 
 // Memory of this process, at a huge page; unmapped unless it is given away.
-class HugePages {
+class OwnPages {
  public:
-  explicit HugePages(size_t bytes) : bytes_(bytes), all_(bytes + kHugePage) {
-    void* const at = ::mmap(nullptr, all_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  explicit OwnPages(size_t bytes) : bytes_(bytes) {
+    // A little more, of which the part that starts at a huge page is kept.
+    void* const at =
+        ::mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED) return;
     at_ = static_cast<std::byte*>(at);
     const size_t before = (kHugePage - reinterpret_cast<uintptr_t>(at) % kHugePage) % kHugePage;
@@ -94,11 +99,11 @@ class HugePages {
     ::madvise(at_, bytes_, MADV_HUGEPAGE);
     ::madvise(at_, bytes_, MADV_DONTDUMP);  // weights are worth nothing in a core file
   }
-  ~HugePages() {
+  ~OwnPages() {
     if (at_ != nullptr) ::munmap(at_, bytes_);
   }
-  HugePages(const HugePages&) = delete;
-  HugePages& operator=(const HugePages&) = delete;
+  OwnPages(const OwnPages&) = delete;
+  OwnPages& operator=(const OwnPages&) = delete;
 
   bool fill(int fd, off_t offset) const {
     if (at_ == nullptr) return false;
@@ -120,7 +125,6 @@ class HugePages {
 
  private:
   size_t bytes_;
-  size_t all_;
   std::byte* at_ = nullptr;
 };
 
@@ -165,8 +169,8 @@ int64_t MappedFile::move_to_huge_pages(const std::function<bool()>& go_on) {
   int64_t moved = 0;
   size_t at = (kHugePage - reinterpret_cast<uintptr_t>(base) % kHugePage) % kHugePage;
   while (at + kHugePage <= size && go_on()) {
-    const size_t bytes = std::min(kPiece, (size - at) / kHugePage * kHugePage);
-    HugePages pages(bytes);
+    const size_t bytes = std::min(piece_of(size), (size - at) / kHugePage * kHugePage);
+    OwnPages pages(bytes);
     if (!pages.fill(fd_, static_cast<off_t>(at))) break;
     moved_ = true;
     if (!pages.replace(base + at)) {
