@@ -23,6 +23,7 @@ TYPES = {0: ("F32", 1, 4), 2: ("Q4_0", 32, 18), 6: ("Q5_0", 32, 22), 8: ("Q8_0",
          13: ("Q5_K", 256, 176), 14: ("Q6_K", 256, 210), 20: ("IQ4_NL", 32, 18), 23: ("IQ4_XS", 256, 136)}
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 STRING, ARRAY = 8, 9
+Q8_0 = 8
 ALIGN = 32
 
 
@@ -83,7 +84,6 @@ def encode(kind, value):
 def tensors_of(a, small):
     """[(name, shape, type)], in the order of the file."""
     nope, rope, v, latent = 128, 64, 128, 512
-    q8 = 8
     like = lambda name: small.tensors[name][1]
     out = [("token_embd.weight", [a.hidden, a.vocab], like("token_embd.weight"))]
     for i in range(a.layers):
@@ -97,7 +97,7 @@ def tensors_of(a, small):
         add("attn_q_b.weight", [a.q_lora, a.heads * (nope + rope)])
         add("attn_kv_a_mqa.weight", [a.hidden, latent + rope])
         add("attn_kv_a_norm.weight", [latent])
-        add("attn_k_b.weight", [nope, latent, a.heads], q8)
+        add("attn_k_b.weight", [nope, latent, a.heads], Q8_0)
         add("attn_v_b.weight", [latent, v, a.heads])
         add("attn_output.weight", [a.heads * v, a.hidden])
         add("ffn_norm.weight", [a.hidden])
@@ -197,7 +197,10 @@ def main():
     for name, (dims, kind, offset) in small.tensors.items():
         if kind != 0:
             pools.setdefault(kind, []).append((small.data + offset, n_bytes(dims, kind)))
-    # Attention's k_b in Q8_0 wherever SMALL has blocks of it: the embedding or the head.
+    if Q8_0 not in pools:
+        sys.exit("grow_gguf: %s has no Q8_0 tensor, whose blocks attn_k_b needs: quantise it with --token-embedding-type q8_0" % args.small)
+    if a.vocab > small.keys["deepseek2.vocab_size"][1]:
+        sys.exit("grow_gguf: vocab=%d is more than the %d words of %s" % (a.vocab, small.keys["deepseek2.vocab_size"][1], args.small))
     tensors = tensors_of(a, small)
     keys = keys_of(a, small)
     head = bytearray(b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(keys)))

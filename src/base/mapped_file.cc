@@ -12,6 +12,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "base/huge_pages.h"
+
 namespace jaju {
 namespace {
 
@@ -76,57 +78,19 @@ int take_slot(uintptr_t begin, uintptr_t end) {
   return -1;
 }
 
-constexpr size_t kHugePage = size_t{1} << 21;
-
 // Moved at a time, whole huge pages: few mappings for a large file, little memory beside what is replaced.
 size_t piece_of(size_t file) {
   return std::clamp(file / 64 / kHugePage * kHugePage, 4 * kHugePage, 32 * kHugePage);
 }
 
-// Memory of this process, at a huge page; unmapped unless it is given away.
-class OwnPages {
- public:
-  explicit OwnPages(size_t bytes) : bytes_(bytes) {
-    // A little more, of which the part that starts at a huge page is kept.
-    void* const at =
-        ::mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED) return;
-    at_ = static_cast<std::byte*>(at);
-    const size_t before = (kHugePage - reinterpret_cast<uintptr_t>(at) % kHugePage) % kHugePage;
-    if (before > 0) ::munmap(at_, before);
-    ::munmap(at_ + before + bytes_, kHugePage - before);
-    at_ += before;
-    ::madvise(at_, bytes_, MADV_HUGEPAGE);
-    ::madvise(at_, bytes_, MADV_DONTDUMP);  // weights are worth nothing in a core file
+bool read_all(int fd, size_t offset, const HugePageMemory& to) {
+  for (size_t done = 0; done < to.size();) {
+    const ssize_t n = ::pread(fd, to.data() + done, to.size() - done, static_cast<off_t>(offset + done));
+    if (n <= 0 && !(n < 0 && errno == EINTR)) return false;
+    done += n > 0 ? static_cast<size_t>(n) : 0;
   }
-  ~OwnPages() {
-    if (at_ != nullptr) ::munmap(at_, bytes_);
-  }
-  OwnPages(const OwnPages&) = delete;
-  OwnPages& operator=(const OwnPages&) = delete;
-
-  bool fill(int fd, off_t offset) const {
-    if (at_ == nullptr) return false;
-    for (size_t done = 0; done < bytes_;) {
-      const ssize_t n = ::pread(fd, at_ + done, bytes_ - done, offset + static_cast<off_t>(done));
-      if (n <= 0 && !(n < 0 && errno == EINTR)) return false;
-      done += n > 0 ? static_cast<size_t>(n) : 0;
-    }
-    return true;
-  }
-
-  // In place of what is mapped at `to`, in one step: who reads there finds the one or the other.
-  bool replace(std::byte* to) {
-    if (::mprotect(at_, bytes_, PROT_READ) != 0) return false;
-    if (::mremap(at_, bytes_, bytes_, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED) return false;
-    at_ = nullptr;
-    return true;
-  }
-
- private:
-  size_t bytes_;
-  std::byte* at_ = nullptr;
-};
+  return true;
+}
 
 }  // namespace
 
@@ -170,10 +134,10 @@ int64_t MappedFile::move_to_huge_pages(const std::function<bool()>& go_on) {
   size_t at = (kHugePage - reinterpret_cast<uintptr_t>(base) % kHugePage) % kHugePage;
   while (at + kHugePage <= size && go_on()) {
     const size_t bytes = std::min(piece_of(size), (size - at) / kHugePage * kHugePage);
-    OwnPages pages(bytes);
-    if (!pages.fill(fd_, static_cast<off_t>(at))) break;
+    HugePageMemory pages(bytes);
+    if (pages.data() == nullptr || !read_all(fd_, at, pages)) break;
     moved_ = true;
-    if (!pages.replace(base + at)) {
+    if (!pages.move_to(base + at)) {
       // mremap may have taken away what was there before it failed.
       ::mmap(base + at, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, fd_, static_cast<off_t>(at));
       break;

@@ -37,8 +37,8 @@ class MappedFile {
   void forget_pages() const;
 
   // Puts this process's own copy of the file under the same addresses, in huge pages, piece by piece, while
-  // others read there. A page cache hands out small pages, and what is read through those depends on what a
-  // hypervisor makes of them: docs/log.md has a machine on which they are up to 15 times slower at times.
+  // others read there. A page cache hands out small pages; docs/log.md has a virtual machine on which reading
+  // those is at times 15 times slower.
   // Asks go_on before every piece; stops too where the system gives no memory, and where the file cannot be
   // read. What was not moved stays mapped. Returns the bytes that were moved. Once for a file.
   int64_t move_to_huge_pages(const std::function<bool()>& go_on);

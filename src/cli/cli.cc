@@ -13,7 +13,7 @@ namespace jaju::cli {
 
 const std::vector<std::string> kKvTypes = {"auto", "f32", "bf16", "q8"};
 const std::vector<std::string> kNumaModes = {"auto", "on", "off"};
-const std::vector<std::string> kHugePageModes = {"auto", "off"};
+const std::vector<std::string> kHugePageModes = {"auto", "off", "on"};
 namespace {
 
 // Letters to add, drop, change or swap with their neighbour (optimal string alignment).

@@ -74,8 +74,8 @@ extern const std::vector<std::string> kNumaModes;
 // --huge-pages of the same verbs.
 inline constexpr const char* kHugePagesHelp =
     "Weights that fit in memory move into huge pages while they are used: auto (default: models of 256 MiB "
-    "and "
-    "more), or off, which leaves them in the page cache, where several programs share them";
+    "or more), on (of any size), or off, which leaves them in the page cache, where several programs share "
+    "them";
 extern const std::vector<std::string> kHugePageModes;
 
 // "518,983,059,456"

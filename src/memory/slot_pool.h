@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/huge_pages.h"
 #include "base/status.h"
 #include "memory/extent_reader.h"
 
@@ -15,20 +16,16 @@ class SlotPool {
   SlotPool() = default;
   // slot_bytes: a multiple of kIoAlignment. Error: the system does not give that much.
   static Result<SlotPool> map(int64_t slot_bytes, int64_t count);
-  SlotPool(SlotPool&& other) noexcept;
-  SlotPool& operator=(SlotPool&& other) noexcept;
-  ~SlotPool();
 
-  std::byte* slot(int64_t i) const { return data_ + i * slot_bytes_; }
+  std::byte* slot(int64_t i) const { return memory_.data() + i * slot_bytes_; }
   int64_t slot_bytes() const { return slot_bytes_; }
   int64_t count() const { return count_; }
-  ReadBuffers buffers() const { return {data_, slot_bytes_, count_}; }
+  ReadBuffers buffers() const { return {memory_.data(), slot_bytes_, count_}; }
 
  private:
-  std::byte* data_ = nullptr;
+  HugePageMemory memory_;
   int64_t slot_bytes_ = 0;
   int64_t count_ = 0;
-  int64_t mapped_ = 0;
 };
 
 }  // namespace jaju

@@ -1,5 +1,4 @@
 // Weights for benchmarks: every matrix a config asks for, random, in anonymous memory.
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <cmath>
@@ -7,6 +6,7 @@
 #include <map>
 
 #include "base/file.h"
+#include "base/huge_pages.h"
 #include "base/split_mix.h"
 #include "formats/safetensors.h"
 #include "model/weights.h"
@@ -18,32 +18,22 @@ namespace jaju {
 class RandomMemory {
  public:
   static Result<std::unique_ptr<RandomMemory>> map(int64_t bytes) {
-    void* const p = ::mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED) {
+    std::unique_ptr<RandomMemory> memory(new RandomMemory);
+    memory->memory_ = HugePageMemory(static_cast<size_t>(bytes));
+    if (memory->data() == nullptr) {
       return error("random weights need {}, which the system does not give: ask for a smaller shape",
                    human_bytes(static_cast<double>(bytes)));
     }
-    ::madvise(p, static_cast<size_t>(bytes), MADV_HUGEPAGE);
-    std::unique_ptr<RandomMemory> memory(new RandomMemory);
-    memory->data_ = static_cast<std::byte*>(p);
-    memory->bytes_ = bytes;
     return memory;
   }
-  ~RandomMemory() {
-    if (data_ != nullptr) ::munmap(data_, static_cast<size_t>(bytes_));
-  }
-  RandomMemory(const RandomMemory&) = delete;
-  RandomMemory& operator=(const RandomMemory&) = delete;
 
-  std::byte* data() const { return data_; }
+  std::byte* data() const { return memory_.data(); }
 
   std::vector<Vector> scales;  // of f8 matrices
 
  private:
   RandomMemory() = default;
-  std::byte* data_ = nullptr;
-  int64_t bytes_ = 0;
+  HugePageMemory memory_;
 };
 
 namespace {

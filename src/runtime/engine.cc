@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "base/huge_pages.h"
 #include "memory/routing_histogram.h"
 #include "model/placement.h"
 #include "runtime/engine_impl.h"
@@ -19,6 +20,11 @@ constexpr int64_t kWorthMoving = int64_t{256} << 20;  // into huge pages
 KvType resolve(KvType type, const ModelConfig& config) {
   if (type != KvType::automatic) return type;
   return config.dtype == "float32" ? KvType::f32 : KvType::bf16;
+}
+
+bool wants_huge_pages(HugePages mode, const Weights& weights) {
+  if (mode == HugePages::automatic) return weights.file_bytes() >= kWorthMoving && has_huge_pages();
+  return mode == HugePages::on;
 }
 
 Status check_options(const EngineOptions& o, const ModelConfig& config) {
@@ -144,11 +150,9 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const std::string& wher
     const Status placed = place_weights(*impl->weights, *impl->team, *impl->topology);
     if (!placed.ok() && o.numa == Numa::on) return placed;
   }
-  // On several nodes weights were placed already.
-  if (fits && o.huge_pages == HugePages::automatic && !impl->topology &&
-      impl->weights->file_bytes() >= kWorthMoving && has_huge_pages()) {
-    impl->mover = std::jthread([weights = impl->weights.get()](std::stop_token stop) {
-      weights->move_to_huge_pages([&] { return !stop.stop_requested(); });
+  if (fits && !impl->topology && wants_huge_pages(o.huge_pages, *impl->weights)) {
+    impl->mover = std::jthread([i = impl.get()](std::stop_token stop) {
+      i->moved = i->weights->move_to_huge_pages([&] { return !stop.stop_requested(); });
     });
   }
   impl->context = std::make_unique<Context>(*impl->team, *ops, *o.precision);
@@ -168,8 +172,9 @@ const EngineOptions& Engine::options() const {
   return impl_->options;
 }
 
-void Engine::settle() {
+int64_t Engine::settle() {
   if (impl_->mover.joinable()) impl_->mover.join();
+  return impl_->moved;
 }
 
 const std::string& Engine::notice() const {
@@ -201,6 +206,7 @@ std::string Engine::kernels() const {
 std::optional<HugePages> huge_pages_from_name(std::string_view name) {
   if (name == "auto") return HugePages::automatic;
   if (name == "off") return HugePages::off;
+  if (name == "on") return HugePages::on;
   return std::nullopt;
 }
 

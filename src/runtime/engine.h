@@ -57,9 +57,10 @@ struct StreamOptions {
 
 // Whether the weights of a model that fits move from the page cache into huge pages of this process while it
 // works (Weights::move_to_huge_pages): as fast as the memory is, in exchange for memory the system cannot
-// take back. automatic: models of 256 MiB and more, where the system has huge pages to give.
-enum class HugePages { automatic, off };
-std::optional<HugePages> huge_pages_from_name(std::string_view name);  // "auto", "off"
+// take back. automatic: models of 256 MiB and more, where the system has huge pages to give. on: of any size,
+// whatever the system says. On several NUMA nodes they stay where they were placed.
+enum class HugePages { automatic, off, on };
+std::optional<HugePages> huge_pages_from_name(std::string_view name);  // "auto", "off", "on"
 
 struct EngineOptions {
   // Behaviour
@@ -144,8 +145,9 @@ class Engine {
   // One sentence on how the model lies in memory when that is not as it is (streamed, or larger than what is
   // free); else empty.
   const std::string& notice() const;
-  // Waits until the weights are where they will stay (HugePages), for whoever measures.
-  void settle();
+  // Waits until the weights are where they will stay, for whoever measures; returns the bytes of them that
+  // moved into huge pages (HugePages).
+  int64_t settle();
   // Of a model whose experts come from the disk, how its memory was divided; null: it is in memory.
   const StreamedModel* streamed() const;
   // What the expert store did so far; nothing when the model is in memory. Any thread.

@@ -1,6 +1,7 @@
 // What Engine and Session share behind the public door.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <new>
@@ -47,8 +48,9 @@ struct Engine::Impl {
   std::unique_ptr<KvPool> pool;
   std::string notice;
   std::optional<StreamedModel> streamed;
-  int64_t kv_budget = 0;  // bytes of pages the memory has room for; 0: nobody said
-  std::jthread mover;     // of weights into huge pages; last, so that it ends before what it moves
+  int64_t kv_budget = 0;          // bytes of pages the memory has room for; 0: nobody said
+  std::atomic<int64_t> moved{0};  // bytes of weights in huge pages, once the mover is done
+  std::jthread mover;             // last, so that it ends before what it moves
 
   // `where` names the model in messages. program: resident_set() before the weights were loaded, and `where`
   // is the model's directory; nothing: random weights.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <optional>
 
 #include "base/file.h"
@@ -117,12 +116,6 @@ int64_t resident_set() {
     std::fclose(file);
   }
   return pages * ::sysconf(_SC_PAGESIZE);
-}
-
-bool has_huge_pages() {
-  std::ifstream file("/sys/kernel/mm/transparent_hugepage/enabled");
-  std::string modes;
-  return std::getline(file, modes) && modes.find("[never]") == std::string::npos;
 }
 
 Result<MemoryChoice> choose_memory(const fs::path& dir, const ModelConfig& config, const EngineOptions& o,

@@ -27,8 +27,6 @@ struct MemoryChoice {
 
 // What this process has in memory now.
 int64_t resident_set();
-// Whether the system gives huge pages to who asks for them.
-bool has_huge_pages();
 
 // `options` as they took effect: context, type of cache, threads. program: the resident set before any weight
 // was loaded, so that no resident of the model is counted twice. Errors: --memory does not hold what must

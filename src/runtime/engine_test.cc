@@ -258,6 +258,34 @@ fs::path sparse_model(const char* name, const nlohmann::json& changes) {
   return dir;
 }
 
+// The same bits while weights move, and after.
+TEST(Engine, HugePagesHoldTheSameWeights) {
+  const fs::path nano = fs::path(JAJU_TESTS_DIR) / ".." / "models" / "nano";
+  std::vector<int32_t> tokens(40);
+  std::iota(tokens.begin(), tokens.end(), 100);
+  const auto open = [&](HugePages mode) {
+    EngineOptions options;
+    options.threads = 2;
+    options.context = 64;
+    options.huge_pages = mode;
+    return open_or_fail(nano, options);
+  };
+  const auto logits = [&](Engine& engine) {
+    const auto evaluation = engine.evaluate(tokens, true);
+    EXPECT_TRUE(evaluation.ok()) << evaluation.message();
+    return evaluation.ok() ? evaluation->logits : std::vector<float>();
+  };
+  const auto mapped = open(HugePages::off);
+  const std::vector<float> truth = logits(*mapped);
+  ASSERT_FALSE(truth.empty());
+  EXPECT_EQ(mapped->settle(), 0);
+  const auto moved = open(HugePages::on);
+  EXPECT_EQ(logits(*moved), truth);
+  EXPECT_GE(moved->settle(), int64_t{8} << 20) << "nano has 13 MB";
+  EXPECT_EQ(logits(*moved), truth);
+  EXPECT_EQ(open(HugePages::automatic)->settle(), 0) << "too small to be worth it";
+}
+
 // Numbers that no tensor confirms (experts of a model without MoE layers) must cost nothing.
 TEST(Engine, DenseModelsPayNothingForExpertsTheyLack) {
   const fs::path dir = sparse_model("jaju_dense_only", {{"first_k_dense_replace", 2}});

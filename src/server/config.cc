@@ -169,9 +169,9 @@ std::vector<Setting> make_settings() {
              {"auto", "on", "off"}, &ServeConfig::numa),
       choice(
           "huge_pages", kWork,
-          "Weights that fit in memory move into huge pages while they are used: auto (models of 256 MiB and "
-          "more) or off",
-          {"auto", "off"}, &ServeConfig::huge_pages),
+          "Weights that fit in memory move into huge pages while they are used: auto (models of 256 MiB or "
+          "more), on (of any size) or off",
+          {"auto", "on", "off"}, &ServeConfig::huge_pages),
       choice("precision", kWork, "Activations in matmuls with bf16 weights: auto, f32 (exact) or bf16",
              {"auto", "f32", "bf16"}, &ServeConfig::precision),
       count("max_sequences", kWork, "Answers side by side; more wait (default 32)", 1, 256,

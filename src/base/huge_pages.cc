@@ -1,0 +1,57 @@
+#include "base/huge_pages.h"
+
+#include <sys/mman.h>
+
+#include <cstdint>
+#include <fstream>
+#include <string>
+#include <utility>
+
+namespace jaju {
+
+HugePageMemory::HugePageMemory(size_t bytes) {
+  // A little more, of which the part that starts at a huge page is kept.
+  void* const at = ::mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED) return;
+  auto* const base = static_cast<std::byte*>(at);
+  const size_t before = (kHugePage - reinterpret_cast<uintptr_t>(at) % kHugePage) % kHugePage;
+  if (before > 0) ::munmap(base, before);
+  ::munmap(base + before + bytes, kHugePage - before);
+  data_ = base + before;
+  size_ = bytes;
+  ::madvise(data_, size_, MADV_HUGEPAGE);
+  // It is worth nothing in a core file, and a child that only calls exec needs none of it.
+  ::madvise(data_, size_, MADV_DONTDUMP);
+  ::madvise(data_, size_, MADV_DONTFORK);
+}
+
+HugePageMemory::HugePageMemory(HugePageMemory&& other) noexcept {
+  *this = std::move(other);
+}
+
+HugePageMemory& HugePageMemory::operator=(HugePageMemory&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+HugePageMemory::~HugePageMemory() {
+  if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+bool HugePageMemory::move_to(std::byte* to) {
+  if (::mprotect(data_, size_, PROT_READ) != 0) return false;
+  if (::mremap(data_, size_, size_, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED) return false;
+  data_ = nullptr;
+  size_ = 0;
+  return true;
+}
+
+bool has_huge_pages() {
+  std::ifstream file("/sys/kernel/mm/transparent_hugepage/enabled");
+  std::string modes;
+  return std::getline(file, modes) && modes.find("[never]") == std::string::npos;
+}
+
+}  // namespace jaju
