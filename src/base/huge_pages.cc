@@ -1,6 +1,7 @@
 #include "base/huge_pages.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <fstream>
@@ -9,22 +10,31 @@
 
 namespace jaju {
 
-HugePageMemory::HugePageMemory(size_t bytes) {
+std::byte* map_huge_pages(size_t bytes) {
   // A little more, of which the part that starts at a huge page is kept.
   void* const at = ::mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (at == MAP_FAILED) return;
+  if (at == MAP_FAILED) return nullptr;
   auto* const base = static_cast<std::byte*>(at);
   const size_t before = (kHugePage - reinterpret_cast<uintptr_t>(at) % kHugePage) % kHugePage;
   if (before > 0) ::munmap(base, before);
-  ::munmap(base + before + bytes, kHugePage - before);
-  data_ = base + before;
-  size_ = bytes;
-  ::madvise(data_, size_, MADV_HUGEPAGE);
+  std::byte* const data = base + before;
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t kept = (bytes + page - 1) / page * page;
+  ::munmap(data + kept, kHugePage - before + bytes - kept);
+  ::madvise(data, bytes, MADV_HUGEPAGE);
   // It is worth nothing in a core file, and a child that only calls exec needs none of it.
-  ::madvise(data_, size_, MADV_DONTDUMP);
-  ::madvise(data_, size_, MADV_DONTFORK);
+  ::madvise(data, bytes, MADV_DONTDUMP);
+  ::madvise(data, bytes, MADV_DONTFORK);
+  return data;
 }
+
+void unmap_huge_pages(std::byte* data, size_t bytes) {
+  ::munmap(data, bytes);
+}
+
+HugePageMemory::HugePageMemory(size_t bytes)
+    : data_(map_huge_pages(bytes)), size_(data_ != nullptr ? bytes : 0) {}
 
 HugePageMemory::HugePageMemory(HugePageMemory&& other) noexcept {
   *this = std::move(other);
@@ -37,7 +47,7 @@ HugePageMemory& HugePageMemory::operator=(HugePageMemory&& other) noexcept {
 }
 
 HugePageMemory::~HugePageMemory() {
-  if (data_ != nullptr) ::munmap(data_, size_);
+  if (data_ != nullptr) unmap_huge_pages(data_, size_);
 }
 
 bool HugePageMemory::move_to(std::byte* to) {

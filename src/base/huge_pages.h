@@ -9,6 +9,11 @@ inline constexpr size_t kHugePage = size_t{2} << 20;
 
 // Zeros that start at a huge page and are taken page by page as they are first touched, huge ones where the
 // system has them; a tail smaller than a huge page gets small ones. Neither in a core file nor in a child.
+// Null where the system does not give that much.
+std::byte* map_huge_pages(size_t bytes);
+void unmap_huge_pages(std::byte* data, size_t bytes);
+
+// Memory of map_huge_pages that knows its end.
 class HugePageMemory {
  public:
   HugePageMemory() = default;

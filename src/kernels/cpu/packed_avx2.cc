@@ -156,71 +156,44 @@ template <int Left>
 inline I turn(I a) {
   return _mm256_or_si256(_mm256_slli_epi32(a, Left), _mm256_srli_epi32(a, 32 - Left));
 }
-template <int Left>  // or right
-inline I shift(I a) {
-  if constexpr (Left >= 0)
-    return _mm256_slli_epi16(a, Left);
-  else
-    return _mm256_srli_epi16(a, -Left);
-}
-// Bits 3 of the codes of q3: bit 4 (g % 2) + step of each byte.
-template <int Odd>
-inline void high_bits_first(I high, I (&to)[4]) {
-  to[0] = shift<3 - 4 * Odd>(high);
-  to[1] = shift<2 - 4 * Odd>(high);
-  to[2] = shift<1 - 4 * Odd>(high);
-  to[3] = shift<0 - 4 * Odd>(high);
-}
-
-// Group g of a block, from row `part` on. q6, from codes, which are u + 32: max(code - 50, 0) + code +
-// min(code, 14) = 2 u - clamp(u, -18, 18) + 46.
+// Step s of group g of a block, from row `part` on. q6, from codes, which are u + 32: max(code - 50, 0) + code
+// + min(code, 14) = 2 u - clamp(u, -18, 18) + 46.
 template <Scheme S>
-inline void unpack(const std::byte* block, int part, int g, Steps<S == Scheme::q6>& to) {
+inline I unpack_step(const std::byte* block, int part, int g, int s) {
   if constexpr (S == Scheme::q8) {
-    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
-      const I code = bytes_at(block + 64 + 64 * (4 * g + s) + 4 * part);
-      to.set(s, _mm256_xor_si256(code, _mm256_set1_epi8(-128)));  // code - 128
-    }
+    const I code = bytes_at(block + 64 + 64 * (4 * g + s) + 4 * part);
+    return _mm256_xor_si256(code, _mm256_set1_epi8(-128));  // code - 128
   } else if constexpr (S == Scheme::q4 || is_fp4(S)) {
     const std::byte* const half = block + 64 + g / 2 * (4 * 64);
-    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
-      to.set(s, _mm256_shuffle_epi8(table<S>(), nibbles(half, part, s, g % 2)));
-    }
+    return _mm256_shuffle_epi8(table<S>(), nibbles(half, part, s, g % 2));
   } else if constexpr (S == Scheme::q2) {
     const I ring = bytes_at(block + 64 + 64 * g + 4 * part);
-    const I shift = offsets<S>(block + 16 * g + part);
-    const I codes[4] = {turn<2>(ring), ring, _mm256_srli_epi16(ring, 2), _mm256_srli_epi16(ring, 4)};
-    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
-      const I code = _mm256_and_si256(codes[s], _mm256_set1_epi8(15));
-      to.set(s, _mm256_add_epi8(_mm256_shuffle_epi8(table<S>(), code), shift));
-    }
+    const I code = s == 0 ? turn<2>(ring) : s == 1 ? ring : _mm256_srli_epi16(ring, 2 * s - 2);
+    return _mm256_add_epi8(_mm256_shuffle_epi8(table<S>(), _mm256_and_si256(code, _mm256_set1_epi8(15))),
+                           offsets<S>(block + 16 * g + part));
   } else if constexpr (S == Scheme::q3) {
     const I ring = bytes_at(block + 64 + 64 * g + 4 * part);
     const I high = bytes_at(block + 64 + 4 * 64 + 64 * (g / 2) + 4 * part);
-    const I shift = offsets<S>(block + 16 * g + part);
-    const I low[4] = {turn<1>(ring), _mm256_srli_epi16(ring, 1), _mm256_srli_epi16(ring, 3),
-                      _mm256_srli_epi16(ring, 5)};
-    I high_bits[4];
-    g % 2 == 0 ? high_bits_first<0>(high, high_bits) : high_bits_first<1>(high, high_bits);
-    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
-      const I code = _mm256_or_si256(_mm256_and_si256(low[s], _mm256_set1_epi8(7)),
-                                     _mm256_and_si256(high_bits[s], _mm256_set1_epi8(8)));
-      to.set(s, _mm256_add_epi8(_mm256_shuffle_epi8(table<S>(), code), shift));
-    }
+    const I low = s == 0 ? turn<1>(ring) : _mm256_srli_epi16(ring, 2 * s - 1);
+    const int left = 3 - s - 4 * (g % 2);  // bit 3 of a code: bit 4 (g % 2) + s of each byte
+    const I high_bit = left >= 0 ? _mm256_slli_epi16(high, left) : _mm256_srli_epi16(high, -left);
+    const I code = _mm256_or_si256(_mm256_and_si256(low, _mm256_set1_epi8(7)),
+                                   _mm256_and_si256(high_bit, _mm256_set1_epi8(8)));
+    return _mm256_add_epi8(_mm256_shuffle_epi8(table<S>(), code), offsets<S>(block + 16 * g + part));
   } else {
     const std::byte* const half = block + 64 + g / 2 * (6 * 64);
     const I high = bytes_at(half + 4 * 64 + g % 2 * 64 + 4 * part);
-    const I mask = _mm256_set1_epi8(0x30);
-    const I high_bits[4] = {_mm256_and_si256(_mm256_slli_epi16(high, 4), mask),
-                            _mm256_and_si256(_mm256_slli_epi16(high, 2), mask), _mm256_and_si256(high, mask),
-                            _mm256_and_si256(_mm256_srli_epi16(high, 2), mask)};
-    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
-      const I code = _mm256_or_si256(nibbles(half, part, s, g % 2), high_bits[s]);
-      const I above = _mm256_subs_epu8(code, _mm256_set1_epi8(32 + kQ6Knee));
-      const I below = _mm256_min_epu8(code, _mm256_set1_epi8(32 - kQ6Knee));
-      to.set(s, _mm256_add_epi8(_mm256_add_epi8(code, above), below));
-    }
+    const I high_bits = s < 2 ? _mm256_slli_epi16(high, 4 - 2 * s) : _mm256_srli_epi16(high, 2 * s - 4);
+    const I code =
+        _mm256_or_si256(nibbles(half, part, s, g % 2), _mm256_and_si256(high_bits, _mm256_set1_epi8(0x30)));
+    const I above = _mm256_subs_epu8(code, _mm256_set1_epi8(32 + kQ6Knee));
+    const I below = _mm256_min_epu8(code, _mm256_set1_epi8(32 - kQ6Knee));
+    return _mm256_add_epi8(_mm256_add_epi8(code, above), below);
   }
+}
+template <Scheme S>
+inline void unpack(const std::byte* block, int part, int g, Steps<S == Scheme::q6>& to) {
+  JAJU_UNROLL for (int s = 0; s < 4; ++s) to.set(s, unpack_step<S>(block, part, g, s));
 }
 
 #include "kernels/cpu/packed_tile.h"
