@@ -213,8 +213,10 @@ void print_json(const BenchWords& words, const fs::path& dir, const Engine& engi
       if (peaks.stream > 0) test["bandwidth_share"] = row.bytes / row.median_seconds() / peaks.stream;
     }
     if (row.store) test["experts"] = to_json(*row.store, row);
-    if (const auto plan = row.prompt ? std::nullopt : predict_here(engine, dir, row.batch); plan)
+    if (const auto plan = row.prompt ? std::nullopt : predict_here(engine, dir, row.batch); plan) {
       test["plan"] = {{"uniform", to_json(plan->uniform)}, {"skewed", to_json(plan->skewed)}};
+      if (plan->own) test["plan"]["own"] = to_json(*plan->own);
+    }
     out["tests"].push_back(std::move(test));
   }
   print(out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
@@ -298,7 +300,7 @@ void add_bench(CLI::App& app, Action& action) {
   GFLOP/s, share multiplications and additions, and the share of what a loop of nothing else gets
 Decoding one sequence is bound by memory, prompts by arithmetic; look at the share that binds.
 Under a decode test of a model read from the disk: what its experts did, and what `jaju plan` says of it (where
-`jaju tune` has measured this machine) beside what it was.
+`jaju tune` has measured this machine), for routing of two kinds and for the routing of this run, beside what it was.
 Tokens are random and differ between sequences. Logits are compared with f32 ones before anything is measured.
 Machines drift: compare two runs only when their `before` and `after` agree.
 

@@ -189,8 +189,12 @@ std::optional<StoreFigures> Engine::store_figures() const {
   return impl_->store != nullptr ? std::optional(impl_->store->figures()) : std::nullopt;
 }
 
+RoutingHistogram Engine::routing() const {
+  return impl_->forward->experts().histogram();
+}
+
 Status Engine::save_routing(const std::filesystem::path& file) const {
-  RoutingHistogram histogram = impl_->forward->experts().histogram();
+  const RoutingHistogram histogram = routing();
   if (histogram.layers.empty()) return error("the model has no routed experts whose visits could be saved");
   return write_file_atomic(file, to_json(histogram));
 }

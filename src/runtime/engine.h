@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "kernels/ops.h"
 #include "memory/expert_store.h"
+#include "memory/routing_histogram.h"
 #include "model/config.h"
 #include "model/model_sizes.h"
 #include "model/weights.h"
@@ -152,7 +153,9 @@ class Engine {
   const StreamedModel* streamed() const;
   // What the expert store did so far; nothing when the model is in memory. Any thread.
   std::optional<StoreFigures> store_figures() const;
-  // Which experts were visited since the start, for `--pin` and `jaju plan`. Errors: no experts, the disk.
+  // Which experts were visited since the start; no layers: the model has no experts.
+  RoutingHistogram routing() const;
+  // To a file, for `--pin` and `jaju plan`. Errors: no experts, the disk.
   Status save_routing(const std::filesystem::path& file) const;
 
   Result<std::unique_ptr<Session>> new_session();

@@ -164,20 +164,31 @@ std::optional<Prediction> predict(const Engine& engine, const Machine& machine, 
   plan.shape = in.shape;
   plan.prompt_tokens = std::min(in.prompt_tokens, in.shape.context);
   const ModelSizes& s = in.model.sizes;
-  return Prediction{
-      predict(in, plan, Routing::uniform(s.moe_layers, s.experts_per_layer, s.experts_per_token)),
-      predict(in, plan, Routing::zipf(s.moe_layers, s.experts_per_layer, s.experts_per_token, kUsualSkew))};
+  const auto with = [&](const Routing& routing) { return predict(in, plan, routing); };
+  Prediction p;
+  p.uniform = with(Routing::uniform(s.moe_layers, s.experts_per_layer, s.experts_per_token));
+  p.skewed = with(Routing::zipf(s.moe_layers, s.experts_per_layer, s.experts_per_token, kUsualSkew));
+  const RoutingHistogram seen = engine.routing();
+  const bool visited = std::any_of(seen.layers.begin(), seen.layers.end(), [](const auto& layer) {
+    return std::any_of(layer.visits.begin(), layer.visits.end(), [](uint64_t n) { return n > 0; });
+  });
+  if (visited) p.own = with(Routing::measured(seen));
+  return p;
 }
 
 std::string describe_prediction(const Prediction& p, const Decoded& was, int width) {
   const double read = was.tokens > 0 ? d(static_cast<int64_t>(was.store.bytes)) / d(was.tokens) : 0;
-  return fmt::format(
+  const auto line = [&](const char* label, double speed, double hit_rate, double bytes) {
+    return fmt::format("{:<{}}{:.2f} tokens/s, {:.0f}% in memory, {} a token\n", label, width, speed,
+                       100 * hit_rate, human_bytes(bytes));
+  };
+  std::string text = fmt::format(
       "{:<{}}{:.2f} to {:.2f} tokens/s, {:.0f} to {:.0f}% in memory, {} to {} a token (uniform to "
-      "skewed routing)\n"
-      "{:<{}}{:.2f} tokens/s, {:.0f}% in memory, {} a token\n",
+      "skewed routing)\n",
       "plan", width, p.uniform.decode, p.skewed.decode, 100 * p.uniform.hit_rate, 100 * p.skewed.hit_rate,
-      human_bytes(p.uniform.read_per_token), human_bytes(p.skewed.read_per_token), "it was", width, was.speed,
-      100 * was.store.hit_rate(), human_bytes(read));
+      human_bytes(p.uniform.read_per_token), human_bytes(p.skewed.read_per_token));
+  if (p.own) text += line("its routing", p.own->decode, p.own->hit_rate, p.own->read_per_token);
+  return text + line("it was", was.speed, was.store.hit_rate(), read);
 }
 
 std::vector<Advice> advise(const PlanInput& in, const Routing& routing, const std::string& experts,

@@ -80,7 +80,8 @@ Speed predict(const PlanInput& input, const Plan& plan, const Routing& routing);
 
 // What a plan says of an engine whose experts come from the disk, for its own budget, context and threads.
 struct Prediction {
-  Speed uniform, skewed;  // routing
+  Speed uniform, skewed;     // routing
+  std::optional<Speed> own;  // with the routing seen so far
 };
 // `machine` with the engine's threads; `sequences` that answer together. Nothing: the model is in memory.
 std::optional<Prediction> predict(const Engine& engine, const Machine& machine, int64_t sequences);
@@ -91,8 +92,8 @@ struct Decoded {
   int64_t tokens = 0;
   StoreFigures store;
 };
-// Two lines, "plan ..." and "it was ...", each with its label padded to `width`. Experts that were read ahead
-// do not count as found in memory: the plan does not count on them either.
+// Lines "plan ...", "its routing ..." and "it was ...", each with its label padded to `width`. Experts that
+// were read ahead do not count as found in memory: the plan does not count on them either.
 std::string describe_prediction(const Prediction& prediction, const Decoded& decoded, int width);
 
 // A change and what comes of it, decoding with the given routing.

@@ -137,6 +137,15 @@ TEST(StreamEngine, APredictionForItsOwnBudget) {
   EXPECT_NE(text.find("25 to "), std::string::npos) << text;
   EXPECT_NE(text.find("\nit was  12.50 tokens/s, 75% in memory, 500 kB a token\n"), std::string::npos)
       << text;
+
+  // With the routing seen: more hits than even routing gives, fewer than the best eight experts would.
+  EXPECT_FALSE(one->own.has_value());
+  ASSERT_TRUE(engine->evaluate(prompt_of(1, 60), false).ok());
+  const auto seen = predict(*engine, machine, 1);
+  ASSERT_TRUE(seen->own.has_value());
+  EXPECT_GT(seen->own->hit_rate, one->uniform.hit_rate);
+  EXPECT_LT(seen->own->hit_rate, Routing::measured(engine->routing()).hit_best_fixed(8));
+  EXPECT_NE(describe_prediction(*seen, was, 8).find("\nits routing"), std::string::npos);
 }
 
 TEST(StreamEngine, RoutingIsSavedAndPinned) {

@@ -90,6 +90,7 @@ class Stream(ProgramTest):
         self.good("tune", "--quick")
         text = self.good("bench", self.model, *words).stdout
         self.assertRegex(text, r"\nplan  .* tokens/s, .* in memory, .* a token .*skewed")
+        self.assertRegex(text, r"\nits routing  .* tokens/s, .* in memory, .* a token\n")
         self.assertRegex(text, r"\nit was  .* tokens/s, .* in memory, .* a token\n")
         report = json.loads(self.good("bench", self.model, *words, "--json").stdout)
         test = report["tests"][0]
