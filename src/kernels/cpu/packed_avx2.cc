@@ -15,9 +15,14 @@ namespace {
 using F = __m256;
 using I = __m256i;
 constexpr int kLanes = 8;
+// Register tile: four inputs of one half of a panel; for one input both halves pass at once, so that memory
+// is read all the time.
 constexpr int kTileUnits = 1;
 constexpr int kTileInputs = 4;
 constexpr int64_t kFewInputs = 4;
+constexpr int64_t kFewInputsOfTwo = 1;
+// So many inputs are worth keeping a group's weights, some of them in memory then.
+constexpr int kHoldsGroupFrom = 2;
 
 inline I bytes_at(const std::byte* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -98,26 +103,20 @@ inline I add_pairs(I sum, I unsigned_bytes, I signed_bytes) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
-// Weights of the four steps of a group, eight rows.
+// Weights of a step, eight rows.
 template <bool Q6>
-struct Steps {
-  I step[4];
-  I magnitude[4];
-  void set(int s, I weights) {
-    step[s] = weights;
-    magnitude[s] = _mm256_abs_epi8(weights);
-  }
-  I add_step(I sum, int s, I codes) const {
-    return add_pairs(sum, magnitude[s], _mm256_sign_epi8(codes, step[s]));
+struct Step {
+  I weights;
+  I add(I sum, I codes) const {
+    return add_pairs(sum, _mm256_abs_epi8(weights), _mm256_sign_epi8(codes, weights));
   }
   static I start(const std::byte*, int64_t) { return _mm256_setzero_si256(); }
 };
 // With 46 added.
 template <>
-struct Steps<true> {
-  I step[4];
-  void set(int s, I weights) { step[s] = weights; }
-  I add_step(I sum, int s, I codes) const { return add_pairs(sum, step[s], codes); }
+struct Step<true> {
+  I weights;
+  I add(I sum, I codes) const { return add_pairs(sum, weights, codes); }
   static I start(const std::byte* in, int64_t group) {
     return four_codes(in + packed_dot::kQ6OffsetsAt + 4 * group);
   }
@@ -151,12 +150,18 @@ inline I offsets(const std::byte* scales_of_rows) {
   return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(of_rows), spread);
 }
 
+// Bit `bit` of each byte where bit 3 is.
+inline I q3_high_bit(I a, int bit) {
+  return bit < 3 ? _mm256_slli_epi16(a, 3 - bit) : _mm256_srli_epi16(a, bit - 3);
+}
+
 // The bits of a row turned round in its four bytes.
 template <int Left>
 inline I turn(I a) {
   return _mm256_or_si256(_mm256_slli_epi32(a, Left), _mm256_srli_epi32(a, 32 - Left));
 }
-// Step s of group g of a block, from row `part` on. q6, from codes, which are u + 32: max(code - 50, 0) + code
+// Step s of group g of a block, from row `part` on. q6, from codes, which are u + 32: max(code - 50, 0) +
+// code
 // + min(code, 14) = 2 u - clamp(u, -18, 18) + 46.
 template <Scheme S>
 inline I unpack_step(const std::byte* block, int part, int g, int s) {
@@ -173,12 +178,10 @@ inline I unpack_step(const std::byte* block, int part, int g, int s) {
                            offsets<S>(block + 16 * g + part));
   } else if constexpr (S == Scheme::q3) {
     const I ring = bytes_at(block + 64 + 64 * g + 4 * part);
-    const I high = bytes_at(block + 64 + 4 * 64 + 64 * (g / 2) + 4 * part);
+    const I high = q3_high_bit(bytes_at(block + 64 + 4 * 64 + 64 * (g / 2) + 4 * part), 4 * (g % 2) + s);
     const I low = s == 0 ? turn<1>(ring) : _mm256_srli_epi16(ring, 2 * s - 1);
-    const int left = 3 - s - 4 * (g % 2);  // bit 3 of a code: bit 4 (g % 2) + s of each byte
-    const I high_bit = left >= 0 ? _mm256_slli_epi16(high, left) : _mm256_srli_epi16(high, -left);
     const I code = _mm256_or_si256(_mm256_and_si256(low, _mm256_set1_epi8(7)),
-                                   _mm256_and_si256(high_bit, _mm256_set1_epi8(8)));
+                                   _mm256_and_si256(high, _mm256_set1_epi8(8)));
     return _mm256_add_epi8(_mm256_shuffle_epi8(table<S>(), code), offsets<S>(block + 16 * g + part));
   } else {
     const std::byte* const half = block + 64 + g / 2 * (6 * 64);
@@ -191,11 +194,6 @@ inline I unpack_step(const std::byte* block, int part, int g, int s) {
     return _mm256_add_epi8(_mm256_add_epi8(code, above), below);
   }
 }
-template <Scheme S>
-inline void unpack(const std::byte* block, int part, int g, Steps<S == Scheme::q6>& to) {
-  JAJU_UNROLL for (int s = 0; s < 4; ++s) to.set(s, unpack_step<S>(block, part, g, s));
-}
-
 #include "kernels/cpu/packed_tile.h"
 
 }  // namespace

@@ -59,20 +59,23 @@ void quantize_row(const float* from, int64_t cols, std::byte* to) {
 template <Scheme S>
 struct PackedSource {
   static constexpr bool kQ6 = S == Scheme::q6;
-  const std::byte* first;  // of the panels
+  const std::byte* first;  // the panel in which the first unit lies; units are kLanes rows of a panel
   int64_t panel_bytes;
-  int part;  // row of a panel that is the first
+  int part;  // row of that panel that is the first unit's first
 
-  const std::byte* block(int panel, int64_t b) const {
-    return first + panel * panel_bytes + kPanelHeaderBytes + b * kBlockBytes<S>;
+  const std::byte* block(int unit, int64_t b) const {
+    return first + unit / kParts * panel_bytes + kPanelHeaderBytes + b * kBlockBytes<S>;
   }
-  void get(int panel, int64_t b, int g, Steps<kQ6>& steps, F& scale) const {
-    unpack<S>(block(panel, b), part, g, steps);
-    scale = scales<S>(block(panel, b) + g * kPanelRows + part);
+  int row(int unit) const { return part + unit % kParts * kLanes; }
+  Step<kQ6> step(int unit, int64_t b, int g, int s) const {
+    return {unpack_step<S>(block(unit, b), row(unit), g, s)};
   }
-  void fetch(int panel, int64_t b) const {
+  F scale(int unit, int64_t b, int g) const { return scales<S>(block(unit, b) + g * kPanelRows + row(unit)); }
+  // Inlined always: to gcc a function that only fetches has no effect, and its calls go.
+  [[gnu::always_inline]] void fetch(int unit, int64_t b) const {
+    if (row(unit) != 0) return;
     JAJU_UNROLL for (int64_t line = 0; line < kBlockBytes<S>; line += 64) {
-      _mm_prefetch(reinterpret_cast<const char*>(block(panel, b) + kAheadBytes + line), _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(block(unit, b) + kAheadBytes + line), _MM_HINT_T0);
     }
   }
 };
@@ -84,7 +87,7 @@ template <bool Q6>
 struct WideSource {
   static constexpr bool kQ6 = Q6;
   const std::byte* first;
-  int64_t panel_bytes;
+  int64_t unit_bytes;
   int64_t first_block;
   // What is to be unpacked next, of the tile's panels, and how many lines of each a block fetches of it:
   // few at a time, since what fetches more than the cache has room to wait for stands still.
@@ -92,92 +95,137 @@ struct WideSource {
   int64_t ahead_panel_bytes;
   int64_t ahead_lines;
 
-  void get(int panel, int64_t b, int g, Steps<kQ6>& steps, F& scale) const {
-    const std::byte* const from = first + panel * panel_bytes + ((b - first_block) * 4 + g) * kWideGroupBytes;
-    JAJU_UNROLL for (int s = 0; s < 4; ++s) steps.set(s, bytes_at(from + 4 * kLanes * s));
-    scale = set(from + 16 * kLanes);
+  const std::byte* group(int unit, int64_t b, int g) const {
+    return first + unit * unit_bytes + ((b - first_block) * 4 + g) * kWideGroupBytes;
   }
-  void fetch(int panel, int64_t b) const {
-    const std::byte* const from = ahead + panel * ahead_panel_bytes + (b - first_block) * ahead_lines * 64;
+  Step<kQ6> step(int unit, int64_t b, int g, int s) const {
+    return {bytes_at(group(unit, b, g) + 4 * kLanes * s)};
+  }
+  F scale(int unit, int64_t b, int g) const { return set(group(unit, b, g) + 16 * kLanes); }
+  [[gnu::always_inline]] void fetch(int unit, int64_t b) const {
+    if (unit % kParts != 0) return;
+    const std::byte* const from =
+        ahead + unit / kParts * ahead_panel_bytes + (b - first_block) * ahead_lines * 64;
     for (int64_t line = 0; line < ahead_lines; ++line) {
       _mm_prefetch(reinterpret_cast<const char*>(from + 64 * line), _MM_HINT_T1);
     }
   }
 };
 
-// kLanes rows of each of P panels over pieces [p0, p1) of `blocks` blocks in all, times C inputs. sums: the
-// outputs so far, kLanes of a panel and an input; panels are panel_sums apart.
-template <int P, int C, typename Source>
+// Adds a group's products, U units by C inputs, to `acc`: an input at a time against all weights of the
+// group, where registers hold those, ...
+template <int U, int C, typename Source>
+inline void add_group_by_input(const Source& from, int64_t b, int64_t b_in_piece, int g,
+                               const std::byte* const (&in)[C], F (&acc)[U][C]) {
+  using StepOf = Step<Source::kQ6>;
+  StepOf weights[U][4];
+  F scale[U];
+  JAJU_UNROLL for (int u = 0; u < U; ++u) {
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) weights[u][s] = from.step(u, b, g, s);
+    scale[u] = from.scale(u, b, g);
+  }
+  JAJU_UNROLL for (int c = 0; c < C; ++c) {
+    const std::byte* const codes = in[c] + b_in_piece * kBlockCols + g * kGroupCols;
+    const I start = StepOf::start(in[c], b_in_piece * 4 + g);
+    I sum[U];
+    JAJU_UNROLL for (int u = 0; u < U; ++u) sum[u] = start;
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+      const I input = four_codes(codes + 4 * s);
+      JAJU_UNROLL for (int u = 0; u < U; ++u) sum[u] = weights[u][s].add(sum[u], input);
+    }
+    JAJU_UNROLL for (int u = 0; u < U; ++u) acc[u][c] = fma(to_float(sum[u]), scale[u], acc[u][c]);
+  }
+}
+// ... or a step at a time against all inputs.
+template <int U, int C, typename Source>
+inline void add_group_by_step(const Source& from, int64_t b, int64_t b_in_piece, int g,
+                              const std::byte* const (&in)[C], F (&acc)[U][C]) {
+  using StepOf = Step<Source::kQ6>;
+  I sum[U][C];
+  JAJU_UNROLL for (int c = 0; c < C; ++c) {
+    const I start = StepOf::start(in[c], b_in_piece * 4 + g);
+    JAJU_UNROLL for (int u = 0; u < U; ++u) sum[u][c] = start;
+  }
+  JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+    StepOf weights[U];
+    JAJU_UNROLL for (int u = 0; u < U; ++u) weights[u] = from.step(u, b, g, s);
+    JAJU_UNROLL for (int c = 0; c < C; ++c) {
+      const I input = four_codes(in[c] + b_in_piece * kBlockCols + g * kGroupCols + 4 * s);
+      JAJU_UNROLL for (int u = 0; u < U; ++u) sum[u][c] = weights[u].add(sum[u][c], input);
+    }
+  }
+  JAJU_UNROLL for (int u = 0; u < U; ++u) {
+    const F scale = from.scale(u, b, g);
+    JAJU_UNROLL for (int c = 0; c < C; ++c) acc[u][c] = fma(to_float(sum[u][c]), scale, acc[u][c]);
+  }
+}
+
+// U units over pieces [p0, p1) of `blocks` blocks in all, times C inputs. sums: the outputs so far, kLanes of
+// a unit and an input; units are unit_sums apart.
+template <int U, int C, typename Source>
 [[gnu::noinline]] void dot_tile(const Source& source, int64_t blocks, int64_t p0, int64_t p1,
-                                const std::byte* const* x, float* sums, int64_t panel_sums) {
+                                const std::byte* const* x, float* sums, int64_t unit_sums) {
   const Source from = source;
   const std::byte* in[C];
   JAJU_UNROLL for (int c = 0; c < C; ++c) in[c] = x[c] + p0 * packed_dot::kPieceBytes;
   for (int64_t p = p0; p < p1; ++p) {
     const int64_t left = blocks - p * kBlocksOfPiece;
     const int64_t n_blocks = left < kBlocksOfPiece ? left : kBlocksOfPiece;
-    F acc[P][C];
-    JAJU_UNROLL for (int a = 0; a < P; ++a) {
-      JAJU_UNROLL for (int c = 0; c < C; ++c) acc[a][c] = zero();
+    F acc[U][C];
+    JAJU_UNROLL for (int u = 0; u < U; ++u) {
+      JAJU_UNROLL for (int c = 0; c < C; ++c) acc[u][c] = zero();
     }
-    for (int64_t b = 0; b < n_blocks; ++b) {
-      JAJU_UNROLL for (int a = 0; a < P; ++a) from.fetch(a, p * kBlocksOfPiece + b);
+    for (int64_t i = 0; i < n_blocks; ++i) {
+      const int64_t b = p * kBlocksOfPiece + i;
+      JAJU_UNROLL for (int u = 0; u < U; ++u) from.fetch(u, b);
       JAJU_UNROLL for (int g = 0; g < 4; ++g) {
-        Steps<Source::kQ6> weights[P];
-        F scale[P];
-        JAJU_UNROLL for (int a = 0; a < P; ++a) from.get(a, p * kBlocksOfPiece + b, g, weights[a], scale[a]);
-        JAJU_UNROLL for (int c = 0; c < C; ++c) {
-          const std::byte* const codes = in[c] + b * kBlockCols + g * kGroupCols;
-          const I start = Steps<Source::kQ6>::start(in[c], b * 4 + g);
-          I sum[P];
-          JAJU_UNROLL for (int a = 0; a < P; ++a) sum[a] = start;
-          JAJU_UNROLL for (int s = 0; s < 4; ++s) {
-            const I input = four_codes(codes + 4 * s);
-            JAJU_UNROLL for (int a = 0; a < P; ++a) sum[a] = weights[a].add_step(sum[a], s, input);
-          }
-          JAJU_UNROLL for (int a = 0; a < P; ++a) acc[a][c] = fma(to_float(sum[a]), scale[a], acc[a][c]);
+        if constexpr (C >= kHoldsGroupFrom) {
+          add_group_by_input<U, C>(from, b, i, g, in, acc);
+        } else {
+          add_group_by_step<U, C>(from, b, i, g, in, acc);
         }
       }
     }
     JAJU_UNROLL for (int c = 0; c < C; ++c) {
       const F piece_scale = set1(in[c] + packed_dot::kScaleAt);
-      JAJU_UNROLL for (int a = 0; a < P; ++a) {
-        float* const to = sums + a * panel_sums + c * kLanes;
-        store(to, fma(acc[a][c], piece_scale, load(to)));
+      JAJU_UNROLL for (int u = 0; u < U; ++u) {
+        float* const to = sums + u * unit_sums + c * kLanes;
+        store(to, fma(acc[u][c], piece_scale, load(to)));
       }
       in[c] += packed_dot::kPieceBytes;
     }
   }
 }
 
-// The same for n inputs, at most kTileInputs.
-template <int P, int C = kTileInputs, typename Source>
+// The same for n inputs, at most C.
+template <int U, int C, typename Source>
 inline void dot_inputs(const Source& source, int64_t blocks, int64_t p0, int64_t p1,
-                       const std::byte* const* x, int64_t n, float* sums, int64_t panel_sums) {
+                       const std::byte* const* x, int64_t n, float* sums, int64_t unit_sums) {
   if constexpr (C > 1) {
-    if (n < C) return dot_inputs<P, C - 1>(source, blocks, p0, p1, x, n, sums, panel_sums);
+    if (n < C) return dot_inputs<U, C - 1>(source, blocks, p0, p1, x, n, sums, unit_sums);
   }
-  dot_tile<P, C>(source, blocks, p0, p1, x, sums, panel_sums);
+  dot_tile<U, C>(source, blocks, p0, p1, x, sums, unit_sums);
 }
 
-// Few inputs: panel after panel, from one end to the other, or two side by side.
+// Few inputs, at most kFewInputs: two units at once, from one end to the other, or one.
 template <Scheme S>
 inline void dot_few(const packed_dot::Panels& w, int64_t first, int64_t panels, const std::byte* const* x,
                     int64_t n, float* sums) {
   const int64_t blocks = (w.cols + kBlockCols - 1) / kBlockCols;
   const int64_t pieces = (blocks + kBlocksOfPiece - 1) / kBlocksOfPiece;
-  int64_t p = 0;
-  if constexpr (kTileUnits == 2) {
-    for (; p + 2 <= panels; p += 2) {
-      const PackedSource<S> source{w.first + (first + p) * w.bytes, w.bytes, 0};
-      dot_inputs<2, kFewInputs>(source, blocks, 0, pieces, x, n, sums + p * n * kLanes, n * kLanes);
+  const int64_t units = panels * kParts;
+  const auto source = [&](int64_t unit) {
+    return PackedSource<S>{w.first + (first + unit / kParts) * w.bytes, w.bytes,
+                           static_cast<int>(unit % kParts) * kLanes};
+  };
+  int64_t u = 0;
+  if (n <= kFewInputsOfTwo) {
+    for (; u + 2 <= units; u += 2) {
+      dot_inputs<2, kFewInputsOfTwo>(source(u), blocks, 0, pieces, x, n, sums + u * n * kLanes, n * kLanes);
     }
   }
-  for (; p < panels; ++p) {
-    for (int part = 0; part < kParts; ++part) {
-      const PackedSource<S> source{w.first + (first + p) * w.bytes, w.bytes, part * kLanes};
-      dot_inputs<1, kFewInputs>(source, blocks, 0, pieces, x, n, sums + (p * kParts + part) * n * kLanes, 0);
-    }
+  for (; u < units; ++u) {
+    dot_inputs<1, kFewInputs>(source(u), blocks, 0, pieces, x, n, sums + u * n * kLanes, 0);
   }
 }
 
@@ -215,10 +263,10 @@ inline void dot_many(const packed_dot::Panels& w, int64_t first, int64_t panels,
       std::byte* to = wide + u * kUnitBytes;
       for (int64_t b = b0; b < b1; ++b) {
         JAJU_UNROLL for (int g = 0; g < 4; ++g) {
-          Steps<kQ6> steps;
-          F scale;
-          source.get(0, b, g, steps, scale);
-          JAJU_UNROLL for (int s = 0; s < 4; ++s) store_bytes(to + 4 * kLanes * s, steps.step[s]);
+          Step<kQ6> steps[4];  // all before the first is stored: a compiler must take it that bytes overlap
+          JAJU_UNROLL for (int s = 0; s < 4; ++s) steps[s] = source.step(0, b, g, s);
+          const F scale = source.scale(0, b, g);
+          JAJU_UNROLL for (int s = 0; s < 4; ++s) store_bytes(to + 4 * kLanes * s, steps[s].weights);
           store(reinterpret_cast<float*>(to + 16 * kLanes), scale);
           to += kWideGroupBytes;
         }
@@ -238,14 +286,15 @@ inline void dot_many(const packed_dot::Panels& w, int64_t first, int64_t panels,
         for (; u + 2 <= units; u += 2) {
           const WideSource<kQ6> source{wide + u * kUnitBytes, kUnitBytes, b0,
                                        ahead + u * w.bytes,   w.bytes,    ahead_lines};
-          dot_inputs<2>(source, blocks, p0, p1, x + i, count, sums + (u * n + i) * kLanes, n * kLanes);
+          dot_inputs<2, kTileInputs>(source, blocks, p0, p1, x + i, count, sums + (u * n + i) * kLanes,
+                                     n * kLanes);
         }
       }
       for (; u < units; ++u) {
         const WideSource<kQ6> source{
             wide + u * kUnitBytes,        kUnitBytes, b0,
             ahead + u / kParts * w.bytes, w.bytes,    u % kParts == 0 ? ahead_lines : 0};
-        dot_inputs<1>(source, blocks, p0, p1, x + i, count, sums + (u * n + i) * kLanes, 0);
+        dot_inputs<1, kTileInputs>(source, blocks, p0, p1, x + i, count, sums + (u * n + i) * kLanes, 0);
       }
     }
   }

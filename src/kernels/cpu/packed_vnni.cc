@@ -17,6 +17,8 @@ constexpr int kLanes = 16;
 constexpr int kTileUnits = 2;
 constexpr int kTileInputs = 8;
 constexpr int64_t kFewInputs = 8;
+constexpr int64_t kFewInputsOfTwo = 8;
+constexpr int kHoldsGroupFrom = 1;
 
 inline I bytes_at(const std::byte* p) {
   return _mm512_loadu_si512(p);
@@ -90,12 +92,11 @@ inline void round_to_codes(const float* values, float factor, int8_t* codes) {
   }
 }
 
-// Unsigned weights of the four steps of a group.
+// Unsigned weights of a step.
 template <bool Q6>
-struct Steps {
-  I step[4];
-  void set(int s, I weights) { step[s] = weights; }
-  I add_step(I sum, int s, I codes) const { return _mm512_dpbusd_epi32(sum, step[s], codes); }
+struct Step {
+  I weights;
+  I add(I sum, I codes) const { return _mm512_dpbusd_epi32(sum, weights, codes); }
   static I start(const std::byte* in, int64_t group) {
     return four_codes(in + (Q6 ? packed_dot::kQ6OffsetsAt : packed_dot::kOffsetsAt) + 4 * group);
   }
@@ -113,6 +114,11 @@ constexpr std::array<uint8_t, 16> unsigned_values(const std::array<int8_t, 16>& 
   for (size_t i = 0; i < 16; ++i) out[i] = static_cast<uint8_t>(values[i] + packed_dot::kAdded);
   return out;
 }
+// Bit `bit` of each byte where bit 3 is.
+inline I q3_high_bit(I a, int bit) {
+  return bit < 3 ? _mm512_slli_epi16(a, 3 - bit) : _mm512_srli_epi16(a, bit - 3);
+}
+
 template <Scheme S>
 constexpr auto kTable = unsigned_values(S == Scheme::q4   ? kQ4Values
                                         : S == Scheme::q3 ? kQ3Values
@@ -137,68 +143,36 @@ inline I offsets(const std::byte* scales_of_group) {
   return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(of_rows), spread);
 }
 
-template <int Left>  // or right
-inline I shift(I a) {
-  if constexpr (Left >= 0)
-    return _mm512_slli_epi16(a, Left);
-  else
-    return _mm512_srli_epi16(a, -Left);
-}
-// Bits 3 of the codes of q3: bit 4 (g % 2) + step of each byte.
-template <int Odd>
-inline void high_bits_first(I high, I (&to)[4]) {
-  to[0] = shift<3 - 4 * Odd>(high);
-  to[1] = shift<2 - 4 * Odd>(high);
-  to[2] = shift<1 - 4 * Odd>(high);
-  to[3] = shift<0 - 4 * Odd>(high);
-}
-
-// Group g of a block. q6, from codes, which are u + 32: max(code - 50, 0) + code + min(code, 14) = 2 u -
-// clamp(u, -18, 18) + 46.
+// Step s of group g of a block. q6, from codes, which are u + 32: max(code - 50, 0) + code + min(code, 14) =
+// 2 u - clamp(u, -18, 18) + 46.
 template <Scheme S>
-inline void unpack(const std::byte* block, int, int g, Steps<S == Scheme::q6>& to) {
+inline I unpack_step(const std::byte* block, int, int g, int s) {
   if constexpr (S == Scheme::q8) {
-    JAJU_UNROLL for (int s = 0; s < 4; ++s) to.set(s, bytes_at(block + 64 + 64 * (4 * g + s)));
+    return bytes_at(block + 64 + 64 * (4 * g + s));
   } else if constexpr (S == Scheme::q4 || is_fp4(S)) {
-    const std::byte* const half = block + 64 + g / 2 * (4 * 64);
-    JAJU_UNROLL for (int s = 0; s < 4; ++s)
-        to.set(s, _mm512_shuffle_epi8(table<S>(), nibbles(half, s, g % 2)));
+    return _mm512_shuffle_epi8(table<S>(), nibbles(block + 64 + g / 2 * (4 * 64), s, g % 2));
   } else if constexpr (S == Scheme::q2) {
     const I ring = bytes_at(block + 64 + 64 * g);
-    const I shift = offsets<S>(block + 16 * g);
-    const I codes[4] = {_mm512_rol_epi32(ring, 2), ring, _mm512_srli_epi16(ring, 2),
-                        _mm512_srli_epi16(ring, 4)};
-    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
-      const I code = _mm512_and_si512(codes[s], _mm512_set1_epi8(15));
-      to.set(s, _mm512_add_epi8(_mm512_shuffle_epi8(table<S>(), code), shift));
-    }
+    const I code = s == 0 ? _mm512_rol_epi32(ring, 2) : s == 1 ? ring : _mm512_srli_epi16(ring, 2 * s - 2);
+    return _mm512_add_epi8(_mm512_shuffle_epi8(table<S>(), _mm512_and_si512(code, _mm512_set1_epi8(15))),
+                           offsets<S>(block + 16 * g));
   } else if constexpr (S == Scheme::q3) {
     const I ring = bytes_at(block + 64 + 64 * g);
-    const I high = bytes_at(block + 64 + 4 * 64 + 64 * (g / 2));
-    const I shift = offsets<S>(block + 16 * g);
-    const I low[4] = {_mm512_rol_epi32(ring, 1), _mm512_srli_epi16(ring, 1), _mm512_srli_epi16(ring, 3),
-                      _mm512_srli_epi16(ring, 5)};
-    I high_bits[4];
-    g % 2 == 0 ? high_bits_first<0>(high, high_bits) : high_bits_first<1>(high, high_bits);
-    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
-      // Three bits of the one, the others of the other.
-      const I both = _mm512_ternarylogic_epi32(_mm512_set1_epi8(7), low[s], high_bits[s], 0xca);
-      const I code = _mm512_and_si512(both, _mm512_set1_epi8(15));
-      to.set(s, _mm512_add_epi8(_mm512_shuffle_epi8(table<S>(), code), shift));
-    }
+    const I low = s == 0 ? _mm512_rol_epi32(ring, 1) : _mm512_srli_epi16(ring, 2 * s - 1);
+    const I high = q3_high_bit(bytes_at(block + 64 + 4 * 64 + 64 * (g / 2)), 4 * (g % 2) + s);
+    // Three bits of the one, the others of the other.
+    const I both = _mm512_ternarylogic_epi32(_mm512_set1_epi8(7), low, high, 0xca);
+    return _mm512_add_epi8(_mm512_shuffle_epi8(table<S>(), _mm512_and_si512(both, _mm512_set1_epi8(15))),
+                           offsets<S>(block + 16 * g));
   } else {
     const std::byte* const half = block + 64 + g / 2 * (6 * 64);
     const I high = bytes_at(half + 4 * 64 + g % 2 * 64);
-    const I mask = _mm512_set1_epi8(0x30);
-    const I high_bits[4] = {_mm512_and_si512(_mm512_slli_epi16(high, 4), mask),
-                            _mm512_and_si512(_mm512_slli_epi16(high, 2), mask), _mm512_and_si512(high, mask),
-                            _mm512_and_si512(_mm512_srli_epi16(high, 2), mask)};
-    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
-      const I code = _mm512_or_si512(nibbles(half, s, g % 2), high_bits[s]);
-      const I above = _mm512_subs_epu8(code, _mm512_set1_epi8(32 + kQ6Knee));
-      const I below = _mm512_min_epu8(code, _mm512_set1_epi8(32 - kQ6Knee));
-      to.set(s, _mm512_add_epi8(_mm512_add_epi8(code, above), below));
-    }
+    const I high_bits = s < 2 ? _mm512_slli_epi16(high, 4 - 2 * s) : _mm512_srli_epi16(high, 2 * s - 4);
+    const I code =
+        _mm512_or_si512(nibbles(half, s, g % 2), _mm512_and_si512(high_bits, _mm512_set1_epi8(0x30)));
+    const I above = _mm512_subs_epu8(code, _mm512_set1_epi8(32 + kQ6Knee));
+    const I below = _mm512_min_epu8(code, _mm512_set1_epi8(32 - kQ6Knee));
+    return _mm512_add_epi8(_mm512_add_epi8(code, above), below);
   }
 }
 
@@ -211,13 +185,10 @@ void unpack_scheme(const std::byte* panel, int64_t b0, int64_t b1, std::byte* to
   const PackedSource<S> source{panel, 0, 0};
   for (int64_t b = b0; b < b1; ++b) {
     for (int g = 0; g < 4; ++g, to += kWideGroupBytes) {
-      Steps<kQ6> steps;
-      F scale;
-      source.get(0, b, g, steps, scale);
       JAJU_UNROLL for (int s = 0; s < 4; ++s) {
-        store_bytes(to + 64 * s, _mm512_sub_epi8(steps.step[s], added));
+        store_bytes(to + 64 * s, _mm512_sub_epi8(source.step(0, b, g, s).weights, added));
       }
-      store(reinterpret_cast<float*>(to + 4 * 64), scale);
+      store(reinterpret_cast<float*>(to + 4 * 64), source.scale(0, b, g));
     }
   }
 }
