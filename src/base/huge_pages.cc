@@ -3,12 +3,24 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <fstream>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace jaju {
+namespace {
+
+constexpr size_t kTaken = 8 * kHugePage;  // at once
+#ifdef MADV_POPULATE_WRITE
+constexpr int kPopulateWrite = MADV_POPULATE_WRITE;
+#else
+constexpr int kPopulateWrite = 23;  // Linux 5.14; older ones say no, and pages come when they are touched
+#endif
+
+}  // namespace
 
 std::byte* map_huge_pages(size_t bytes) {
   // A little more, of which the part that starts at a huge page is kept.
@@ -31,6 +43,21 @@ std::byte* map_huge_pages(size_t bytes) {
 
 void unmap_huge_pages(std::byte* data, size_t bytes) {
   ::munmap(data, bytes);
+}
+
+std::jthread take_pages(std::byte* data, size_t bytes) {
+  const auto take = [data, bytes](const std::stop_token& stop) {
+    for (size_t left = bytes; left > 0 && !stop.stop_requested();) {
+      const size_t piece = std::min(left, kTaken);
+      left -= piece;
+      if (::madvise(data + left, piece, kPopulateWrite) != 0) return;
+    }
+  };
+  try {
+    return std::jthread(take);
+  } catch (const std::system_error&) {
+    return {};
+  }
 }
 
 HugePageMemory::HugePageMemory(size_t bytes)

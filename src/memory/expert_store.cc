@@ -52,6 +52,8 @@ Result<std::unique_ptr<ExpertStore>> ExpertStore::open(ExpertCatalog catalog, co
   const ExpertCatalog& c = s->catalog_;
   const int64_t slots = std::min(options.slots, std::max<int64_t>(2, static_cast<int64_t>(c.extents.size())));
   JAJU_ASSIGN(s->pool_, SlotPool::map(align_up(c.largest(), kIoAlignment), slots));
+  s->taker_ = take_pages(s->pool_.slot(0),
+                         static_cast<size_t>(std::min(options.first_slots, slots) * s->pool_.slot_bytes()));
   s->slots_.resize(static_cast<size_t>(slots));
   s->results_.resize(static_cast<size_t>(slots));
   for (int64_t i = slots; i-- > 0;) s->free_.push_back(static_cast<int32_t>(i));

@@ -21,6 +21,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/status.h"
@@ -36,7 +37,8 @@ namespace jaju {
 enum class Verify : uint8_t { first_read, always, never };
 
 struct StoreOptions {
-  int64_t slots = 0;  // at least 2; never more than there are experts
+  int64_t slots = 0;        // at least 2; never more than there are experts
+  int64_t first_slots = 0;  // those that will be filled at once: their memory is taken ahead
   Verify verify = Verify::first_read;
   bool prefetch = true;
   LoaderOptions loader{};
@@ -123,7 +125,8 @@ class ExpertStore {
 
   ExpertCatalog catalog_;
   const StoreOptions options_;
-  SlotPool pool_;  // outlives the loader, whose reads go into it
+  SlotPool pool_;       // outlives the loader, whose reads go into it
+  std::jthread taker_;  // of its first pages
   std::unique_ptr<ExtentLoader> loader_;
 
   // The step's thread

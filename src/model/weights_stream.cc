@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "base/huge_pages.h"
 #include "base/utf8.h"
 #include "formats/safetensors.h"
 #include "model/packed_manifest.h"
@@ -128,6 +129,7 @@ Status Weights::stream(const fs::path& dir, const LoaderOptions& options, bool v
   }
   std::byte* const memory = residents_.slot(0);
   {
+    const std::jthread taker = take_pages(memory, static_cast<size_t>(bytes));
     ExtentLoader loader(std::move(drives), options, static_cast<int64_t>(places.size()));
     JAJU_ASSIGN(std::unique_ptr<ExtentReader> reader,
                 open_extent_reader(options.reader, loader.max_in_flight(), {}));

@@ -180,6 +180,8 @@ Result<std::unique_ptr<ExpertStore>> open_store(const fs::path& dir, const Model
   JAJU_ASSIGN(ExpertCatalog catalog, weights.expert_catalog(dir));
   StoreOptions store;
   store.slots = choice.budget.slots();
+  const ModelSizes& sizes = choice.model.sizes;
+  store.first_slots = sizes.moe_layers * sizes.experts_per_token;  // what one token visits
   store.verify = options.verify;
   store.prefetch = options.prefetch;
   store.loader = loader_options(dir, options);
