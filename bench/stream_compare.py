@@ -80,10 +80,18 @@ def measured(command):
         return {"out": out.read().decode(), "seconds": seconds, "peak": peak}
 
 
+def first_tokens(a, command):
+    """Runs of a command from cold caches."""
+    runs = []
+    for _ in range(a.firsts):
+        drop_caches()
+        runs.append(measured(command))
+    return {"seconds": [run["seconds"] for run in runs], "peak": max([run["peak"] for run in runs], default=0)}
+
+
 def jaju_round(a):
     threads = ["-t", str(a.threads)]
-    drop_caches()
-    first = measured([a.jaju[0], "run", a.jaju[1], "--raw", "--temperature", "0", "--max-tokens", "1", "a"])
+    first = first_tokens(a, [a.jaju[0], "run", a.jaju[1], "--raw", "--temperature", "0", "--max-tokens", "1", "a"])
     drop_caches()
     decode = measured([a.jaju[0], "bench", a.jaju[1], *threads, "-p", "0", "-n", str(a.tokens), "--repeat", str(a.repeat), "--json"])
     drop_caches()
@@ -98,8 +106,7 @@ def jaju_round(a):
 
 def peer_round(a):
     base = [a.peer[0], a.peer[1], str(a.threads)]
-    drop_caches()
-    first = measured([*base, "0", "0", "pp1"])
+    first = first_tokens(a, [*base, "0", "0", "pp1"])
     drop_caches()
     decode = measured([*base, str(a.repeat), "0", "tg%d@0" % a.tokens])
     drop_caches()
@@ -119,6 +126,7 @@ def main():
     p.add_argument("--prompt", type=int, default=1000)
     p.add_argument("--repeat", type=int, default=5, help="runs of decoding in a round")
     p.add_argument("--prompts", type=int, default=2, help="runs of the prompt in a round")
+    p.add_argument("--firsts", type=int, default=3, help="first tokens in a round")
     p.add_argument("--rounds", type=int, default=2)
     p.add_argument("--threads", type=int, default=os.cpu_count())
     p.add_argument("--json", metavar="FILE")
@@ -143,8 +151,9 @@ def main():
             x, y = flat(ours, key), flat(theirs, key)
             print("| %s | %.1f / **%.1f** / %.1f | %.1f / **%.1f** / %.1f | %.1f |" % (name, x[0], statistics.median(x), x[-1], y[0],
                   statistics.median(y), y[-1], statistics.median(x) / statistics.median(y)))
-        x, y = [statistics.median(r["first"] for r in rounds) for rounds in (ours, theirs)]
-        print("| first token, cold, s | **%.2f** | **%.2f** | %.1f |" % (x, y, y / x))
+        x, y = flat(ours, "first"), flat(theirs, "first")
+        print("| first token, cold, s | %.2f / **%.2f** / %.2f | %.2f / **%.2f** / %.2f | %.1f |" % (x[0], statistics.median(x), x[-1],
+              y[0], statistics.median(y), y[-1], statistics.median(y) / statistics.median(x)))
         print("| peak resident, GB | %.2f | %.2f | |" % (max(r["peak"] for r in ours) / 1e9, max(r["peak"] for r in theirs) / 1e9))
         x, y = [statistics.median(flat(rounds, "MB") or [0]) for rounds in (ours, theirs)]
         print("| read for a token, MB | %.0f | %.0f | %.2f |\n" % (x, y, x / y if y else 0))
@@ -153,6 +162,9 @@ def main():
             print("- jaju: %d slots, %.1f %% found, %.2f of what was missing read at %.2f GB/s, %.0f %% of the time waiting" % (
                   e["slots"], 100 * e["hit_rate"], e["bytes"] / e["bytes_needed"] if e["bytes_needed"] else 1, e["bytes_per_second"] / 1e9,
                   100 * e["wait_share"]))
+            if "plan" in r["test"]:
+                own = r["test"]["plan"]["own"]
+                print("  plan, for the routing of this run: %.1f tokens/s, %.1f %% found" % (own["tokens_per_second"], 100 * own["hit_rate"]))
         sys.stdout.flush()
 
 

@@ -95,7 +95,17 @@ Routing Routing::measured(const RoutingHistogram& histogram) {
   std::vector<double> p;
   for (size_t i = 0; i < histogram.layers.size(); ++i) {
     const std::vector<double> layer = histogram.shares(i);
-    p.insert(p.end(), layer.begin(), layer.end());
+    const auto experts = static_cast<double>(layer.size());
+    double visits = 0, mean = 0, variance = 0, noise = 0;
+    for (const uint64_t n : histogram.layers[i].visits) visits += static_cast<double>(n);
+    const double tokens = visits / static_cast<double>(histogram.experts_per_token);
+    for (const double share : layer) mean += share / experts;
+    for (const double share : layer) {
+      variance += (share - mean) * (share - mean) / experts;
+      noise += tokens > 0 ? share * (1 - share) / tokens / experts : 0;
+    }
+    const double kept = variance > noise ? std::sqrt(1 - noise / variance) : 0;
+    for (const double share : layer) p.push_back(mean + kept * (share - mean));
   }
   return Routing(std::move(p));
 }

@@ -33,7 +33,9 @@ class Routing {
   // Weights 1 / (1 + e)^skew, `per_token` drawn without replacement (independent exponential clocks that ring
   // by the time per_token have). 0 is uniform.
   static Routing zipf(int64_t layers, int64_t experts, int64_t per_token, double skew);
-  // Of a saved histogram.
+  // Of a saved histogram. A few tokens visit experts more unevenly than their router prefers them, as a few
+  // throws of a die show some faces twice: the spread of a layer's shares is reduced by what chance alone
+  // would make of it, p (1 - p) / tokens.
   static Routing measured(const RoutingHistogram& histogram);
 
   // Experts of all layers that a token visits, and that there are.
