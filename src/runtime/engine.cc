@@ -1,5 +1,6 @@
 #include "runtime/engine.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +21,11 @@ constexpr int64_t kWorthMoving = int64_t{256} << 20;  // into huge pages
 KvType resolve(KvType type, const ModelConfig& config) {
   if (type != KvType::automatic) return type;
   return config.dtype == "float32" ? KvType::f32 : KvType::bf16;
+}
+
+// This thread gets a sixtieth of a CPU that others want, and all of one that nobody does.
+void yield_to_others() {
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 19);
 }
 
 bool wants_huge_pages(HugePages mode, const Weights& weights) {
@@ -152,6 +158,7 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const std::string& wher
   }
   if (fits && !impl->topology && wants_huge_pages(o.huge_pages, *impl->weights)) {
     impl->mover = std::jthread([i = impl.get()](std::stop_token stop) {
+      yield_to_others();
       i->moved = i->weights->move_to_huge_pages([&] { return !stop.stop_requested(); });
     });
   }
