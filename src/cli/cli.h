@@ -73,7 +73,7 @@ extern const std::vector<std::string> kNumaModes;
 
 // --huge-pages of the same verbs.
 inline constexpr const char* kHugePagesHelp =
-    "Weights that fit in memory move into huge pages while they are used: auto (default: models of 256 MiB "
+    "Weights that fit in memory move into huge pages in idle time: auto (default: models of 256 MiB "
     "or more), on (of any size), or off, which leaves them in the page cache, where several programs share "
     "them";
 extern const std::vector<std::string> kHugePageModes;

@@ -56,8 +56,8 @@ struct StreamOptions {
   std::function<Result<std::unique_ptr<ExtentReader>>(int depth, const ReadBuffers& buffers)> make_reader{};
 };
 
-// Whether the weights of a model that fits move from the page cache into huge pages of this process while it
-// works (Weights::move_to_huge_pages): as fast as the memory is, in exchange for memory the system cannot
+// Whether the weights of a model that fits move from the page cache into huge pages of this process in its
+// idle time (Weights::move_to_huge_pages): as fast as the memory is, in exchange for memory the system cannot
 // take back. automatic: models of 256 MiB and more, where the system has huge pages to give. on: of any size,
 // whatever the system says. On several NUMA nodes they stay where they were placed.
 enum class HugePages { automatic, off, on };

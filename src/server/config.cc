@@ -167,11 +167,10 @@ std::vector<Setting> make_settings() {
              "Where there are several NUMA nodes, bind threads and place weights by them: auto, on (or fail) "
              "or off",
              {"auto", "on", "off"}, &ServeConfig::numa),
-      choice(
-          "huge_pages", kWork,
-          "Weights that fit in memory move into huge pages while they are used: auto (models of 256 MiB or "
-          "more), on (of any size) or off",
-          {"auto", "on", "off"}, &ServeConfig::huge_pages),
+      choice("huge_pages", kWork,
+             "Weights that fit in memory move into huge pages in idle time: auto (models of 256 MiB or "
+             "more), on (of any size) or off",
+             {"auto", "on", "off"}, &ServeConfig::huge_pages),
       choice("precision", kWork, "Activations in matmuls with bf16 weights: auto, f32 (exact) or bf16",
              {"auto", "f32", "bf16"}, &ServeConfig::precision),
       count("max_sequences", kWork, "Answers side by side; more wait (default 32)", 1, 256,
