@@ -113,7 +113,7 @@ class Stream(ProgramTest):
         words = ("run", packed, "1+1", "--memory", f"{memory:.1f}M", "--max-tokens", "6", "--verbose")
         self.assertRegex(self.good(*words).stderr, r"\nplan  .*jaju tune")
         self.good("tune", "--quick")
-        self.assertRegex(self.good(*words).stderr, r"\nplan  .*a token.*\nit was  .*a token\n")
+        self.assertRegex(self.good(*words).stderr, r"\nplan  .*a token.*\nits routing  .*a token\nit was  .*a token\n")
 
     def test_a_copy_on_another_drive(self):
         copy = self.home / "copy"
