@@ -81,6 +81,12 @@ def encode(kind, value):
     return struct.pack("<" + SCALARS[kind], value)
 
 
+def skewed_biases(experts, skew, dice):
+    bias = [-skew * math.log1p(rank) / math.log(experts) for rank in range(experts)]
+    dice.shuffle(bias)
+    return bias
+
+
 def tensors_of(a, small):
     """[(name, shape, type)], in the order of the file."""
     nope, rope, v, latent = 128, 64, 128, 512
@@ -157,9 +163,7 @@ def contents(name, shape, kind, small, pools, dice, skew):
     if name.endswith("norm.weight"):
         yield f32s([1.0] * n)
     elif name.endswith("exp_probs_b.bias"):
-        bias = [-skew * math.log1p(e) / math.log(n) for e in range(n)]
-        dice.shuffle(bias)
-        yield f32s(bias)
+        yield f32s(skewed_biases(n, skew, dice))
     elif kind == 0:  # the router
         pool = [dice.gauss(0, 0.02) for _ in range(1 << 16)]
         for _ in range(n // shape[0]):

@@ -3,11 +3,11 @@
 
     skew_router.py SKEW PACKED_DIR_OR_GGUF...      0: even again
 
-Every MoE layer gets the selection biases -SKEW * ln(1 + rank) / ln(experts), ranks in an order of the layer's own: the same in every
-file, so two engines may be compared. How uneven it came out says `jaju bench --save-routing`.
+The selection biases of `jaju pack --random --skew` and `grow_gguf.py`, which make the model with them; here for models of 10 GB that
+are there, with ranks in the same order in every file, so that two engines read the same share of experts. How uneven it came out says
+`jaju bench --save-routing`. (`jaju pack --verify` then finds these tensors changed, as they are.)
 """
 import json
-import math
 import os
 import random
 import struct
@@ -17,9 +17,7 @@ import grow_gguf
 
 
 def biases(experts, skew, layer):
-    values = [-skew * math.log1p(rank) / math.log(experts) for rank in range(experts)]
-    random.Random(layer).shuffle(values)
-    return struct.pack("<%df" % experts, *values)
+    return struct.pack("<%df" % experts, *grow_gguf.skewed_biases(experts, skew, random.Random(layer)))
 
 
 def layer_of(name):

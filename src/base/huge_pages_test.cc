@@ -57,12 +57,13 @@ TEST(HugePages, PagesAreTakenUnderWhoFillsThem) {
 }
 
 TEST(HugePages, TakingEndsWhenTold) {
-  HugePageMemory memory(64 * kHugePage);
+  HugePageMemory memory(2048 * kHugePage);  // seconds of clearing
   ASSERT_NE(memory.data(), nullptr);
   std::jthread taker = take_pages(memory.data(), memory.size());
   taker.request_stop();
   if (taker.joinable()) taker.join();
-  EXPECT_EQ(memory.data()[0], std::byte{0});
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  EXPECT_LT(pages_in_memory(memory.data(), memory.size()), memory.size() / page);
 }
 
 }  // namespace

@@ -139,12 +139,20 @@ TEST_F(FakeMachine, WarnsOfWhatIsAmiss) {
   EXPECT_NE(find("cgroup").finding.find("1.5 CPUs"), std::string::npos) << find("cgroup").finding;
 }
 
+TEST_F(FakeMachine, KnowsLimitsOfOldCgroups) {
+  put("proc/self/cgroup", "4:memory:/old/inner\n0::/\n");
+  put("sys/fs/cgroup/memory/old/memory.limit_in_bytes", "3000000000\n");
+  put("sys/fs/cgroup/memory/old/inner/memory.limit_in_bytes", "9223372036854771712\n");
+  EXPECT_NE(find("cgroup").finding.find("3.00 GB"), std::string::npos) << find("cgroup").finding;
+}
+
 TEST_F(FakeMachine, IsContentWithAGoodOne) {
   put("proc/meminfo",
       "MemTotal:       16000000 kB\nMemAvailable:   12000000 kB\nSwapTotal:       0 kB\nSwapFree:         0 "
       "kB\n");
-  put("proc/self/cgroup", "0::/\n");
+  put("proc/self/cgroup", "4:memory:/old\n0::/\n");
   put("sys/fs/cgroup/cpu.max", "max 100000\n");
+  put("sys/fs/cgroup/memory/old/memory.limit_in_bytes", "9223372036854771712\n");  // of version 1: none
   put("sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
   put("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n");
   put("sys/devices/system/cpu/cpu0/cpufreq/scaling_driver",

@@ -64,25 +64,36 @@ std::optional<int64_t> meminfo(const fs::path& root, std::string_view field) {
   return kilobytes ? std::optional(*kilobytes * 1024) : std::nullopt;
 }
 
-// The folder of this process in the cgroup v2 tree.
-fs::path cgroup(const fs::path& root) {
+// The folder of this process below `top`, a tree of cgroups; its line in /proc/self/cgroup has `controller`:
+// "::/" in version 2, ":memory:/" in version 1.
+fs::path cgroup(const fs::path& root, const fs::path& top, std::string_view controller) {
   const std::string text = read_text(root / "proc/self/cgroup");
-  const size_t at = text.find("0::/");
-  if (at == std::string::npos) return root / "sys/fs/cgroup";
-  const std::string below = text.substr(at + 4, text.find('\n', at) - at - 4);
-  return root / "sys/fs/cgroup" / below;
+  const size_t at = text.find(controller);
+  if (at == std::string::npos) return top;
+  const size_t below = at + controller.size();
+  return top / text.substr(below, text.find('\n', below) - below);
+}
+fs::path cgroup(const fs::path& root) {
+  return cgroup(root, root / "sys/fs/cgroup", "::/");
 }
 
-// The tightest memory.max from this cgroup up to the root.
-std::optional<int64_t> cgroup_memory(const fs::path& root) {
+// The tightest limit from `at` up to `top`; version 1 writes a number near 2^63 where there is none.
+std::optional<int64_t> tightest(fs::path at, const fs::path& top, const char* limit_file) {
   std::optional<int64_t> least;
-  const fs::path top = root / "sys/fs/cgroup";
-  for (fs::path at = cgroup(root); at.string().size() >= top.string().size(); at = at.parent_path()) {
-    const std::optional<int64_t> limit = to_number(read_text(at / "memory.max"));
-    if (limit && (!least || *limit < *least)) least = limit;
+  for (; at.string().size() >= top.string().size(); at = at.parent_path()) {
+    const std::optional<int64_t> limit = to_number(read_text(at / limit_file));
+    if (limit && *limit < INT64_MAX / 2 && (!least || *limit < *least)) least = limit;
     if (at == at.parent_path()) break;
   }
   return least;
+}
+
+// The tightest memory limit on this process.
+std::optional<int64_t> cgroup_memory(const fs::path& root) {
+  const fs::path top = root / "sys/fs/cgroup";
+  if (const auto limit = tightest(cgroup(root), top, "memory.max"); limit) return limit;
+  const fs::path one = top / "memory";
+  return tightest(cgroup(root, one, ":memory:/"), one, "memory.limit_in_bytes");
 }
 
 std::string bytes(int64_t n) {

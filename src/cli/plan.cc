@@ -351,6 +351,10 @@ void print_json(const Answer& a) {
 int run_plan(const PlanWords& words) {
   if (!words.model.empty() && !words.config.empty())
     return fail_usage(error("give a MODEL or --config, not both"));
+  if (!words.machine.empty()) {
+    if (const Result<Machine> machine = parse_machine(words.machine); !machine.ok())
+      return fail_usage(error("--machine: {}", machine.message()));
+  }
   const Result<Answer> answer = work_out(words);
   if (!answer.ok()) return fail(answer.status());
   if (words.json) {

@@ -39,14 +39,27 @@ std::string line_of(const char* file, std::string_view name) {
   return "";
 }
 
-// File pages that a cgroup counts as used and gives up as soon as somebody needs the room.
+// File pages that a cgroup counts as used and gives up as soon as somebody needs the room. Version 1 counts
+// those of groups below it apart, as total_.
 int64_t reclaimable(const fs::path& cgroup) {
   std::ifstream in(cgroup / "memory.stat");
-  int64_t sum = 0, bytes = 0;
+  int64_t sum = 0, total = 0, bytes = 0;
   for (std::string name; in >> name >> bytes;) {
     if (name == "inactive_file" || name == "active_file") sum += bytes;
+    if (name == "total_inactive_file" || name == "total_active_file") total += bytes;
   }
-  return sum;
+  return std::max(sum, total);
+}
+
+// The path of this process below the controller of a cgroup: "4:memory:/a/b" is "/a/b" for ":memory:".
+std::string cgroup_of_process(std::string_view controller) {
+  std::ifstream in("/proc/self/cgroup");
+  for (std::string line; std::getline(in, line);) {
+    const size_t at = line.find(':');
+    if (at != std::string::npos && line.substr(at).starts_with(controller))
+      return line.substr(at + controller.size());
+  }
+  return "";
 }
 
 Json to_json(const ReadSpeed& s) {
@@ -156,7 +169,10 @@ std::optional<int64_t> cgroup_room(const fs::path& top, const fs::path& below) {
   std::optional<int64_t> least;
   for (fs::path at = top / below.relative_path();; at = at.parent_path()) {
     int64_t limit = 0, used = 0;
-    if (std::ifstream(at / "memory.max") >> limit && std::ifstream(at / "memory.current") >> used) {
+    const auto read = [&](const char* limit_file, const char* used_file) {
+      return std::ifstream(at / limit_file) >> limit && std::ifstream(at / used_file) >> used;
+    };
+    if (read("memory.max", "memory.current") || read("memory.limit_in_bytes", "memory.usage_in_bytes")) {
       const int64_t room = std::max<int64_t>(limit - std::max<int64_t>(used - reclaimable(at), 0), 0);
       least = std::min(least.value_or(room), room);
     }
@@ -166,7 +182,8 @@ std::optional<int64_t> cgroup_room(const fs::path& top, const fs::path& below) {
 }
 
 std::optional<int64_t> free_memory() {
-  const std::optional<int64_t> room = cgroup_room("/sys/fs/cgroup", line_of("/proc/self/cgroup", "0::"));
+  std::optional<int64_t> room = cgroup_room("/sys/fs/cgroup", cgroup_of_process("::"));
+  if (!room) room = cgroup_room("/sys/fs/cgroup/memory", cgroup_of_process(":memory:"));
   const std::string text = line_of("/proc/meminfo", "MemAvailable");
   int64_t kilobytes = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), kilobytes);

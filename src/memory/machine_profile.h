@@ -28,8 +28,8 @@ std::string cpu_name();
 // Bytes of memory that programs may still take (MemAvailable), within this process's cgroup; nothing:
 // unknown.
 std::optional<int64_t> free_memory();
-// What the tightest of the cgroups (v2) from `below` up to `top` has left; file pages it could drop count as
-// free, as they do in MemAvailable. Nothing: no limit anywhere.
+// What the tightest of the cgroups from `below` up to `top` has left, in the files of version 2 or 1; file
+// pages it could drop count as free, as they do in MemAvailable. Nothing: no limit anywhere.
 std::optional<int64_t> cgroup_room(const std::filesystem::path& top, const std::filesystem::path& below);
 
 // "259:2": the device a path lies on. Error: there is no such path.

@@ -176,6 +176,15 @@ TEST(MachineProfile, FreeMemoryIsWithinTheCgroups) {
   EXPECT_EQ(cgroup_room(top, "/a"), 650);
   write("a/memory.max", "200\n");
   EXPECT_EQ(cgroup_room(top, "/a/b"), 0);
+  // Version 1, which writes a number where there is no limit.
+  fs::create_directories(top / "one/two");
+  write("one/memory.limit_in_bytes", "2000\n");
+  write("one/memory.usage_in_bytes", "1900\n");
+  write("one/memory.stat",
+        "inactive_file 10\nactive_file 0\ntotal_inactive_file 300\ntotal_active_file 50\n");
+  write("one/two/memory.limit_in_bytes", "9223372036854771712\n");
+  write("one/two/memory.usage_in_bytes", "1800\n");
+  EXPECT_EQ(cgroup_room(top / "one", "/two"), 450);
   fs::remove_all(top);
   ASSERT_TRUE(free_memory().has_value());
   EXPECT_GT(*free_memory(), 0);

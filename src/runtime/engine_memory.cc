@@ -140,6 +140,9 @@ Result<MemoryChoice> choose_memory(const fs::path& dir, const ModelConfig& confi
     return choice;
   }
   choice.fits = full_memory(sizes, run) <= memory;
+  if (choice.fits && !(o.stream.mirror.empty() && o.stream.pin.empty())) {
+    choice.notice = "the model fits in memory, so there is nothing to read from a mirror and nothing to pin";
+  }
   if (choice.fits) return choice;
   const bool has_experts = sizes.experts() > 0;
   const bool can = choice.model.one_read && has_experts;

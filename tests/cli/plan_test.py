@@ -122,9 +122,10 @@ class Plan(ProgramTest):
 
     def test_bad_words(self):
         plan = ("plan", "--config", AXK1)
-        self.bad(1, *plan, "--machine", "ram=64G,gpu=2", says="gpu")
-        self.bad(1, *plan, "--machine", "64G", says="64G")
-        self.bad(1, *plan, "--machine", "disk=7GB/s", says="ram=64G")
+        self.bad(2, *plan, "--machine", "ram=64G,gpu=2", says="gpu")
+        self.bad(2, *plan, "--machine", "64G", says="64G")
+        self.bad(2, *plan, "--machine", "ram=64X", says="--machine: ram")
+        self.bad(2, *plan, "--machine", "disk=7GB/s", says="ram=64G")
         for size in ("much", "0", "16GB/s"):
             self.bad(2, *plan, "--machine", "ram=64G", "--memory", size, says="--memory")
         self.bad(1, *plan, "--machine", "ram=64G", "--scheme", "q5", says="q5")

@@ -26,9 +26,11 @@ class Stream(ProgramTest):
         subprocess.run([PROGRAM, "pack", "--random", SHAPE, "--skew", "0.5", "--to", cls.model, "--quiet"], check=True,
                        capture_output=True)
 
-    def bench(self, *words, limit=None):
+    def bench(self, *words, limit=None, cgroup=None):
         """Runs a benchmark; returns its JSON and the most memory it had."""
         def limits():
+            if cgroup is not None:
+                (cgroup / "cgroup.procs").write_text(str(os.getpid()))
             if limit is not None:
                 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         child = subprocess.Popen([PROGRAM, "bench", self.model, "--json", "--repeat", "1", *map(str, words)],
@@ -40,6 +42,35 @@ class Stream(ProgramTest):
         child.stdout.close()
         child.stderr.close()
         return child.returncode, out.decode(), err.decode(), usage.ru_maxrss * 1024
+
+    def test_a_cgroup_is_the_memory_there_is(self):
+        one = pathlib.Path("/sys/fs/cgroup/memory")
+        top, limit, peak = ((one, "memory.limit_in_bytes", "memory.max_usage_in_bytes") if one.is_dir() else
+                            (one.parent, "memory.max", "memory.peak"))
+        box = top / f"jaju_test_{os.getpid()}"
+        try:
+            box.mkdir()
+            (box / limit).write_text(str(300 * MIB))
+        except OSError as e:
+            self.skipTest(f"no cgroup of one's own: {e}")
+        self.addCleanup(box.rmdir)
+        # Nobody says --memory: what the cgroup has left is what there is.
+        code, out, err, resident = self.bench("-p", "200", "-n", "24", "--chunk", "128", cgroup=box)
+        self.assertEqual(code, 0, err)
+        self.assertIn("the model does not fit in the", err)
+        self.assertLessEqual(resident, 300 * MIB)
+        self.assertGreater(json.loads(out)["tests"][0]["experts"]["read"], 0)
+        if (box / peak).exists():
+            self.assertLessEqual(int((box / peak).read_text()), 300 * MIB)
+        # With --memory the promise holds inside.
+        memory = 200 * MIB
+        code, _, err, resident = self.bench("--memory", memory, "-p", "200", "-n", "24", "--chunk", "128", cgroup=box)
+        self.assertEqual(code, 0, err)
+        self.assertLessEqual(resident, memory * 1.05)
+
+    def test_a_mirror_and_pins_are_for_models_that_stream(self):
+        out = self.good("run", NANO, "1+1", "--max-tokens", "1", "--mirror", "/nowhere")
+        self.assertIn("fits in memory", out.stderr)
 
     def test_peak_memory_stays_within_the_promise(self):
         files = sum(f.stat().st_size for f in self.model.iterdir())
