@@ -324,33 +324,39 @@ void ExpertStore::announce(int64_t layer, std::span<const int32_t> experts) {
   announced_layer_ = layer;
   announced_.clear();
   n_issued_ = 0;
-  for (const int32_t e : experts) {
-    if (slot_of_[static_cast<size_t>(key_of(layer, e))] < 0) announced_.push_back(e);
+  const auto n = static_cast<int64_t>(experts.size());
+  for (int64_t i = 0; i < n; ++i) {
+    const int32_t e = experts[static_cast<size_t>(i)];
+    if (slot_of_[static_cast<size_t>(key_of(layer, e))] >= 0) continue;
+    announced_.push_back({e, PrefetchGate::kind_of(i, n, catalog_.n_experts)});
   }
   issue_prefetches();
 }
 
 // Behind every read of the demand, and while they fill less than half of the slots.
 void ExpertStore::issue_prefetches() {
-  if (!gate_.on() || n_queued_ > 0 || announced_layer_ < 0) return;
+  if (n_queued_ > 0 || announced_layer_ < 0) return;
   for (; n_issued_ < announced_.size() && 2 * (n_prefetched_ + 1) <= pool_.count(); ++n_issued_) {
+    const Guess& guess = announced_[n_issued_];
+    if (!gate_.on(guess.kind)) continue;
     const int32_t slot = take_slot(victim(true));
     if (slot < 0) return;
     slots_[static_cast<size_t>(slot)].prefetched = true;
     ++n_prefetched_;
     ++counts_.prefetches;
-    load(slot, key_of(announced_layer_, announced_[n_issued_]), Urgency::prefetch);
+    load(slot, key_of(announced_layer_, guess.expert), Urgency::prefetch);
   }
 }
 
 // How many of the announced experts this layer asks for.
 void ExpertStore::judge_prefetches(std::span<const int32_t> rows) {
-  if (announced_layer_ != layer_ || announced_.empty()) return;
-  int64_t right = 0;
-  for (const int32_t e : announced_) right += rows[static_cast<size_t>(e)] > 0 ? 1 : 0;
-  counts_.predicted += announced_.size();
-  counts_.predicted_right += static_cast<uint64_t>(right);
-  gate_.report(static_cast<int64_t>(announced_.size()), right);
+  if (announced_layer_ != layer_) return;
+  for (const Guess& guess : announced_) {
+    const bool right = rows[static_cast<size_t>(guess.expert)] > 0;
+    counts_.predicted += 1;
+    counts_.predicted_right += right ? 1 : 0;
+    gate_.report(guess.kind, right);
+  }
 }
 
 // What was announced for this layer, or for another that never came, and nobody asked for: not worth reading

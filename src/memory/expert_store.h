@@ -145,8 +145,12 @@ class ExpertStore {
   std::vector<LoadedExpert> taken_;
   std::vector<LoadResult> results_;
   int64_t announced_layer_ = -1;
-  std::vector<int32_t> announced_;  // absent when they were announced
-  size_t n_issued_ = 0;             // of announced_
+  struct Guess {
+    int32_t expert = 0;
+    int64_t kind = 0;  // prefetch_gate.h
+  };
+  std::vector<Guess> announced_;  // absent when they were announced
+  size_t n_issued_ = 0;  // of announced_, those not worth it included
   int64_t n_prefetched_ = 0;        // slots
   Status failure_;
   int32_t failed_expert_ = -1;

@@ -175,9 +175,11 @@ void ExtentLoader::run() {
   }
 }
 
-// Prefetches leave half of a drive's queue free, so that a demand waits for few of their pieces.
+// Prefetches leave half of a drive's queue free, so that a demand waits for few of their pieces; a drive that is
+// at its best with two large ones gets both.
 int32_t ExtentLoader::drive_with_room(Urgency urgency) const {
-  const int most = urgency == Urgency::demand ? options_.queue_depth : (options_.queue_depth + 1) / 2;
+  const int depth = options_.queue_depth;
+  const int most = urgency == Urgency::demand ? depth : std::max((depth + 1) / 2, std::min(depth, 2));
   int32_t best = -1;
   for (int32_t d = 0; d < n_drives(); ++d) {
     const int load = drive_load_[static_cast<size_t>(d)];

@@ -27,9 +27,10 @@ std::string describe_store(const StoreFigures& f, double seconds, int64_t tokens
   text += fmt::format("; {}/s while reading; waited {:.0f}% of the time\n", human_bytes(f.bytes_per_second()),
                       seconds > 0 ? std::min(100.0, 100 * f.wait_seconds / seconds) : 0.0);
   text += fmt::format(
-      "{:<{}}prefetch {}: {:.0f}% of the guesses right, {:.0f}% of what was missing guessed, {:.2f} s of "
-      "reading hidden\n",
-      "", width, f.prefetch_on ? "on" : "off", 100 * f.precision(), 100 * f.recall(), f.hidden_seconds());
+      "{:<{}}prefetch {}: {:.0f}% of the guesses right, {:.0f}% of those that were read; {:.0f}% of what was "
+      "missing read ahead, {:.2f} s of reading hidden\n",
+      "", width, f.prefetch_on ? "on" : "off", 100 * f.precision(), percent(f.prefetched, f.prefetches),
+      100 * f.recall(), f.hidden_seconds());
   return text;
 }
 
