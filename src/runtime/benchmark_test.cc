@@ -28,6 +28,7 @@ TEST(SyntheticShape, WordsBecomeAConfig) {
   EXPECT_EQ(shape->config.q_lora_rank, 0);
   EXPECT_FALSE(shape->config.has_post_mlp_norm);
   EXPECT_EQ(shape->config.kv_lora_rank, 512);  // A.X K1's
+  EXPECT_EQ(shape->config.n_heads, 64) << "not the 128 a config of DeepSeek's kind would assume";
   EXPECT_EQ(shape->types.dtype, DType::f8_e4m3);
   const auto k1 = parse_shape("");
   ASSERT_TRUE(k1.ok()) << k1.message();

@@ -127,9 +127,17 @@ Result<SyntheticShape> parse_shape(std::string_view text) {
     }
     config[known->field] = number;
   }
+  // What is not named is A.X K1's, also in a config of DeepSeek's kind, which would have other defaults.
+  const ModelConfig k1;
+  const std::pair<const char*, int64_t> usual[] = {{"vocab_size", k1.vocab_size},
+                                                   {"num_attention_heads", k1.n_heads},
+                                                   {"max_position_embeddings", k1.max_context},
+                                                   {"n_routed_experts", k1.n_routed_experts},
+                                                   {"first_k_dense_replace", k1.first_dense_layers}};
+  for (const auto& [field, number] : usual) config.emplace(field, number);
   if (config.value("q_lora_rank", 1) == 0) config["q_lora_rank"] = nullptr;
   // A.X K1 has 8 groups of which 4 may be visited; other numbers of experts need not divide so.
-  const int64_t experts = config.value("n_routed_experts", int64_t{192});
+  const int64_t experts = config.value("n_routed_experts", k1.n_routed_experts);
   if (!config.contains("n_group") &&
       (experts % 8 != 0 || experts < 16 || config.value("num_experts_per_tok", int64_t{8}) > experts / 2)) {
     config["n_group"] = 1;
