@@ -62,6 +62,8 @@ struct PackedSource {
   const std::byte* first;  // the panel in which the first unit lies; units are kLanes rows of a panel
   int64_t panel_bytes;
   int part;  // row of that panel that is the first unit's first
+  // What follows the panels at work: those of the next tile, which start `skip` bytes behind their ends.
+  int64_t skip = 0;
 
   const std::byte* block(int unit, int64_t b) const {
     return first + unit / kParts * panel_bytes + kPanelHeaderBytes + b * kBlockBytes<S>;
@@ -74,8 +76,10 @@ struct PackedSource {
   // Inlined always: to gcc a function that only fetches has no effect, and its calls go.
   [[gnu::always_inline]] void fetch(int unit, int64_t b) const {
     if (row(unit) != 0) return;
+    const std::byte* from = block(unit, b) + kAheadBytes;
+    if (from >= first + (unit / kParts + 1) * panel_bytes) from += skip;
     JAJU_UNROLL for (int64_t line = 0; line < kBlockBytes<S>; line += 64) {
-      _mm_prefetch(reinterpret_cast<const char*>(block(unit, b) + kAheadBytes + line), _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(from + line), _MM_HINT_T0);
     }
   }
 };
@@ -214,18 +218,19 @@ inline void dot_few(const packed_dot::Panels& w, int64_t first, int64_t panels, 
   const int64_t blocks = (w.cols + kBlockCols - 1) / kBlockCols;
   const int64_t pieces = (blocks + kBlocksOfPiece - 1) / kBlocksOfPiece;
   const int64_t units = panels * kParts;
-  const auto source = [&](int64_t unit) {
+  const auto source = [&](int64_t unit, int64_t at_once) {
     return PackedSource<S>{w.first + (first + unit / kParts) * w.bytes, w.bytes,
-                           static_cast<int>(unit % kParts) * kLanes};
+                           static_cast<int>(unit % kParts) * kLanes,
+                           at_once > kParts ? (at_once / kParts - 1) * w.bytes : 0};
   };
   int64_t u = 0;
   if (n <= kFewInputsOfTwo) {
     for (; u + 2 <= units; u += 2) {
-      dot_inputs<2, kFewInputsOfTwo>(source(u), blocks, 0, pieces, x, n, sums + u * n * kLanes, n * kLanes);
+      dot_inputs<2, kFewInputsOfTwo>(source(u, 2), blocks, 0, pieces, x, n, sums + u * n * kLanes, n * kLanes);
     }
   }
   for (; u < units; ++u) {
-    dot_inputs<1, kFewInputs>(source(u), blocks, 0, pieces, x, n, sums + u * n * kLanes, 0);
+    dot_inputs<1, kFewInputs>(source(u, 1), blocks, 0, pieces, x, n, sums + u * n * kLanes, 0);
   }
 }
 
