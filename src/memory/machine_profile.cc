@@ -244,6 +244,20 @@ ReadSpeed best_read(const std::vector<ReadSpeed>& speeds) {
   return best != nullptr ? *best : speeds.front();
 }
 
+std::vector<ReadSpeed> leading_reads(std::vector<ReadSpeed> speeds, size_t n) {
+  std::stable_sort(speeds.begin(), speeds.end(), [](const ReadSpeed& a, const ReadSpeed& b) {
+    return a.bytes_per_second > b.bytes_per_second;
+  });
+  std::vector<ReadSpeed> leading;
+  bool has[2] = {false, false};
+  for (const ReadSpeed& s : speeds) {
+    bool& one = has[s.direct ? 1 : 0];
+    if (leading.size() < n || !one) leading.push_back(s);
+    one = true;
+  }
+  return leading;
+}
+
 std::string to_json(const MachineProfile& profile) {
   Json speeds = Json::array();
   for (const ThreadSpeeds& s : profile.speeds) {

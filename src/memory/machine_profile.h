@@ -78,6 +78,9 @@ int best_threads(const std::vector<ThreadSpeeds>& speeds);
 // by O_DIRECT unless the page cache is a fifth faster: what it holds is held twice. `speeds` must not be
 // empty.
 ReadSpeed best_read(const std::vector<ReadSpeed>& speeds);
+// The `n` fastest, those by O_DIRECT and those by the page cache (at least one of either where there is one):
+// what to measure again, since the best of many unsteady figures is a lucky one.
+std::vector<ReadSpeed> leading_reads(std::vector<ReadSpeed> speeds, size_t n);
 
 std::string to_json(const MachineProfile& profile);
 // `what` names the text in messages. Errors: not JSON, another format or a later version, a field that is

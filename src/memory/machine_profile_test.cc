@@ -120,6 +120,18 @@ TEST(MachineProfile, TheLeastUnderWayThatIsFastEnough) {
   EXPECT_EQ(best_read({{true, kMiB, 2, 0.0}}).depth, 2);
 }
 
+TEST(MachineProfile, TheLeadingReadsAreTheFastestAndOneOfEitherKind) {
+  constexpr int64_t kMiB = 1 << 20;
+  const std::vector<ReadSpeed> s = {{true, 4 * kMiB, 1, 3.0}, {true, kMiB, 4, 6.8}, {false, kMiB, 8, 2.0},
+                                    {true, 4 * kMiB, 8, 7.0}, {false, kMiB, 1, 1.0}};
+  const std::vector<ReadSpeed> two = leading_reads(s, 2);
+  ASSERT_EQ(two.size(), 3u);
+  EXPECT_EQ(two[0].bytes_per_second, 7.0);
+  EXPECT_EQ(two[1].bytes_per_second, 6.8);
+  EXPECT_EQ(two[2].bytes_per_second, 2.0) << "the better one by the page cache";
+  EXPECT_EQ(leading_reads(s, 9).size(), s.size());
+}
+
 TEST(MachineProfile, OfThisMachineOnly) {
   const fs::path home = fs::path(testing::TempDir()) / "jaju-machine-profile-test";
   fs::remove_all(home);
