@@ -105,6 +105,10 @@ class ExpertStore {
     int32_t slot = -1;
     WantState state = WantState::queued;
   };
+  struct Guess {
+    int32_t expert = 0;
+    int64_t kind = 0;  // prefetch_gate.h
+  };
 
   ExpertStore(ExpertCatalog catalog, const StoreOptions& options);
   int64_t key_of(int64_t layer, int64_t expert) const { return layer * catalog_.n_experts + expert; }
@@ -145,13 +149,9 @@ class ExpertStore {
   std::vector<LoadedExpert> taken_;
   std::vector<LoadResult> results_;
   int64_t announced_layer_ = -1;
-  struct Guess {
-    int32_t expert = 0;
-    int64_t kind = 0;  // prefetch_gate.h
-  };
   std::vector<Guess> announced_;  // absent when they were announced
-  size_t n_issued_ = 0;  // of announced_, those not worth it included
-  int64_t n_prefetched_ = 0;        // slots
+  size_t n_issued_ = 0;           // of announced_, those not worth it included
+  int64_t n_prefetched_ = 0;      // slots
   Status failure_;
   int32_t failed_expert_ = -1;
   StoreFigures counts_;

@@ -175,8 +175,8 @@ void ExtentLoader::run() {
   }
 }
 
-// Prefetches leave half of a drive's queue free, so that a demand waits for few of their pieces; a drive that is
-// at its best with two large ones gets both.
+// Prefetches leave half of a drive's queue free, so that a demand waits for few of their pieces; a drive that
+// is at its best with two large ones gets both.
 int32_t ExtentLoader::drive_with_room(Urgency urgency) const {
   const int depth = options_.queue_depth;
   const int most = urgency == Urgency::demand ? depth : std::max((depth + 1) / 2, std::min(depth, 2));

@@ -122,8 +122,11 @@ TEST(MachineProfile, TheLeastUnderWayThatIsFastEnough) {
 
 TEST(MachineProfile, TheLeadingReadsAreTheFastestAndOneOfEitherKind) {
   constexpr int64_t kMiB = 1 << 20;
-  const std::vector<ReadSpeed> s = {{true, 4 * kMiB, 1, 3.0}, {true, kMiB, 4, 6.8}, {false, kMiB, 8, 2.0},
-                                    {true, 4 * kMiB, 8, 7.0}, {false, kMiB, 1, 1.0}};
+  const std::vector<ReadSpeed> s = {{true, 4 * kMiB, 1, 3.0},
+                                    {true, kMiB, 4, 6.8},
+                                    {false, kMiB, 8, 2.0},
+                                    {true, 4 * kMiB, 8, 7.0},
+                                    {false, kMiB, 1, 1.0}};
   const std::vector<ReadSpeed> two = leading_reads(s, 2);
   ASSERT_EQ(two.size(), 3u);
   EXPECT_EQ(two[0].bytes_per_second, 7.0);

@@ -226,7 +226,8 @@ inline void dot_few(const packed_dot::Panels& w, int64_t first, int64_t panels, 
   int64_t u = 0;
   if (n <= kFewInputsOfTwo) {
     for (; u + 2 <= units; u += 2) {
-      dot_inputs<2, kFewInputsOfTwo>(source(u, 2), blocks, 0, pieces, x, n, sums + u * n * kLanes, n * kLanes);
+      dot_inputs<2, kFewInputsOfTwo>(source(u, 2), blocks, 0, pieces, x, n, sums + u * n * kLanes,
+                                     n * kLanes);
     }
   }
   for (; u < units; ++u) {
