@@ -342,27 +342,5 @@ TEST(ExpertStore, FilesThatCannotHoldTheirExpertsAreRefused) {
   EXPECT_FALSE(SlotPool::map(int64_t{1} << 50, 4).ok());
 }
 
-TEST(PrefetchGate, HasHysteresisAndLooksAgain) {
-  PrefetchGate gate(true);
-  EXPECT_TRUE(gate.wants_prediction());
-  for (int i = 0; i < 50; ++i) gate.report(4, 0);
-  EXPECT_FALSE(gate.on());
-  int looks = 0;
-  for (int step = 0; step < 160; ++step) {
-    gate.begin_step();
-    looks += gate.wants_prediction() ? 1 : 0;
-  }
-  EXPECT_EQ(looks, 10);
-  for (int i = 0; i < 300; ++i) gate.report(10, 7);  // between the two marks: as it was
-  EXPECT_FALSE(gate.on());
-  for (int i = 0; i < 300; ++i) gate.report(10, 8);
-  EXPECT_TRUE(gate.on());
-  for (int i = 0; i < 300; ++i) gate.report(10, 7);
-  EXPECT_TRUE(gate.on());
-  PrefetchGate never(false);
-  never.begin_step();
-  EXPECT_FALSE(never.wants_prediction());
-}
-
 }  // namespace
 }  // namespace jaju

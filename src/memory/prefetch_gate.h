@@ -31,14 +31,20 @@ class PrefetchGate {
     return 2 * n > n_experts ? kPlaces : place * kPlaces / n;
   }
   bool on(int64_t kind) const { return allowed_ && kinds_[static_cast<size_t>(kind)].on; }
+  // Whether any kind is that was met lately; of all kinds where none was.
   bool on() const {
-    return allowed_ && std::any_of(kinds_.begin(), kinds_.end(), [](const Kind& k) { return k.on; });
+    if (!allowed_) return false;
+    const auto lately = [this](const Kind& k) { return k.met_at >= 0 && step_ - k.met_at <= kLately; };
+    const bool any = std::any_of(kinds_.begin(), kinds_.end(), lately);
+    return std::any_of(kinds_.begin(), kinds_.end(),
+                       [&](const Kind& k) { return k.on && (!any || lately(k)); });
   }
   bool wants_prediction() const { return allowed_ && (probe_ || on()); }
 
   // What became of a guess of this kind.
   void report(int64_t kind, bool right) {
     Kind& k = kinds_[static_cast<size_t>(kind)];
+    k.met_at = step_;
     k.seen = k.seen * kFading + 1;
     k.right = k.right * kFading + (right ? 1 : 0);
     if (k.right < kOff * k.seen) k.on = false;
@@ -47,12 +53,14 @@ class PrefetchGate {
 
  private:
   static constexpr double kFading = 0.98;  // a report
+  static constexpr int64_t kLately = 4 * kProbeEvery;
 
   // As if eight had been seen, six of them right: what published routers do (71.6 % one layer ahead), and
   // soon forgotten where it is otherwise.
   struct Kind {
     double seen = 8, right = 6;
     bool on = true;
+    int64_t met_at = -1;  // the step of its last report
   };
 
   bool allowed_;

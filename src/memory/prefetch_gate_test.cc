@@ -27,6 +27,15 @@ TEST(PrefetchGate, TurnsOffThePlaceThatIsWrongAndNoOther) {
   EXPECT_TRUE(gate.on(7)) << "it is right now";
 }
 
+TEST(PrefetchGate, BetweenTheMarksItStaysAsItWas) {
+  for (const bool on : {true, false}) {
+    PrefetchGate gate(true);
+    for (int i = 0; i < 100; ++i) gate.report(0, on);
+    for (int i = 0; i < 500; ++i) gate.report(0, i * 18 % 25 < 18);  // 72 %
+    EXPECT_EQ(gate.on(0), on);
+  }
+}
+
 TEST(PrefetchGate, LooksNowAndThenWhileAllAreOff) {
   PrefetchGate gate(true);
   for (int64_t kind = 0; kind < PrefetchGate::kKinds; ++kind) {
@@ -39,6 +48,20 @@ TEST(PrefetchGate, LooksNowAndThenWhileAllAreOff) {
     wanted += gate.wants_prediction() ? 1 : 0;
   }
   EXPECT_EQ(wanted, 10);
+}
+
+TEST(PrefetchGate, KindsThatDoNotOccurKeepNothingOn) {
+  PrefetchGate gate(true);
+  EXPECT_TRUE(gate.on());
+  gate.begin_step();
+  gate.report(PrefetchGate::kPlaces, true);  // a prompt
+  for (int step = 0; step < 100; ++step) {
+    gate.begin_step();
+    if (gate.wants_prediction()) gate.report(0, false);
+  }
+  EXPECT_FALSE(gate.on()) << "the one place that occurs is never right";
+  gate.report(PrefetchGate::kPlaces, true);
+  EXPECT_TRUE(gate.on());
 }
 
 TEST(PrefetchGate, StaysShutWhereItIsNotAllowed) {
