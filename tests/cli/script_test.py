@@ -96,14 +96,13 @@ class Script(unittest.TestCase):
         self.assertNotIn("apt ", self.calls.read_text())
         self.assertIn("JAJU_TRAIN=OFF", self.calls.read_text())
 
-    def test_a_fresh_start_takes_under_a_tenth_of_a_second(self):
-        self.jaju("x")
-        times = []
-        for _ in range(5):
-            start = time.monotonic()
-            self.jaju("x")
-            times.append(time.monotonic() - start)
-        self.assertLess(min(times), 0.1)
+    # Neither cmake nor apt-get, which take a second; the time itself depends on what else the machine does.
+    def test_a_start_with_nothing_newer_calls_no_tool(self):
+        self.assertEqual(self.jaju("x").returncode, 0)
+        self.assertNotEqual(self.calls.read_text(), "")
+        self.calls.write_text("")
+        self.assertEqual(self.jaju("x").returncode, 0)
+        self.assertEqual(self.calls.read_text(), "")
 
     def test_through_a_symlink_from_another_folder(self):
         link = self.tools / "linked"
