@@ -92,9 +92,9 @@ def change_packed(path, skew, embedding):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("skew", type=float)
-    p.add_argument("models", nargs="+")
-    p.add_argument("--embedding", type=float, default=1.0)
+    p.add_argument("skew", type=float, help="0.15: as trained models; 0: even")
+    p.add_argument("models", nargs="+", help="packed directories or GGUF files, changed in place")
+    p.add_argument("--embedding", type=float, default=1.0, help="how many times as large as they are embeddings become (724 for shape L)")
     a = p.parse_args()
     for path in a.models:
         found = (change_packed if os.path.isdir(path) else change_gguf)(path, a.skew, a.embedding)

@@ -31,7 +31,7 @@ class PrefetchGate {
     return 2 * n > n_experts ? kPlaces : place * kPlaces / n;
   }
   bool on(int64_t kind) const { return allowed_ && kinds_[static_cast<size_t>(kind)].on; }
-  // Whether any kind is that was met lately; of all kinds where none was.
+  // Whether any kind is on; kinds that were not met lately do not count, unless none was.
   bool on() const {
     if (!allowed_) return false;
     const auto lately = [this](const Kind& k) { return k.met_at >= 0 && step_ - k.met_at <= kLately; };
