@@ -127,7 +127,7 @@ Result<DriveToMeasure> find_drive(const TuneWords& words, const std::atomic<bool
 // Measures the leading reads again, in turns, and keeps their medians in `speeds`; returns the best of them.
 Result<ReadSpeed> best_of_leading(DiskProbe& probe, std::vector<ReadSpeed>& speeds, bool quick,
                                   const std::atomic<bool>* cancel) {
-  std::vector<ReadSpeed> leading = leading_reads(speeds, kLeading);
+  std::vector<ReadSpeed> leading = leading_reads(speeds, probe.extent_bytes(), kLeading);
   const int rounds = quick ? 1 : kRoundsOfLeading;
   std::vector<std::vector<double>> seen(leading.size());
   Progress bar("drive, the fastest again", "reads", rounds * static_cast<int64_t>(leading.size()));
@@ -149,7 +149,7 @@ Result<ReadSpeed> best_of_leading(DiskProbe& probe, std::vector<ReadSpeed>& spee
       return s.direct == other.direct && s.depth == other.depth && s.piece_bytes == other.piece_bytes;
     })->bytes_per_second = s.bytes_per_second;
   }
-  return best_read(leading);
+  return best_read(leading, probe.extent_bytes());
 }
 
 Result<DriveProfile> measure_drive(const TuneWords& words, const std::atomic<bool>* cancel) {
@@ -216,7 +216,7 @@ void print_drive(const DriveProfile& d) {
     }
     print(line + "\n");
   }
-  print("* what reads will be like: the least under way that is as fast as any\n");
+  print("* what reads will be like: the least under way that is as fast as any, an expert's size at most\n");
 }
 
 void print_table(const MachineProfile& p, const DriveProfile& drive) {

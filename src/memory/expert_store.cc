@@ -43,6 +43,7 @@ ExpertStore::ExpertStore(ExpertCatalog catalog, const StoreOptions& options)
   wants_.reserve(n_experts);
   taken_.reserve(n_experts);
   announced_.reserve(n_experts);
+  guesses_.reserve(kAheads * n_experts);
 }
 
 Result<std::unique_ptr<ExpertStore>> ExpertStore::open(ExpertCatalog catalog, const StoreOptions& options) {
@@ -319,8 +320,13 @@ std::string ExpertStore::damaged_files(const Extent& e, std::byte* room) {
 
 // ---- Prefetch ----
 
-void ExpertStore::announce(int64_t layer, std::span<const int32_t> experts) {
+void ExpertStore::announce(int64_t layer, std::span<const int32_t> experts, Ahead ahead) {
   JAJU_CHECK(layer >= 0 && layer < catalog_.n_layers());
+  if (announced_layer_ == layer) {
+    cancel_all_but(experts);
+  } else {
+    guesses_.clear();
+  }
   announced_layer_ = layer;
   announced_.clear();
   n_issued_ = 0;
@@ -328,8 +334,11 @@ void ExpertStore::announce(int64_t layer, std::span<const int32_t> experts) {
   for (int64_t i = 0; i < n; ++i) {
     const int32_t e = experts[static_cast<size_t>(i)];
     if (slot_of_[static_cast<size_t>(key_of(layer, e))] >= 0) continue;
-    announced_.push_back({e, PrefetchGate::kind_of(i, n, catalog_.n_experts)});
+    announced_.push_back({e, PrefetchGate::kind_of(ahead, i, n, catalog_.n_experts)});
   }
+  const size_t room = guesses_.capacity() - guesses_.size();
+  guesses_.insert(guesses_.end(), announced_.begin(),
+                  announced_.begin() + static_cast<int64_t>(std::min(room, announced_.size())));
   issue_prefetches();
 }
 
@@ -351,7 +360,7 @@ void ExpertStore::issue_prefetches() {
 // How many of the announced experts this layer asks for.
 void ExpertStore::judge_prefetches(std::span<const int32_t> rows) {
   if (announced_layer_ != layer_) return;
-  for (const Guess& guess : announced_) {
+  for (const Guess& guess : guesses_) {
     const bool right = rows[static_cast<size_t>(guess.expert)] > 0;
     counts_.predicted += 1;
     counts_.predicted_right += right ? 1 : 0;
@@ -367,11 +376,22 @@ void ExpertStore::cancel_prefetches() {
   n_issued_ = 0;
   if (n_prefetched_ == 0) return;
   for (size_t i = 0; i < slots_.size(); ++i) {
-    Slot& slot = slots_[i];
-    if (!slot.prefetched) continue;
-    slot.prefetched = false;
-    --n_prefetched_;
-    if (slot.state == SlotState::loading) loader_->cancel(static_cast<int32_t>(i));
+    if (slots_[i].prefetched) cancel_prefetch(i);
+  }
+}
+
+void ExpertStore::cancel_prefetch(size_t slot) {
+  slots_[slot].prefetched = false;
+  --n_prefetched_;
+  if (slots_[slot].state == SlotState::loading) loader_->cancel(static_cast<int32_t>(slot));
+}
+
+// Those of the announced layer that are on their way and no longer guessed.
+void ExpertStore::cancel_all_but(std::span<const int32_t> experts) {
+  for (size_t i = 0; i < slots_.size() && n_prefetched_ > 0; ++i) {
+    if (!slots_[i].prefetched || slots_[i].state != SlotState::loading) continue;
+    const auto named = [&](int32_t e) { return key_of(announced_layer_, e) == slots_[i].key; };
+    if (std::none_of(experts.begin(), experts.end(), named)) cancel_prefetch(i);
   }
 }
 

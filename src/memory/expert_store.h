@@ -75,9 +75,11 @@ class ExpertStore {
   int32_t failed_expert() const { return failed_expert_; }
 
   // Whether a prediction is wanted at present: prefetching is on, or its worth is being looked at.
-  bool wants_prediction() const { return gate_.wants_prediction(); }
-  // The experts `layer`, the next one to be demanded, will probably ask for, likeliest first.
-  void announce(int64_t layer, std::span<const int32_t> experts);
+  bool wants_prediction(Ahead ahead = Ahead::layer) const { return gate_.wants_prediction(ahead); }
+  // The experts `layer`, the next one to be demanded, will probably ask for, likeliest first. Again for the
+  // same layer, from a state nearer to it: replaces what was said before; reads of what is no longer named
+  // end.
+  void announce(int64_t layer, std::span<const int32_t> experts, Ahead ahead = Ahead::layer);
 
   // Reads these in idle time and keeps them; at most half of the slots, the rest of the list is ignored.
   // Call once, before the first step. Returns how many.
@@ -115,6 +117,8 @@ class ExpertStore {
   void release(WantState state);
   void judge_prefetches(std::span<const int32_t> rows);
   void cancel_prefetches();
+  void cancel_prefetch(size_t slot);
+  void cancel_all_but(std::span<const int32_t> experts);
   void assign_slots();
   void issue_prefetches();
   int32_t victim(bool for_prefetch) const;
@@ -149,7 +153,8 @@ class ExpertStore {
   std::vector<LoadedExpert> taken_;
   std::vector<LoadResult> results_;
   int64_t announced_layer_ = -1;
-  std::vector<Guess> announced_;  // absent when they were announced
+  std::vector<Guess> announced_;  // absent when they were announced, the last time
+  std::vector<Guess> guesses_;    // those and the ones of earlier times, to be judged
   size_t n_issued_ = 0;           // of announced_, those not worth it included
   int64_t n_prefetched_ = 0;      // slots
   Status failure_;

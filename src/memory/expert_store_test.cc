@@ -81,6 +81,10 @@ TEST(ExpertStore, GivesOutEveryExpertOnceAtAnyNumberOfSlots) {
           std::sort(guess.begin(), guess.end());
           guess.erase(std::unique(guess.begin(), guess.end()), guess.end());
           store->announce(layer + 1, guess);
+          if (step % 3 == 0) {  // another look
+            guess.front() = (guess.back() + 1) % kExperts;
+            store->announce(layer + 1, guess, Ahead::attention);
+          }
         }
         ASSERT_EQ(take_all(*store, extents, layer), want);
       }
@@ -158,6 +162,34 @@ TEST(ExpertStore, RightPrefetchesAreThereWrongOnesAreSwitchedOff) {
       EXPECT_EQ(f.prefetched, 0u);
     }
   }
+}
+
+TEST(ExpertStore, ASecondLookEndsReadsOfWhatIsNoLongerGuessed) {
+  const TestExtents extents("second_look", kLayers, kExperts, kBytes);
+  std::atomic<bool> held{true};
+  StoreOptions options = with_slots(8);
+  options.make_reader = faulty([&](const PieceRead&, int64_t&) {
+    while (held) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  });
+  auto store = open_store(extents, options);
+  ASSERT_TRUE(store->begin_step(1).ok());
+  const std::vector<int32_t> first = {4, 5}, second = {5, 6};
+  store->announce(1, first);
+  store->announce(1, second, Ahead::attention);
+  held = false;
+  store->demand(1, rows_of({5, 6, 7}));
+  EXPECT_EQ(take_all(*store, extents, 1), (std::set<int32_t>{5, 6, 7}));
+  StoreFigures f = store->figures();
+  EXPECT_EQ(f.prefetches, 3u);
+  EXPECT_EQ(f.prefetched, 2u);
+  EXPECT_EQ(f.read, 1u);
+  EXPECT_EQ(f.predicted, 3u) << "what is on its way is not guessed again";
+  EXPECT_EQ(f.predicted_right, 2u);
+  EXPECT_LT(f.bytes, static_cast<uint64_t>(4 * kBytes)) << "4 was read to its end";
+  ASSERT_TRUE(store->begin_step(1).ok());
+  store->demand(1, rows_of({4}));
+  EXPECT_EQ(take_all(*store, extents, 1), (std::set<int32_t>{4}));
+  EXPECT_EQ(store->figures().read, 2u);
 }
 
 TEST(ExpertStore, PinsStayWhateverComes) {

@@ -226,34 +226,50 @@ int best_threads(const std::vector<ThreadSpeeds>& speeds) {
   return speeds.empty() ? 0 : speeds.back().threads;
 }
 
-ReadSpeed best_read(const std::vector<ReadSpeed>& speeds) {
+namespace {
+
+int64_t under_way(const ReadSpeed& s) {
+  return s.depth * s.piece_bytes;
+}
+// Of reads by O_DIRECT or the page cache, of at most an extent under way or more.
+size_t read_kind(const ReadSpeed& s, int64_t extent_bytes) {
+  return (s.direct ? 0u : 2u) + (under_way(s) <= extent_bytes ? 0u : 1u);
+}
+
+}  // namespace
+
+ReadSpeed best_read(const std::vector<ReadSpeed>& speeds, int64_t extent_bytes) {
   constexpr double kAlike = 0.97;
-  constexpr double kCacheMustGain = 1.2;
-  double fastest[2] = {0, 0};
-  for (const ReadSpeed& s : speeds)
-    fastest[s.direct ? 1 : 0] = std::max(fastest[s.direct ? 1 : 0], s.bytes_per_second);
-  const bool direct = fastest[1] > 0 && fastest[0] < kCacheMustGain * fastest[1];
+  constexpr double kMustGain = 1.2;
+  double fastest[4] = {};
+  for (const ReadSpeed& s : speeds) {
+    double& of_kind = fastest[read_kind(s, extent_bytes)];
+    of_kind = std::max(of_kind, s.bytes_per_second);
+  }
+  const auto better = [&](size_t usual, size_t other) {
+    return fastest[usual] > 0 && fastest[other] < kMustGain * fastest[usual] ? usual : other;
+  };
+  const size_t kind = better(better(0, 1), better(2, 3));
   const ReadSpeed* best = nullptr;
   for (const ReadSpeed& s : speeds) {
-    if (s.direct != direct || s.bytes_per_second < kAlike * fastest[direct ? 1 : 0]) continue;
-    const int64_t in_flight = s.depth * s.piece_bytes;
-    if (best == nullptr || in_flight < best->depth * best->piece_bytes ||
-        (in_flight == best->depth * best->piece_bytes && s.depth < best->depth))
+    if (read_kind(s, extent_bytes) != kind || s.bytes_per_second < kAlike * fastest[kind]) continue;
+    if (best == nullptr || under_way(s) < under_way(*best) ||
+        (under_way(s) == under_way(*best) && s.depth < best->depth)) {
       best = &s;
+    }
   }
   return best != nullptr ? *best : speeds.front();
 }
 
-std::vector<ReadSpeed> leading_reads(std::vector<ReadSpeed> speeds, size_t n) {
+std::vector<ReadSpeed> leading_reads(std::vector<ReadSpeed> speeds, int64_t extent_bytes, size_t n) {
   std::stable_sort(speeds.begin(), speeds.end(), [](const ReadSpeed& a, const ReadSpeed& b) {
     return a.bytes_per_second > b.bytes_per_second;
   });
   std::vector<ReadSpeed> leading;
-  bool has[2] = {false, false};
+  size_t of_kind[4] = {};
   for (const ReadSpeed& s : speeds) {
-    bool& one = has[s.direct ? 1 : 0];
-    if (leading.size() < n || !one) leading.push_back(s);
-    one = true;
+    const size_t kind = read_kind(s, extent_bytes);
+    if (of_kind[kind]++ < (kind == 0 ? n : 1)) leading.push_back(s);
   }
   return leading;
 }

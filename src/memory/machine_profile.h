@@ -74,13 +74,14 @@ struct MachineProfile {
 
 // The fewest threads with which memory and products both run at 95 % of the best.
 int best_threads(const std::vector<ThreadSpeeds>& speeds);
-// Of all within 3 % of the fastest the one with the least under way (a demand waits for what is in flight),
-// by O_DIRECT unless the page cache is a fifth faster: what it holds is held twice. `speeds` must not be
-// empty.
-ReadSpeed best_read(const std::vector<ReadSpeed>& speeds);
-// The `n` fastest, those by O_DIRECT and those by the page cache (at least one of either where there is one):
-// what to measure again, since the best of many unsteady figures is a lucky one.
-std::vector<ReadSpeed> leading_reads(std::vector<ReadSpeed> speeds, size_t n);
+// Of all within 3 % of the fastest the one with the least under way (a demand waits for what is in flight).
+// At most an extent under way, so that experts arrive one after another and the first is computed while the
+// others come, and what is no longer wanted can be left; and by O_DIRECT, for what the page cache holds is
+// held twice: each unless going without is a fifth faster. `speeds` must not be empty.
+ReadSpeed best_read(const std::vector<ReadSpeed>& speeds, int64_t extent_bytes);
+// The `n` fastest with at most an extent under way, and the fastest with more and by the page cache where
+// there are any: what to measure again, since the best of many unsteady figures is a lucky one.
+std::vector<ReadSpeed> leading_reads(std::vector<ReadSpeed> speeds, int64_t extent_bytes, size_t n);
 
 std::string to_json(const MachineProfile& profile);
 // `what` names the text in messages. Errors: not JSON, another format or a later version, a field that is

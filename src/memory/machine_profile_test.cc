@@ -107,32 +107,46 @@ TEST(MachineProfile, TheFewestThreadsThatAreEnough) {
   EXPECT_EQ(best_threads({}), 0);
 }
 
+constexpr int64_t kMiB = 1 << 20;
+
 TEST(MachineProfile, TheLeastUnderWayThatIsFastEnough) {
-  constexpr int64_t kMiB = 1 << 20;
+  constexpr int64_t kExtent = 100 * kMiB;
   std::vector<ReadSpeed> s = {{true, 4 * kMiB, 1, 3.0}, {true, kMiB, 4, 6.8},  {true, kMiB, 8, 6.9},
                               {true, 4 * kMiB, 8, 7.0}, {false, kMiB, 8, 8.0}, {false, kMiB, 1, 1.0}};
-  EXPECT_EQ(best_read(s).depth, 4);
-  EXPECT_TRUE(best_read(s).direct);
+  EXPECT_EQ(best_read(s, kExtent).depth, 4);
+  EXPECT_TRUE(best_read(s, kExtent).direct);
   s[4].bytes_per_second = 9.0;  // more than a fifth faster
-  EXPECT_FALSE(best_read(s).direct);
-  EXPECT_EQ(best_read(s).depth, 8);
-  EXPECT_EQ(best_read({{false, kMiB, 2, 5.0}}).depth, 2);  // O_DIRECT was refused
-  EXPECT_EQ(best_read({{true, kMiB, 2, 0.0}}).depth, 2);
+  EXPECT_FALSE(best_read(s, kExtent).direct);
+  EXPECT_EQ(best_read(s, kExtent).depth, 8);
+  EXPECT_EQ(best_read({{false, kMiB, 2, 5.0}}, kExtent).depth, 2);  // O_DIRECT was refused
+  EXPECT_EQ(best_read({{true, kMiB, 2, 0.0}}, kExtent).depth, 2);
+}
+
+TEST(MachineProfile, MoreThanAnExtentUnderWayMustGainAFifth) {
+  constexpr int64_t kExtent = 8 * kMiB;
+  std::vector<ReadSpeed> s = {{true, kMiB, 8, 5.0}, {true, 4 * kMiB, 4, 5.9}, {false, 4 * kMiB, 4, 5.9}};
+  EXPECT_EQ(best_read(s, kExtent).depth, 8);
+  s[1].bytes_per_second = 6.1;
+  EXPECT_EQ(best_read(s, kExtent).depth, 4);
+  EXPECT_TRUE(best_read(s, kExtent).direct);
+  s[2].bytes_per_second = 7.4;
+  EXPECT_FALSE(best_read(s, kExtent).direct);
 }
 
 TEST(MachineProfile, TheLeadingReadsAreTheFastestAndOneOfEitherKind) {
-  constexpr int64_t kMiB = 1 << 20;
-  const std::vector<ReadSpeed> s = {{true, 4 * kMiB, 1, 3.0},
-                                    {true, kMiB, 4, 6.8},
-                                    {false, kMiB, 8, 2.0},
-                                    {true, 4 * kMiB, 8, 7.0},
-                                    {false, kMiB, 1, 1.0}};
-  const std::vector<ReadSpeed> two = leading_reads(s, 2);
-  ASSERT_EQ(two.size(), 3u);
-  EXPECT_EQ(two[0].bytes_per_second, 7.0);
-  EXPECT_EQ(two[1].bytes_per_second, 6.8);
-  EXPECT_EQ(two[2].bytes_per_second, 2.0) << "the better one by the page cache";
-  EXPECT_EQ(leading_reads(s, 9).size(), s.size());
+  constexpr int64_t kExtent = 8 * kMiB;
+  const std::vector<ReadSpeed> s = {{true, 4 * kMiB, 1, 3.0},   {true, kMiB, 4, 6.8},
+                                    {false, kMiB, 8, 2.0},      {true, 4 * kMiB, 2, 7.0},
+                                    {false, kMiB, 1, 1.0},      {true, 4 * kMiB, 8, 6.9},
+                                    {true, 8 * kMiB, 16, 6.95}, {false, 8 * kMiB, 16, 0.5}};
+  const std::vector<ReadSpeed> some = leading_reads(s, kExtent, 2);
+  ASSERT_EQ(some.size(), 5u);
+  EXPECT_EQ(some[0].bytes_per_second, 7.0);
+  EXPECT_EQ(some[1].bytes_per_second, 6.95) << "the better one with more under way";
+  EXPECT_EQ(some[2].bytes_per_second, 6.8);
+  EXPECT_EQ(some[3].bytes_per_second, 2.0) << "the better one by the page cache";
+  EXPECT_EQ(some[4].bytes_per_second, 0.5) << "the one of its kind";
+  EXPECT_EQ(leading_reads(s, kExtent, 9).size(), s.size() - 2);
 }
 
 TEST(MachineProfile, OfThisMachineOnly) {

@@ -79,7 +79,7 @@ Status Forward::moe(const Step& step, const MoeWeights& w) {
   const bool streamed = store_ != nullptr && step.moe_layer >= 0;  // the MTP block is in memory whole
   if (streamed) {                                                  // reading begins as early as it can
     store_->demand(step.moe_layer, rows_of);
-    if (step.next != nullptr && store_->wants_prediction()) predict(step);
+    predict(step, Ahead::layer);
   }
   sort_visits(static_cast<int64_t>(visits));
 
@@ -132,14 +132,17 @@ Status Forward::streamed_experts(const Step& step, const MoeWeights& w) {
   }
 }
 
-// Runs the next layer's router on what is known now: x without this layer's MLP and without the next
-// attention. The residual stream changes slowly, so most of its choices are right. act.block_out and
-// act.router_scores are free at this point.
-void Forward::predict(const Step& step) {
+// Runs the next layer's router on what is known now, x, which lacks what `ahead` says. The residual stream
+// changes slowly, so most of its choices are right. act.block_out and act.router_scores are free where this
+// is called.
+void Forward::predict(const Step& step, Ahead ahead) {
+  if (store_ == nullptr || step.next == nullptr || !store_->wants_prediction(ahead)) return;
   const int64_t hidden = config_.hidden_size;
   const auto eps = static_cast<float>(config_.rms_norm_eps);
   const auto n = step.next_rows.empty() ? step.n_rows : static_cast<int64_t>(step.next_rows.size());
   if (n > act_.max_rows) return;
+  // A second look is for few rows: many ask for most of a layer anyway.
+  if (ahead != Ahead::layer && 2 * n * config_.n_experts_per_token > config_.n_routed_experts) return;
   const MutRows guess(act_.block_out.data(), n, hidden);
   if (step.next_rows.empty()) {
     context_.ops.rms_norm(context_, Rows(act_.x.data(), n, hidden), step.next->post_attention_norm.data(),
@@ -166,7 +169,7 @@ void Forward::predict(const Step& step) {
     const float wa = worth[static_cast<size_t>(a)], wb = worth[static_cast<size_t>(b)];
     return wa != wb ? wa > wb : a < b;
   });
-  store_->announce(step.next_moe_layer, {act_.predicted_order.data(), chosen});
+  store_->announce(step.next_moe_layer, {act_.predicted_order.data(), chosen}, ahead);
 }
 
 }  // namespace jaju

@@ -179,7 +179,7 @@ Status Forward::mlp_block(const Step& step, const LayerWeights& layer) {
   if (layer.is_moe) {
     JAJU_RETURN_IF_ERROR(moe(step, layer.moe));
   } else {
-    if (store_ != nullptr && step.next != nullptr && store_->wants_prediction()) predict(step);
+    predict(step, Ahead::layer);
     mlp(step, layer.dense, out);
   }
   // K1's own norm acts on MoE layers, on routed sum + shared expert, before the residual add.
@@ -262,11 +262,6 @@ Status Forward::run(const Batch& batch, MutRows logits, const ForwardExtras& ext
   for (int64_t i = 0; i < config_.n_layers; ++i) {
     const LayerWeights& layer = weights_.layers[static_cast<size_t>(i)];
     step.moe_layer = layer.is_moe ? moe_layer++ : -1;
-    attention_block(step, layer, i);
-    if (i + 1 == config_.n_layers && !all_rows) {
-      step.n_rows = keep_logit_rows(step, batch.logit_rows);
-      if (step.n_rows < n_rows) step.kept_rows = batch.logit_rows;
-    }
     const bool last_next = i + 2 == config_.n_layers;
     step.next_moe_layer = moe_layer;
     step.next = i + 1 < config_.n_layers && weights_.layers[static_cast<size_t>(i) + 1].is_moe
@@ -276,7 +271,15 @@ Status Forward::run(const Batch& batch, MutRows logits, const ForwardExtras& ext
       step.next_rows = batch.logit_rows;
       if (batch.logit_rows.empty()) step.next = nullptr;
     }
+    // Nothing is asked of the drives during a dense layer.
+    if (!layer.is_moe) predict(step, Ahead::two_attentions);
+    attention_block(step, layer, i);
+    if (i + 1 == config_.n_layers && !all_rows) {
+      step.n_rows = keep_logit_rows(step, batch.logit_rows);
+      if (step.n_rows < n_rows) step.kept_rows = batch.logit_rows;
+    }
     if (step.n_rows > 0) JAJU_RETURN_IF_ERROR(mlp_block(step, layer));
+    predict(step, Ahead::attention);
   }
   if (extras.hidden.data != nullptr) {
     context_.ops.rms_norm(context_, x, weights_.final_norm.data(), static_cast<float>(config_.rms_norm_eps),

@@ -107,7 +107,7 @@ class Forward {
   void sort_visits(int64_t visits);
   ExpertGroup group_of(const MlpWeights& w, int64_t expert);
   Status streamed_experts(const Step& step, const MoeWeights& w);
-  void predict(const Step& step);
+  void predict(const Step& step, Ahead ahead);
   void mlp(const Step& step, const MlpWeights& w, MutRows out);
   Status decoder_layer(const Step& step, const LayerWeights& layer, int64_t cache_layer);
   void attention_block(const Step& step, const LayerWeights& layer, int64_t cache_layer);
