@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kLeastChunk = 64;
 constexpr int64_t kMostChunk = 4096;
-constexpr int64_t kChunkShare = 6;
+constexpr int64_t kChunkShare = 3;
 
 }  // namespace
 

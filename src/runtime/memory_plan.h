@@ -25,8 +25,8 @@ struct RunShape {
 RunSizes run_sizes(const ModelConfig& config, LayerKinds kinds, const RunShape& shape);
 
 // Rows of a prompt step when experts must be read from the drive: a pass over them costs the same for any
-// number of rows, so the step is as large as a sixth of the memory that residents and cache leave: 4,096 or
-// the context, else the multiple of 64 that fits, but no less than 64 and shape.chunk. (The sixth costs some
+// number of rows, so the step is as large as a third of the memory that residents and cache leave: 4,096 or
+// the context, else the multiple of 64 that fits, but no less than 64 and shape.chunk. (The third costs some
 // places for experts, and so a few hits of every token; a second pass costs a prompt all its misses again.)
 int64_t streaming_chunk(const ModelConfig& config, const MeasuredModel& model, const RunShape& shape,
                         int64_t memory);
