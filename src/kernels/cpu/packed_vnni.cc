@@ -230,9 +230,11 @@ struct WideSource<Scheme::q4i> : Wide {
   static void products(const PackedSource<Scheme::q4i>& from, int64_t b, int g, I (&out)[4]) {
     const I size = from.row_scales(0, b).size_in_bytes(g);
     const I odd = _mm512_set1_epi16(static_cast<short>(0xff00));
+    const I signed_levels =
+        _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kQ4iLevels.data())));
     JAJU_UNROLL for (int s = 0; s < 4; ++s) {
-      const I levels = _mm512_sub_epi8(from.levels(0, b, g, s).weights,
-                                       _mm512_set1_epi8(static_cast<char>(packed_dot::kLevelAdded)));
+      const I levels =
+          _mm512_shuffle_epi8(signed_levels, nibbles(from.block(0, b) + 64 + g / 2 * (4 * 64), s, g % 2));
       // A product of words is one of bytes in its low byte, and in its high one if the low factor is 0.
       const I low = _mm512_mullo_epi16(levels, size);
       const I high = _mm512_mullo_epi16(_mm512_and_si512(levels, odd), size);
