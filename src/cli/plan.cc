@@ -376,7 +376,7 @@ void add_plan(CLI::App& app, Action& action) {
                    "A directory or a name (default: the small model that comes with jaju)");
   verb->add_option("--config", o->config, "A config.json alone, for a model one does not have");
   verb->add_option("--scheme", o->scheme,
-                   "Experts as if stored so: q8, q6, q4, q3, q2, mxfp4, nvfp4, bf16, f16, f32 or f8 "
+                   "Experts as if stored so: q8, q6, q4, q4i, q3, q2, mxfp4, nvfp4, bf16, f16, f32 or f8 "
                    "(default: as they are; without weights or where that does not fit, q4)");
   verb->add_option("--rest", o->rest,
                    "Other matrices likewise (default: q8 beside packed experts, else the same)");

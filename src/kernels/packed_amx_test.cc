@@ -27,8 +27,8 @@ struct Case {
   std::vector<std::byte> inputs;
   std::vector<const std::byte*> x;
 
-  // even: the rows of inputs lie at equal distances, in order.
-  Case(Scheme scheme, int64_t rows, int64_t cols, int64_t n, bool even) {
+  // even: the rows of inputs lie at equal distances, in order. code: all inputs' codes, else random ones.
+  Case(Scheme scheme, int64_t rows, int64_t cols, int64_t n, bool even, int code = 0) {
     std::mt19937 dice(static_cast<uint32_t>(rows * 31 + cols + n));
     std::normal_distribution<float> normal;
     const int64_t each = panel_bytes(scheme, cols);
@@ -47,7 +47,8 @@ struct Case {
       for (int64_t first = 0; first < cols; first += packed_dot::kPieceCols) {
         std::byte* const piece = row + first / packed_dot::kPieceCols * packed_dot::kPieceBytes;
         for (int64_t c = 0; c < std::min(packed_dot::kPieceCols, cols - first); ++c) {
-          piece[c] = static_cast<std::byte>(static_cast<int8_t>(dice() % 255 - 127));
+          const int random = static_cast<int>(dice() % 255) - 127;
+          piece[c] = static_cast<std::byte>(static_cast<int8_t>(code != 0 ? code : random));
         }
         add_offsets(piece);
         const float scale = std::abs(normal(dice)) + 0.01f;
@@ -66,6 +67,13 @@ struct Case {
       const int32_t offsets[] = {-packed_dot::kAdded * sum, -packed_dot::kQ6Added * sum};
       std::memcpy(piece + packed_dot::kOffsetsAt + 4 * g, &offsets[0], 4);
       std::memcpy(piece + packed_dot::kQ6OffsetsAt + 4 * g, &offsets[1], 4);
+      const auto of_levels = static_cast<int16_t>(-packed_dot::kLevelAdded * sum);
+      std::memcpy(piece + packed_dot::kLevelOffsetsAt + 2 * g, &of_levels, 2);
+      int32_t of_block = 0;  // the piece is zeros before
+      std::byte* const at = piece + packed_dot::kBlockOffsetsAt + 4 * (g * kGroupCols / kBlockCols);
+      std::memcpy(&of_block, at, 4);
+      of_block += offsets[0];
+      std::memcpy(at, &of_block, 4);
     }
   }
 
@@ -94,15 +102,17 @@ struct Case {
           const std::byte* const piece =
               x[static_cast<size_t>(i)] + first / packed_dot::kPieceCols * packed_dot::kPieceBytes;
           float of_piece = 0;
-          for (int64_t g = first; g < std::min(panels.cols, first + packed_dot::kPieceCols);
-               g += kGroupCols) {
+          const bool integers = has_integer_groups(panels.scheme);
+          const int64_t width = integers ? kBlockCols : kGroupCols;  // of what is added exactly
+          for (int64_t g = first; g < std::min(panels.cols, first + packed_dot::kPieceCols); g += width) {
             const std::byte* const block =
                 panel.data() + kPanelHeaderBytes + g / kBlockCols * block_bytes(panels.scheme);
             const auto byte =
                 static_cast<uint8_t>(block[g % kBlockCols / kGroupCols * kPanelRows + r % kPanelRows]);
-            const float scale = scale_value(panels.scheme, byte);
+            const float scale = integers ? integer_scales_at(block, r % kPanelRows).block()
+                                         : scale_value(panels.scheme, byte);
             int32_t whole = 0;
-            for (int64_t c = g; c < g + kGroupCols; ++c) {
+            for (int64_t c = g; c < g + width; ++c) {
               const int64_t cols = (panels.cols + kBlockCols - 1) / kBlockCols * kBlockCols;
               const float value =
                   scale == 0 ? 0 : packed_at(panels.scheme, panel.data(), cols, r % kPanelRows, c) / scale;
@@ -154,12 +164,49 @@ TEST(PackedOnTiles, EmulatedTilesGiveTheContractsBits) {
   }
 }
 
+// Bytes from outside may say anything: all codes and scales, the largest levels and sizes beside the largest
+// inputs, where sums in 16 bits are nearest to their ends.
+TEST(PackedOnTiles, AnyBytesGiveTheContractsBits) {
+  enum class Bytes { random, largest, least };
+  const auto byte_of = [](Bytes kind, bool is_scale, uint32_t dice) {
+    if (kind == Bytes::random) return static_cast<std::byte>(dice);
+    // Codes 0 and 15 are the ends of q4i's levels, 7 and 15 those of its sizes.
+    return std::byte{static_cast<uint8_t>(kind == Bytes::least ? 0xff : is_scale ? 0x77 : 0)};
+  };
+  for (const Scheme scheme : {Scheme::q4, Scheme::q4i}) {
+    for (const Bytes kind : {Bytes::random, Bytes::largest, Bytes::least}) {
+      for (const auto& [rows, cols, n] : {Size{33, 700, 70}, {16, 256, 3}, {18, 520, 9}, {16, 64, 1}}) {
+        SCOPED_TRACE(testing::Message() << name_of(scheme) << " " << static_cast<int>(kind) << ", " << n);
+        Case c(scheme, rows, cols, n, true, kind == Bytes::random ? 0 : n % 2 == 0 ? 127 : -127);
+        std::mt19937 dice(static_cast<uint32_t>(cols));
+        for (int64_t p = 0; p * kPanelRows < rows; ++p) {
+          const auto panel = c.weights.begin() + p * panel_bytes(scheme, cols);
+          for (int64_t at = kPanelHeaderBytes; at < panel_bytes(scheme, cols); ++at) {
+            const bool is_scale = (at - kPanelHeaderBytes) % block_bytes(scheme) < 64;
+            panel[at] = byte_of(kind, is_scale, dice() % 256);
+          }
+        }
+        const std::vector<float> want = c.plain();
+        const auto gives = [&](Case::Dot dot, const char* name) {
+          const std::vector<float> got = c.run(dot);
+          EXPECT_EQ(0, std::memcmp(got.data(), want.data(), want.size() * sizeof(float))) << name;
+        };
+        gives(packed_amx_emulated::dot_panels, "emulated tiles");
+        if (find_ops("avx2") != nullptr) gives(packed_avx2::kKernels.dot_panels, "avx2");
+        if (cpu_has_vnni()) gives(packed_vnni::kKernels.dot_panels, "vnni");
+        if (cpu_has_int8_tiles()) gives(packed_amx::kKernels.dot_panels, "amx");
+      }
+    }
+  }
+}
+
 // What the tiles get from AVX-512's unpacking is what packed.h says of the bytes.
 TEST(PackedOnTiles, UnpackedBlocksAreTheWeights) {
   if (!cpu_has_vnni()) GTEST_SKIP() << "this CPU has no AVX-512 VNNI";
   constexpr int64_t kCols = 300;
-  constexpr int64_t kWideGroup = kPanelRows * kGroupCols + 4 * kPanelRows;
   for (const Scheme scheme : kSchemes) {
+    const int64_t depth = has_integer_groups(scheme) ? kBlockCols : kGroupCols;
+    const int64_t slice_bytes = kPanelRows * depth + 4 * kPanelRows;
     Case c(scheme, 16, kCols, 1, true);
     const float one = 1;
     for (int64_t r = 0; r < kPanelRows; ++r) std::memcpy(c.weights.data() + 4 * r, &one, 4);
@@ -167,15 +214,15 @@ TEST(PackedOnTiles, UnpackedBlocksAreTheWeights) {
     struct alignas(64) Line {
       std::byte bytes[64];
     };
-    std::vector<Line> room(static_cast<size_t>((b1 - b0) * 4 * kWideGroup / 64));
+    std::vector<Line> room(static_cast<size_t>((b1 - b0) * kBlockCols / depth * slice_bytes / 64));
     const std::byte* const wide = room.data()->bytes;
     packed_vnni::unpack_blocks(scheme, c.weights.data(), b0, b1, room.data()->bytes);
     for (int64_t col = b0 * kBlockCols; col < kCols; ++col) {
-      const std::byte* const group = wide + (col / kGroupCols - b0 * 4) * kWideGroup;
+      const std::byte* const slice = wide + (col - b0 * kBlockCols) / depth * slice_bytes;
       for (int64_t r = 0; r < kPanelRows; ++r) {
         float scale;
-        std::memcpy(&scale, group + kPanelRows * kGroupCols + 4 * r, 4);
-        const auto value = static_cast<int8_t>(group[col % kGroupCols / 4 * 64 + 4 * r + col % 4]);
+        std::memcpy(&scale, slice + kPanelRows * depth + 4 * r, 4);
+        const auto value = static_cast<int8_t>(slice[col % depth / 4 * 64 + 4 * r + col % 4]);
         ASSERT_EQ(scale * static_cast<float>(value), packed_at(scheme, c.weights.data(), kCols, r, col))
             << name_of(scheme) << " row " << r << " column " << col;
       }

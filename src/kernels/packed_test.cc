@@ -245,9 +245,9 @@ TEST_P(Packed, ProductsOfSeveralKindsKeepToThemselves) {
 TEST_P(Packed, MlpsOfMixedKindsMatchDouble) {
   Context context = context_for(team, *ops);
   const int64_t hidden = 90;
-  const Scheme kinds[] = {Scheme::none, Scheme::q8, Scheme::q6,    Scheme::q4,
-                          Scheme::q3,   Scheme::q2, Scheme::mxfp4, Scheme::nvfp4};
-  for (int mixture = 0; mixture < 64; ++mixture) {
+  const Scheme kinds[] = {Scheme::none, Scheme::q8,    Scheme::q6,    Scheme::q4, Scheme::q3,
+                          Scheme::q2,   Scheme::mxfp4, Scheme::nvfp4, Scheme::q4i};
+  for (int mixture = 0; mixture < 81; ++mixture) {
     const int64_t width = 30 + mixture * 13 % 271;  // up to two pieces
     const int64_t n = 1 + mixture * 11 % 20;
     const auto seed = static_cast<uint32_t>(mixture);
@@ -255,9 +255,9 @@ TEST_P(Packed, MlpsOfMixedKindsMatchDouble) {
       return matrix_of(scheme, mixture % 2 == 0 ? DType::f32 : DType::bf16,
                        normal_values(rows * cols, seed + add, 0.2f), rows, cols);
     };
-    const Owned gate = matrix(kinds[mixture % 8], width, hidden, 100);
-    const Owned up = matrix(kinds[mixture / 8], width, hidden, 200);
-    const Owned down = matrix(kinds[(mixture + mixture / 8) % 8], hidden, width, 300);
+    const Owned gate = matrix(kinds[mixture % 9], width, hidden, 100);
+    const Owned up = matrix(kinds[mixture / 9], width, hidden, 200);
+    const Owned down = matrix(kinds[(mixture + mixture / 9) % 9], hidden, width, 300);
     std::vector<float> identity(static_cast<size_t>(width * width));
     for (int64_t i = 0; i < width; ++i) identity[static_cast<size_t>(i * width + i)] = 1;
     const Owned same = matrix_of(Scheme::none, DType::f32, identity, width, width);
@@ -301,7 +301,8 @@ TEST_P(Packed, MlpsBitsDoNotDependOnBatchOrThreads) {
   std::vector<Mlp> mlps;
   for (const auto& [scheme, down, width] : {std::tuple<Scheme, Scheme, int64_t>{Scheme::q4, Scheme::q6, 520},
                                             {Scheme::q8, Scheme::none, 101},
-                                            {Scheme::none, Scheme::q8, 45}}) {
+                                            {Scheme::none, Scheme::q8, 45},
+                                            {Scheme::q4i, Scheme::q4i, 300}}) {
     const auto seed = static_cast<uint32_t>(width);
     mlps.push_back(
         {matrix_of(scheme, DType::bf16, normal_values(width * hidden, seed, 0.1f), width, hidden),
@@ -324,12 +325,12 @@ TEST_P(Packed, MlpsBitsDoNotDependOnBatchOrThreads) {
   };
   for (const Precision precision : {Precision::f32, Precision::bf16}) {
     Context context = context_for(team, *ops, precision);
-    const std::vector<float> all = run(context, 0, 3, 0, tokens);
+    const std::vector<float> all = run(context, 0, 4, 0, tokens);
     ThreadTeam five(5);
     Context of_five = context_for(five, *ops, precision);
-    const std::vector<float> again = run(of_five, 0, 3, 0, tokens);
+    const std::vector<float> again = run(of_five, 0, 4, 0, tokens);
     ASSERT_EQ(0, std::memcmp(all.data(), again.data(), all.size() * 4));
-    for (size_t m = 0; m < 3; ++m) {
+    for (size_t m = 0; m < 4; ++m) {
       for (const auto& [token, n] : {std::pair<int64_t, int64_t>{0, 1}, {3, 2}, {69, 1}, {10, 17}, {0, 70}}) {
         const std::vector<float> alone = run(context, m, 1, token, n);
         ASSERT_EQ(0,

@@ -72,11 +72,11 @@ void expect_near(const Matrix& packed, const Matrix& from, Scheme scheme, const 
       size += value * value;
     }
   }
-  const double most = scheme == Scheme::q8   ? 1e-4
-                      : scheme == Scheme::q6 ? 1e-3
-                      : scheme == Scheme::q4 ? 1e-2
-                      : scheme == Scheme::q3 ? 0.1
-                                             : 0.3;
+  const double most = scheme == Scheme::q8                            ? 1e-4
+                      : scheme == Scheme::q6                          ? 1e-3
+                      : scheme == Scheme::q4 || scheme == Scheme::q4i ? 1e-2
+                      : scheme == Scheme::q3                          ? 0.1
+                                                                      : 0.3;
   EXPECT_LT(error, size * most);
 }
 
@@ -90,11 +90,11 @@ void expect_same(const Matrix& packed, const Matrix& from) {
 }
 
 TEST_F(Pack, EveryTensorOfEveryLayout) {
-  const Scheme schemes[] = {Scheme::q4, Scheme::q3, Scheme::q2};
+  const Scheme schemes[] = {Scheme::q4, Scheme::q3, Scheme::q4i, Scheme::q2};
   int turn = 0;
   for (const bool fused : {true, false}) {
     for (const DType dtype : {DType::f32, DType::bf16, DType::f8_e4m3}) {
-      const Scheme experts = schemes[turn++ % 3];
+      const Scheme experts = schemes[turn++ % 4];
       SCOPED_TRACE(testing::Message()
                    << (fused ? "fused " : "split ") << name_of(dtype) << " " << name_of(experts));
       SyntheticCheckpoint checkpoint(config_,
@@ -528,6 +528,7 @@ TEST_F(Pack, LogitsAreNearTheCheckpointsOnEveryBackend) {
   const Weights* const from = loaded->get();
   ASSERT_TRUE(pack(*from, "q8", {.experts = Scheme::q8, .rest = Scheme::q8}).ok());
   ASSERT_TRUE(pack(*from, "q4", {}).ok());
+  ASSERT_TRUE(pack(*from, "q4i", {.experts = Scheme::q4i, .rest = Scheme::q4i}).ok());
   const auto logits = [&](const Weights& weights, const Ops& ops) {
     constexpr int64_t kRows = 20;
     Context context(team_, ops, Precision::f32);
@@ -559,7 +560,7 @@ TEST_F(Pack, LogitsAreNearTheCheckpointsOnEveryBackend) {
     return std::sqrt(error / size);
   };
   const std::vector<float> truth = logits(*from, *find_ops("ref"));
-  for (const auto& [name, most] : {std::pair{"q8", 0.05}, std::pair{"q4", 0.3}}) {
+  for (const auto& [name, most] : {std::pair{"q8", 0.05}, std::pair{"q4", 0.3}, std::pair{"q4i", 0.4}}) {
     SCOPED_TRACE(name);
     const auto packed = load(name);
     const std::vector<float> slow = logits(*packed, *find_ops("ref"));

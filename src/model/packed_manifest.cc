@@ -75,7 +75,7 @@ Result<PackedManifest> parse_packed_manifest(std::string_view text, const std::s
   for (const auto& [key, scheme] : {std::pair{"experts", &m.experts}, std::pair{"rest", &m.rest}}) {
     const auto word = text_of(root, key);
     const auto found = word ? scheme_named(*word) : std::nullopt;
-    if (!found) return wrong(key, "q8, q6, q4, q3, q2, mxfp4 or nvfp4");
+    if (!found) return wrong(key, "q8, q6, q4, q4i, q3, q2, mxfp4 or nvfp4");
     *scheme = *found;
   }
   const auto source = text_of(root, "source");

@@ -77,7 +77,7 @@ TEST(Benchmark, CountsWhatAShapeReadsAndComputes) {
 
 // Experts and the rest as `pack` would make them; embedding and kv_b stay bf16.
 TEST(Benchmark, PackedShapesCountPackedBytes) {
-  for (const char* words : {",dtype=q4,rest=q6", ",dtype=q8", ",dtype=q6,rest=q4"}) {
+  for (const char* words : {",dtype=q4,rest=q6", ",dtype=q8", ",dtype=q6,rest=q4", ",dtype=q4i,rest=q4i"}) {
     const auto shape = parse_shape(std::string(kTiny) + words);
     ASSERT_TRUE(shape.ok()) << shape.message();
     const auto engine = tiny_engine(shape->types, {.kv_type = KvType::f32, .threads = 2});

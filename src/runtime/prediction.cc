@@ -242,7 +242,7 @@ std::vector<Advice> advise(const PlanInput& in, const Routing& routing, const st
   // Fewer bits. The first scheme below the present one that this program knows.
   const bool packed = in.model.packed;
   const std::vector<std::string> ladder = {"q8", "q6", "q4", "q3", "q2"};
-  auto at = std::find(ladder.begin(), ladder.end(), experts);
+  auto at = std::find(ladder.begin(), ladder.end(), experts == "q4i" ? "q4" : experts);
   const auto next = !packed              ? std::find(ladder.begin(), ladder.end(), "q4")
                     : at == ladder.end() ? at
                                          : at + 1;

@@ -16,6 +16,8 @@
 //         value = 2 u - clamp(u, -kQ6Knee, kQ6Knee), u = code - 32
 //     q4  4 vectors: low nibbles of vector v are step v, high nibbles step v + 4
 //         value = kQ4Values[code]
+//     q4i  as q4
+//         value = kQ4iLevels[code] * kQ4iSizes[of the group], an int8
 //     mxfp4, nvfp4  as q4
 //         value = kFp4Values[code]
 //   q3 and q2 have a vector of pairs of bits for each of the 4 groups, bits 2s, 2s + 1 of a byte being step
@@ -31,6 +33,8 @@
 //   q8, q6, q4    b * |b|, b as int8
 //   q3, q2        size * size, bits 0 to 3; minus that if bit 7 is set; bits 4 to 6: the offset's number
 //   mxfp4, nvfp4  2^(b - 127), the same for 32 columns; E4M3, bit 7 not set
+// and q4i has 32 bits for each row, row 0 .. 15: 16 of a scale that is the same for all 64 columns, a whole
+// number; then 4 for each group, the number of its size in kQ4iSizes.
 //
 // 16 rows side by side fill the 16 lanes of an AVX-512 dot product of bytes (VNNI), or the 16 columns of an
 // AMX tile: nothing is summed across lanes, and a scale is one load. Rows that are missing to a whole panel
@@ -49,6 +53,10 @@
 // Marcellin and Fischer 1990). Kernels pay one rotation a group for a tenth less error. An offset does what
 // Q2_K's minimum does, as one addition to bytes. Sign and offset are worth more than finer scales here.
 //
+// Why q4i beside q4: its weights are whole numbers in 8 bits for 64 columns at once, and sums over a group in
+// 16, which q4's are not. So a product needs a conversion to f32 and a multiplication for 64 columns instead
+// of 16, and without VNNI half the instructions; the error is between q4's and Q4_K's.
+//
 // mxfp4 and nvfp4 hold the numbers of a checkpoint that has them, to the bit.
 #pragma once
 
@@ -64,9 +72,10 @@
 
 namespace jaju {
 
-enum class Scheme : uint8_t { none, q8, q6, q4, q3, q2, mxfp4, nvfp4 };
-constexpr Scheme kSchemes[] = {Scheme::q8, Scheme::q6,    Scheme::q4,   Scheme::q3,
-                               Scheme::q2, Scheme::mxfp4, Scheme::nvfp4};
+// Hashes of models contain the numbers (runtime/model_hash.cc): new ones at the end.
+enum class Scheme : uint8_t { none, q8, q6, q4, q3, q2, mxfp4, nvfp4, q4i };
+constexpr Scheme kSchemes[] = {Scheme::q8, Scheme::q6, Scheme::q4,    Scheme::q4i,
+                               Scheme::q3, Scheme::q2, Scheme::mxfp4, Scheme::nvfp4};
 
 constexpr int64_t kPanelRows = 16;
 constexpr int64_t kGroupCols = 16;  // that share a scale
@@ -93,6 +102,15 @@ constexpr std::array<int8_t, 8> kQ3Offsets = {-12, -8, -4, -1, 2, 5, 9, 14};
 constexpr std::array<int8_t, 16> kQ2Values = {-82, -26, -51, -71, -28, -6,  -13, -23,
                                               1,   27,  17,  8,   44,  103, 62,  49};
 constexpr std::array<int8_t, 8> kQ2Offsets = {-23, -15, -9, -3, 3, 9, 15, 24};
+// Found by annealing levels and sizes together on the three kinds of weights of quantize_test.cc, for the
+// least mean of the errors as parts of Q4_K's. What came out has the form of q6's values, u being code - 8:
+//   level = 2 u - clamp(u, -kQ4iKneeBelow, kQ4iKneeAbove)
+constexpr int kQ4iKneeBelow = 4, kQ4iKneeAbove = 5;
+constexpr std::array<int8_t, 16> kQ4iLevels = {-12, -10, -8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 7, 9};
+constexpr std::array<int8_t, 16> kQ4iSizes = {2, 4, 5, 6, 7, 8, 9, 10, -2, -4, -5, -6, -7, -8, -9, -10};
+// What kernels count on: products fit in int8, sums of 16 levels times int8 in int16, and so do sums of 8
+// levels that are made unsigned by adding 16.
+constexpr int kQ4iMostLevel = 15;
 // E2M1 (OCP Microscaling 1.0) times two.
 constexpr std::array<int8_t, 16> kFp4Values = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
@@ -104,6 +122,8 @@ constexpr std::string_view name_of(Scheme scheme) {
       return "q6";
     case Scheme::q4:
       return "q4";
+    case Scheme::q4i:
+      return "q4i";
     case Scheme::q3:
       return "q3";
     case Scheme::q2:
@@ -128,6 +148,10 @@ constexpr std::optional<Scheme> scheme_named(std::string_view name) {
 constexpr bool is_fp4(Scheme scheme) {
   return scheme == Scheme::mxfp4 || scheme == Scheme::nvfp4;
 }
+// Whose groups have whole numbers as scales, and blocks a scale of their own: q4i.
+constexpr bool has_integer_groups(Scheme scheme) {
+  return scheme == Scheme::q4i;
+}
 // q3 and q2, whose codes share bits.
 constexpr bool has_trellis(Scheme scheme) {
   return scheme == Scheme::q3 || scheme == Scheme::q2;
@@ -141,6 +165,7 @@ constexpr int64_t code_bits(Scheme scheme) {
     case Scheme::q6:
       return 6;
     case Scheme::q4:
+    case Scheme::q4i:
     case Scheme::mxfp4:
     case Scheme::nvfp4:
       return 4;
@@ -168,19 +193,20 @@ constexpr int64_t packed_bytes(Scheme scheme, int64_t rows, int64_t cols) {
 constexpr int n_codes(Scheme scheme) {
   return scheme == Scheme::q8 ? 256 : scheme == Scheme::q6 ? 64 : 16;
 }
-// What a code stands for without its group's offset.
+// What a code stands for without its group's offset or size.
 constexpr int code_value(Scheme scheme, int code) {
   const auto at = static_cast<size_t>(code);
   if (scheme == Scheme::q8) return code - 128;
   if (scheme == Scheme::q4) return kQ4Values[at];
+  if (scheme == Scheme::q4i) return kQ4iLevels[at];
   if (scheme == Scheme::q3) return kQ3Values[at];
   if (scheme == Scheme::q2) return kQ2Values[at];
   if (is_fp4(scheme)) return kFp4Values[at];
   const int u = code - 32;
   return 2 * u - (u < -kQ6Knee ? -kQ6Knee : u > kQ6Knee ? kQ6Knee : u);
 }
-// What a byte of scales stands for, and the offset in it. Values with their offsets are at most 127 in
-// magnitude.
+// What a byte of scales stands for, and the offset in it; q4i has none. Values with their offsets are at most
+// 127 in magnitude.
 inline float scale_value(Scheme scheme, uint8_t byte) {
   if (scheme == Scheme::mxfp4) {  // 2^-127 has no exponent of its own in f32
     return std::bit_cast<float>(byte == 0 ? 0x00400000u : uint32_t{byte} << 23);
@@ -196,6 +222,18 @@ inline float scale_value(Scheme scheme, uint8_t byte) {
 constexpr int offset_value(Scheme scheme, uint8_t byte) {
   const auto number = static_cast<size_t>(byte >> 4 & 7);
   return scheme == Scheme::q3 ? kQ3Offsets[number] : scheme == Scheme::q2 ? kQ2Offsets[number] : 0;
+}
+
+// What a row's 32 bits of scales in a block of q4i stand for.
+struct IntegerScales {
+  uint32_t bits = 0;
+  float block() const { return static_cast<float>(bits & 0xffff); }
+  int group(int64_t g) const { return kQ4iSizes[bits >> (16 + 4 * g) & 15]; }
+};
+inline IntegerScales integer_scales_at(const void* block, int64_t row) {
+  IntegerScales s;
+  std::memcpy(&s.bits, static_cast<const std::byte*>(block) + 4 * row, sizeof s.bits);
+  return s;
 }
 
 // A weight's bits in a block: bits [shift, shift + width) of byte `at`, in one or two places. low: all of
@@ -253,6 +291,11 @@ inline float packed_at(Scheme scheme, const void* panels, int64_t cols, int64_t 
   float factor;
   std::memcpy(&factor, panel + 4 * row, 4);
   const uint8_t* const block = panel + kPanelHeaderBytes + c / kBlockCols * block_bytes(scheme);
+  if (has_integer_groups(scheme)) {
+    const IntegerScales scales = integer_scales_at(block, row);
+    const int value = code_value(scheme, code_at(scheme, block, row, col)) * scales.group(col / kGroupCols);
+    return factor * (scales.block() * static_cast<float>(value));
+  }
   const uint8_t byte = block[col / kGroupCols * kPanelRows + row];
   const int value = code_value(scheme, code_at(scheme, block, row, col)) + offset_value(scheme, byte);
   return factor * (scale_value(scheme, byte) * static_cast<float>(value));

@@ -115,7 +115,7 @@ JAJU_INLINE void search(const Group& g, Found& found) {
   found.scales = __builtin_convertvector(kept, I);
 }
 
-JAJU_SEARCHES
+JAJU_SEARCHES(Group, Found)
 
 // The value that a row's largest magnitude gets with the largest scale, and that scale.
 struct Top {
@@ -130,6 +130,8 @@ Top top_of(Scheme scheme) {
       return {Range<Scheme::q6>::kTop, kLargestCode * kLargestCode};
     case Scheme::q4:
       return {Range<Scheme::q4>::kTop, kLargestCode * kLargestCode};
+    case Scheme::q4i:
+      return {kIntegerTop, 1};
     case Scheme::q3:  // what a group of equal values can reach
       return {127, 15 * 15};
     default:
@@ -151,44 +153,50 @@ float finite_or_zero(float x) {
   return std::isfinite(x) ? x : 0.0f;
 }
 
-}  // namespace
-
-void quantize_panel(Scheme scheme, const float* rows, int64_t n_rows, int64_t cols, const float* importance,
-                    std::byte* out) {
-  JAJU_CHECK(scheme != Scheme::none && n_rows > 0 && n_rows <= kPanelRows && cols > 0);
-  if (is_fp4(scheme)) return quantize_fp4_panel(scheme, rows, n_rows, cols, importance, out);
-  const Search run = search_of(scheme);
+// Writes the rows' factors, and gives their inverses.
+void write_factors(Scheme scheme, const float* rows, int64_t n_rows, int64_t cols, F& inverse,
+                   std::byte* out) {
   const Top top = top_of(scheme);
-  std::memset(out, 0, static_cast<size_t>(panel_bytes(scheme, cols)));
-
-  Group group;
-  for (int lane = 0; lane < kLanes; ++lane) {
+  inverse = F{};
+  for (int lane = 0; lane < n_rows; ++lane) {
     float largest = 0;
-    for (int64_t c = 0; lane < n_rows && c < cols; ++c) {
+    for (int64_t c = 0; c < cols; ++c) {
       const float magnitude = std::fabs(finite_or_zero(rows[lane * cols + c]));
       if (magnitude > largest) largest = magnitude;
     }
+    if (largest < kLeastMagnitude) continue;  // a factor of 0
     // With the largest code the row's largest magnitude is a value at either end.
     const float factor = largest / (top.value * top.scale);
-    const bool zero = largest < kLeastMagnitude;
-    group.inverse_factors[lane] = zero ? 0.0f : 1.0f / factor;
-    const float stored = zero ? 0.0f : factor;
-    std::memcpy(out + 4 * lane, &stored, 4);
+    inverse[lane] = 1.0f / factor;
+    std::memcpy(out + 4 * lane, &factor, 4);
   }
+}
 
-  for (int64_t first = 0; first < cols; first += kCols) {
-    const int64_t width = cols - first < kCols ? cols - first : kCols;
-    float sum = 0;
-    for (int64_t c = 0; c < width; ++c) sum += importance == nullptr ? 1.0f : importance[first + c];
-    const float mean = sum / static_cast<float>(width);
-    const bool weighted = importance != nullptr && std::isnormal(mean) && mean > 0;
-    for (int64_t c = 0; c < kCols; ++c) {
-      group.weights[c] = c >= width ? 0.0f : weighted ? importance[first + c] / mean + 0.01f : 1.0f;
-      group.values[c] = F{};
-      for (int64_t r = 0; c < width && r < n_rows; ++r) {
-        group.values[c][r] = finite_or_zero(rows[r * cols + first + c]);
-      }
+// Columns from `first` on.
+template <int64_t Cols>
+void take_columns(const float* rows, int64_t n_rows, int64_t cols, int64_t first, const float* importance,
+                  Columns<Cols>& to) {
+  const int64_t width = cols - first < Cols ? cols - first : Cols;
+  float sum = 0;
+  for (int64_t c = 0; c < width; ++c) sum += importance == nullptr ? 1.0f : importance[first + c];
+  const float mean = sum / static_cast<float>(width);
+  const bool weighted = importance != nullptr && std::isnormal(mean) && mean > 0;
+  for (int64_t c = 0; c < Cols; ++c) {
+    to.weights[c] = c >= width ? 0.0f : weighted ? importance[first + c] / mean + 0.01f : 1.0f;
+    to.values[c] = F{};
+    for (int64_t r = 0; c < width && r < n_rows; ++r) {
+      to.values[c][r] = finite_or_zero(rows[r * cols + first + c]);
     }
+  }
+}
+
+void quantize_groups(Scheme scheme, const float* rows, int64_t n_rows, int64_t cols, const float* importance,
+                     const F& inverse_factors, std::byte* out) {
+  const Search run = search_of(scheme);
+  Group group;
+  group.inverse_factors = inverse_factors;
+  for (int64_t first = 0; first < cols; first += kCols) {
+    take_columns(rows, n_rows, cols, first, importance, group);
     Found found;
     run(group, found);
 
@@ -201,6 +209,39 @@ void quantize_panel(Scheme scheme, const float* rows, int64_t n_rows, int64_t co
       for (int64_t r = 0; r < kPanelRows; ++r) put_code(scheme, block, r, col + c, found.codes[c][r]);
     }
   }
+}
+
+void quantize_blocks(Scheme scheme, const float* rows, int64_t n_rows, int64_t cols, const float* importance,
+                     const F& inverse_factors, std::byte* out) {
+  static const BlockSearch run = integer_search();
+  Block block;
+  block.inverse_factors = inverse_factors;
+  std::byte* to = out + kPanelHeaderBytes;
+  for (int64_t first = 0; first < cols; first += kBlockCols, to += block_bytes(scheme)) {
+    take_columns(rows, n_rows, cols, first, importance, block);
+    FoundBlock found;
+    run(block, found);
+    for (int64_t r = 0; r < n_rows; ++r) {
+      const int32_t scales = found.scales[r];
+      std::memcpy(to + 4 * r, &scales, 4);
+    }
+    for (int64_t c = 0; c < kBlockCols; ++c) {
+      for (int64_t r = 0; r < kPanelRows; ++r) put_code(scheme, to, r, c, found.codes[c][r]);
+    }
+  }
+}
+
+}  // namespace
+
+void quantize_panel(Scheme scheme, const float* rows, int64_t n_rows, int64_t cols, const float* importance,
+                    std::byte* out) {
+  JAJU_CHECK(scheme != Scheme::none && n_rows > 0 && n_rows <= kPanelRows && cols > 0);
+  if (is_fp4(scheme)) return quantize_fp4_panel(scheme, rows, n_rows, cols, importance, out);
+  std::memset(out, 0, static_cast<size_t>(panel_bytes(scheme, cols)));
+  F inverse_factors;
+  write_factors(scheme, rows, n_rows, cols, inverse_factors, out);
+  const auto quantize = has_integer_groups(scheme) ? quantize_blocks : quantize_groups;
+  quantize(scheme, rows, n_rows, cols, importance, inverse_factors, out);
 }
 
 void dequantize_panel(Scheme scheme, const std::byte* panel, int64_t n_rows, int64_t cols, float* rows) {

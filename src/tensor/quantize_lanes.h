@@ -1,7 +1,7 @@
-// What the searches of quantize.cc, quantize_trellis.cc share: the 16 rows of a panel side by side, in
-// vectors of 16 floats of which each lane is a row. No sum crosses lanes, so that the instruction set changes
-// the speed and no bit. Each search's body is compiled once per instruction set, by target attributes; it is
-// inlined into each and calls nothing that could be shared.
+// What the searches of quantize.cc, quantize_trellis.cc and quantize_integer.cc share: the 16 rows of a panel
+// side by side, in vectors of 16 floats of which each lane is a row. No sum crosses lanes, so that the
+// instruction set changes the speed and no bit. Each search's body is compiled once per instruction set, by
+// target attributes; it is inlined into each and calls nothing that could be shared.
 #pragma once
 
 #include <cstdint>
@@ -44,17 +44,25 @@ JAJU_INLINE void magnitude(F& to, const F& x) {
   to = (F)((I)x & (I{} + 0x7fffffff));
 }
 
-// A group of each row.
-struct Group {
-  F values[kCols];
-  float weights[kCols];
+// Some columns of each row: a group's, or a block's.
+template <int64_t Cols>
+struct Columns {
+  F values[Cols];
+  float weights[Cols];
   F inverse_factors;  // of the rows; 0 where the row is 0
 };
+using Group = Columns<kGroupCols>;
+using Block = Columns<kBlockCols>;
 struct Found {
   I scales;        // bytes of scales
   I codes[kCols];  // as code_at reads them
 };
 using Search = void (*)(const Group&, Found&);
+struct FoundBlock {
+  I scales;  // 32 bits of each row
+  I codes[kBlockCols];
+};
+using BlockSearch = void (*)(const Block&, FoundBlock&);
 
 // A group in units of its rows' factors, its largest magnitudes, and the error of all zeros.
 JAJU_INLINE void scale_group(const Group& g, F (&x)[kCols], F& largest, F& error_of_zeros) {
@@ -91,40 +99,43 @@ JAJU_INLINE bool next_size(F& size, const F& last) {
 }
 
 // Compiles search<S> for each instruction set and tells the best this CPU has. After the templates, in the
-// same namespace.
+// same namespace. Input: Group or Block, Result as its search has it.
 #if defined(__x86_64__)
-#define JAJU_SEARCHES                                                                                     \
+#define JAJU_SEARCHES(Input, Result)                                                                      \
   template <Scheme S>                                                                                     \
-  void search_any(const Group& g, Found& found) {                                                         \
+  void search_any(const Input& g, Result& found) {                                                        \
     search<S>(g, found);                                                                                  \
   }                                                                                                       \
   template <Scheme S>                                                                                     \
-  [[gnu::target("avx2")]] void search_avx2(const Group& g, Found& found) {                                \
+  [[gnu::target("avx2")]] void search_avx2(const Input& g, Result& found) {                               \
     search<S>(g, found);                                                                                  \
   }                                                                                                       \
   template <Scheme S>                                                                                     \
-  [[gnu::target("avx512f,avx512dq")]] void search_avx512(const Group& g, Found& found) {                  \
+  [[gnu::target("avx512f,avx512dq")]] void search_avx512(const Input& g, Result& found) {                 \
     search<S>(g, found);                                                                                  \
   }                                                                                                       \
   template <Scheme S>                                                                                     \
-  Search fastest() {                                                                                      \
+  void (*fastest())(const Input&, Result&) {                                                              \
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) return search_avx512<S>; \
     if (__builtin_cpu_supports("avx2")) return search_avx2<S>;                                            \
     return search_any<S>;                                                                                 \
   }
 #else
-#define JAJU_SEARCHES                             \
-  template <Scheme S>                             \
-  void search_any(const Group& g, Found& found) { \
-    search<S>(g, found);                          \
-  }                                               \
-  template <Scheme S>                             \
-  Search fastest() {                              \
-    return search_any<S>;                         \
+#define JAJU_SEARCHES(Input, Result)               \
+  template <Scheme S>                              \
+  void search_any(const Input& g, Result& found) { \
+    search<S>(g, found);                           \
+  }                                                \
+  template <Scheme S>                              \
+  void (*fastest())(const Input&, Result&) {       \
+    return search_any<S>;                          \
   }
 #endif
 
 // For q3 and q2.
 Search trellis_search(Scheme scheme);
+// For q4i, and what a row's largest magnitude is to be in units of its factor.
+BlockSearch integer_search();
+constexpr float kIntegerTop = 32767.0f * 120;
 
 }  // namespace jaju::lanes

@@ -301,10 +301,10 @@ double over_all(const std::vector<float>& w, double (*error)(Values)) {
 //   Student t4   3.36e-5  4.55e-5  3.15e-4  4.53e-4  4.60e-3  7.02e-3  8.04e-3  8.18e-3
 //   1 % x 8      4.03e-5  6.30e-5  3.73e-4  5.92e-4  4.75e-3  7.64e-3  1.02e-2  1.05e-2
 //
-//                q3       Q3_K     q2       Q2_K
-//   normal       1.37e-2  2.04e-2  5.94e-2  6.63e-2
-//   Student t4   1.50e-2  2.92e-2  6.04e-2  8.00e-2
-//   1 % x 8      1.61e-2  3.36e-2  5.61e-2  7.47e-2
+//                q4i      q3       Q3_K     q2       Q2_K
+//   normal       4.52e-3      1.37e-2  2.04e-2  5.94e-2  6.63e-2
+//   Student t4   5.27e-3      1.50e-2  2.92e-2  6.04e-2  8.00e-2
+//   1 % x 8      6.02e-3      1.61e-2  3.36e-2  5.61e-2  7.47e-2
 //
 // Groups of 32 with one f16 scale each: q6 3.9e-4 on normal weights, and q4 with IQ4's levels is IQ4_NL.
 TEST(Quantize, ErrorIsNoLargerThanThatOfTypesOfEqualSize) {
@@ -319,6 +319,7 @@ TEST(Quantize, ErrorIsNoLargerThanThatOfTypesOfEqualSize) {
                {Scheme::q4, {4.10e-3, 4.60e-3, 4.75e-3}, "Q4_K", q4_k},
                {Scheme::q4, {4.10e-3, 4.60e-3, 4.75e-3}, "IQ4_NL", iq4_nl},
                {Scheme::q4, {4.10e-3, 4.60e-3, 4.75e-3}, "IQ4_XS", iq4_xs},
+               {Scheme::q4i, {4.50e-3, 5.30e-3, 6.02e-3}, "Q4_K", q4_k},
                {Scheme::q3, {1.37e-2, 1.50e-2, 1.61e-2}, "Q3_K", q3_k},
                {Scheme::q2, {5.94e-2, 6.04e-2, 5.61e-2}, "Q2_K", q2_k}};
   for (const Kind kind : kKinds) {
@@ -343,11 +344,18 @@ std::vector<float> decoded_in_order(Scheme scheme, const uint8_t* panel, int64_t
   std::vector<int> code(out.size());
   const uint8_t* p = panel + 64;
   std::vector<uint8_t> scale(static_cast<size_t>(16 * blocks * 4));
+  std::vector<int> block_scale(static_cast<size_t>(16 * blocks));
   for (int64_t b = 0; b < blocks; ++b) {
     const auto at = [&](int64_t row, int64_t col) -> int& {
       return code[static_cast<size_t>(row * blocks * 64 + b * 64 + col)];
     };
-    for (int64_t g = 0; g < 4; ++g) {
+    for (int64_t r = 0; scheme == Scheme::q4i && r < 16; ++r, p += 4) {
+      block_scale[static_cast<size_t>(r * blocks + b)] = p[0] + 256 * p[1];
+      for (int64_t g = 0; g < 4; ++g) {
+        scale[static_cast<size_t>(r * blocks * 4 + b * 4 + g)] = p[2 + g / 2] >> 4 * (g % 2) & 15;
+      }
+    }
+    for (int64_t g = 0; scheme != Scheme::q4i && g < 4; ++g) {
       for (int64_t r = 0; r < 16; ++r) scale[static_cast<size_t>(r * blocks * 4 + b * 4 + g)] = *p++;
     }
     if (scheme == Scheme::q3 || scheme == Scheme::q2) {
@@ -400,6 +408,12 @@ std::vector<float> decoded_in_order(Scheme scheme, const uint8_t* panel, int64_t
       double unit = s * std::abs(s);
       int value = k - 128;
       if (scheme == Scheme::q4) value = kQ4Values[static_cast<size_t>(k)];
+      if (scheme == Scheme::q4i) {  // one step near zero, two beyond; sizes 2 and 4 to 10, then below zero
+        const int u = k - 8;
+        const int size = byte % 8 == 0 ? 2 : 3 + byte % 8;
+        value = (u < -4 ? 2 * u + 4 : u > 5 ? 2 * u - 5 : u) * (byte < 8 ? size : -size);
+        unit = block_scale[static_cast<size_t>(r * blocks + c / 64)];
+      }
       if (scheme == Scheme::q6) {  // one step up to the knee, two from there
         const int u = std::abs(k - 32);
         value = (k < 32 ? -1 : 1) * (u <= 18 ? u : 18 + 2 * (u - 18));
@@ -464,7 +478,7 @@ TEST(Quantize, EveryValueIsNear) {
   const int64_t cols = 512;
   const std::vector<float> w = weights_of(Kind::normal, 16 * cols, 5);
   for (const auto& [scheme, part] :
-       {std::pair{Scheme::q8, 0.006f}, {Scheme::q6, 0.035f}, {Scheme::q4, 0.2f}}) {
+       {std::pair{Scheme::q8, 0.006f}, {Scheme::q6, 0.035f}, {Scheme::q4, 0.2f}, {Scheme::q4i, 0.2f}}) {
     const std::vector<std::byte> bytes = quantized(scheme, w, 16, cols);
     for (int64_t i = 0; i < 16 * cols; i += 16) {
       const float most = part * largest_of(Values(w).subspan(static_cast<size_t>(i), 16));
@@ -547,7 +561,7 @@ TEST(Quantize, ImportanceMovesTheErrorWhereItCostsLess) {
   std::vector<float> importance(static_cast<size_t>(cols));
   std::mt19937 dice(9);
   for (float& x : importance) x = std::exp(static_cast<float>(dice() % 1000) * 0.006f);  // 1 to 400
-  for (const Scheme scheme : {Scheme::q6, Scheme::q4, Scheme::q3, Scheme::q2}) {
+  for (const Scheme scheme : {Scheme::q6, Scheme::q4, Scheme::q4i, Scheme::q3, Scheme::q2}) {
     const double plain = squared_error(scheme, w, rows, cols, nullptr, importance.data());
     const double weighted = squared_error(scheme, w, rows, cols, importance.data(), importance.data());
     EXPECT_LT(weighted, 0.9 * plain) << name_of(scheme);

@@ -183,7 +183,7 @@ JAJU_INLINE void search(const Group& g, Found& found) {
   select(found.scales, none, I{}, found.scales);
 }
 
-JAJU_SEARCHES
+JAJU_SEARCHES(Group, Found)
 
 }  // namespace
 

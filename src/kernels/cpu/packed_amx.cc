@@ -23,11 +23,11 @@ struct alignas(64) TileConfig {
 
 // Tile numbers are part of the instruction: literals, by macros of the compiler's.
 struct Machine {
-  static void configure() {
+  static void configure(int64_t depth) {
     TileConfig config;
     for (int t = 0; t < 8; ++t) {
-      config.rows[t] = t < 6 ? kTileInputs : kGroupCols / 4;
-      config.row_bytes[t] = t == 4 || t == 5 ? kGroupCols : 4 * kPanelRows;
+      config.rows[t] = static_cast<uint8_t>(t < 6 ? kTileInputs : depth / 4);
+      config.row_bytes[t] = static_cast<uint16_t>(t == 4 || t == 5 ? depth : 4 * kPanelRows);
     }
     __asm__ volatile("" ::"r"(&config) : "memory");  // gcc 12's _tile_loadconfig tells of 8 of its 64 bytes
     _tile_loadconfig(&config);

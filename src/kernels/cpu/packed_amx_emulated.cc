@@ -24,10 +24,10 @@ thread_local Tile tiles[8];
 thread_local bool configured = false;
 
 struct Machine {
-  static void configure() {
+  static void configure(int64_t depth) {
     for (int t = 0; t < 8; ++t) {
-      tiles[t].rows = t < 6 ? kTileInputs : kGroupCols / 4;
-      tiles[t].row_bytes = t == 4 || t == 5 ? kGroupCols : 4 * kPanelRows;
+      tiles[t].rows = t < 6 ? kTileInputs : depth / 4;
+      tiles[t].row_bytes = t == 4 || t == 5 ? depth : 4 * kPanelRows;
     }
     configured = true;
   }
@@ -74,14 +74,16 @@ struct Machine {
     std::vector<std::byte> copy(panel, panel + panel_bytes(scheme, cols));
     const float one = 1;
     for (int64_t r = 0; r < kPanelRows; ++r) __builtin_memcpy(copy.data() + 4 * r, &one, sizeof one);
-    for (int64_t first = b0 * kBlockCols; first < cols; first += kGroupCols, to += kGroupBytes) {
+    const int64_t depth = has_integer_groups(scheme) ? kBlockCols : kGroupCols;
+    for (int64_t first = b0 * kBlockCols; first < cols; first += depth, to += slice_bytes(depth)) {
       const std::byte* const block =
           copy.data() + kPanelHeaderBytes + first / kBlockCols * block_bytes(scheme);
       for (int64_t r = 0; r < kPanelRows; ++r) {
-        const float scale = scale_value(
-            scheme, static_cast<uint8_t>(block[first % kBlockCols / kGroupCols * kPanelRows + r]));
-        __builtin_memcpy(to + kStepsBytes + 4 * r, &scale, sizeof scale);
-        for (int64_t c = 0; c < kGroupCols; ++c) {
+        const auto byte = static_cast<uint8_t>(block[first % kBlockCols / kGroupCols * kPanelRows + r]);
+        const float scale =
+            has_integer_groups(scheme) ? integer_scales_at(block, r).block() : scale_value(scheme, byte);
+        __builtin_memcpy(to + kPanelRows * depth + 4 * r, &scale, sizeof scale);
+        for (int64_t c = 0; c < depth; ++c) {
           const float value = scale == 0 ? 0 : packed_at(scheme, copy.data(), cols, r, first + c) / scale;
           to[c / 4 * (4 * kPanelRows) + 4 * r + c % 4] = static_cast<std::byte>(static_cast<int8_t>(value));
         }

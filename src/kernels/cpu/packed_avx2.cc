@@ -122,18 +122,64 @@ struct Step<true> {
   }
 };
 
+// q4i, see packed_levels.h: sums of 8 columns in each half of 32 bits, at most 8 * (15 + 16) * 127. What was
+// added to levels is taken off with the sizes at once.
+struct Levels {
+  I weights;
+  I add(I sum, I codes) const { return _mm256_add_epi16(sum, _mm256_maddubs_epi16(weights, codes)); }
+  static I start(const std::byte*, int64_t) { return _mm256_setzero_si256(); }
+};
+static_assert(8 * (kQ4iMostLevel + packed_dot::kLevelAdded) * 127 < 1 << 15);
+inline I block_start(const I (&sizes)[4], const std::byte* in, int64_t block) {
+  const std::byte* const offsets = in + packed_dot::kLevelOffsetsAt + 8 * block;
+  const I low = _mm256_madd_epi16(_mm256_blend_epi16(sizes[0], sizes[1], 0xaa), four_codes(offsets));
+  const I high = _mm256_madd_epi16(_mm256_blend_epi16(sizes[2], sizes[3], 0xaa), four_codes(offsets + 4));
+  return _mm256_add_epi32(low, high);
+}
+inline I widen(I sum, I of_group, I size) {
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(of_group, size));
+}
+struct RowScales {
+  I bits;
+  // In both halves.
+  I size(int g) const {
+    const I of_groups = _mm256_shuffle_epi8(
+        bits,
+        _mm256_broadcastsi128_si256(_mm_set_epi8(15, 14, 15, 14, 11, 10, 11, 10, 7, 6, 7, 6, 3, 2, 3, 2)));
+    const I shifted =
+        g < 2 ? _mm256_slli_epi16(of_groups, 8 - 4 * g) : _mm256_srli_epi16(of_groups, 4 * g - 8);
+    // Their numbers in the upper bytes; the lower ones have the bit that makes a 0.
+    const I number =
+        _mm256_or_si256(_mm256_and_si256(shifted, _mm256_set1_epi16(0xf00)), _mm256_set1_epi16(0x80));
+    const I table =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kQ4iSizes.data())));
+    return _mm256_shuffle_epi8(table, number);
+  }
+  F block() const {
+    const I whole = _mm256_and_si256(bits, _mm256_set1_epi32(0xffff));
+    return _mm256_mul_ps(_mm256_cvtepi32_ps(whole), _mm256_set1_ps(0x1p-8f));
+  }
+};
+
 // Low or high nibbles of the vectors of a half, group 0 and 1 of it.
 inline I nibbles(const std::byte* half, int part, int s, int high) {
   const I both = bytes_at(half + 64 * s + 4 * part);
   return _mm256_and_si256(high != 0 ? _mm256_srli_epi16(both, 4) : both, _mm256_set1_epi8(15));
 }
 
+constexpr std::array<int8_t, 16> unsigned_levels() {
+  std::array<int8_t, 16> out = kQ4iLevels;
+  for (int8_t& level : out) level = static_cast<int8_t>(level + packed_dot::kLevelAdded);
+  return out;
+}
+constexpr std::array<int8_t, 16> kUnsignedLevels = unsigned_levels();
 template <Scheme S>
 inline I table() {
-  constexpr const std::array<int8_t, 16>& kValues = S == Scheme::q4   ? kQ4Values
-                                                    : S == Scheme::q3 ? kQ3Values
-                                                    : S == Scheme::q2 ? kQ2Values
-                                                                      : kFp4Values;
+  constexpr const std::array<int8_t, 16>& kValues = S == Scheme::q4    ? kQ4Values
+                                                    : S == Scheme::q4i ? kUnsignedLevels
+                                                    : S == Scheme::q3  ? kQ3Values
+                                                    : S == Scheme::q2  ? kQ2Values
+                                                                       : kFp4Values;
   return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kValues.data())));
 }
 
@@ -168,7 +214,7 @@ inline I unpack_step(const std::byte* block, int part, int g, int s) {
   if constexpr (S == Scheme::q8) {
     const I code = bytes_at(block + 64 + 64 * (4 * g + s) + 4 * part);
     return _mm256_xor_si256(code, _mm256_set1_epi8(-128));  // code - 128
-  } else if constexpr (S == Scheme::q4 || is_fp4(S)) {
+  } else if constexpr (S == Scheme::q4 || S == Scheme::q4i || is_fp4(S)) {
     const std::byte* const half = block + 64 + g / 2 * (4 * 64);
     return _mm256_shuffle_epi8(table<S>(), nibbles(half, part, s, g % 2));
   } else if constexpr (S == Scheme::q2) {
@@ -194,6 +240,45 @@ inline I unpack_step(const std::byte* block, int part, int g, int s) {
     return _mm256_add_epi8(_mm256_add_epi8(code, above), below);
   }
 }
+
+#include "kernels/cpu/packed_levels.h"
+
+// q4i's levels of a block, its sizes and its scales.
+template <>
+struct WideSource<Scheme::q4i> : Wide {
+  static constexpr int64_t kSizesAt = 16 * 32;
+  static constexpr int64_t kBlockScaleAt = kSizesAt + 4 * 32;
+  static constexpr int64_t kBytes = kBlockScaleAt + 32;
+
+  static void unpack(const PackedSource<Scheme::q4i>& from, int64_t b, std::byte* to) {
+    I sizes[4];
+    JAJU_UNROLL for (int g = 0; g < 4; ++g) sizes[g] = from.size(0, b, g);
+    const F scale = from.block_scale(0, b);
+    JAJU_UNROLL for (int g = 0; g < 4; ++g) {
+      I steps[4];
+      JAJU_UNROLL for (int s = 0; s < 4; ++s) steps[s] = from.levels(0, b, g, s).weights;
+      JAJU_UNROLL for (int s = 0; s < 4; ++s) store_bytes(to + 32 * (4 * g + s), steps[s]);
+      store_bytes(to + kSizesAt + 32 * g, sizes[g]);
+    }
+    store(reinterpret_cast<float*>(to + kBlockScaleAt), scale);
+  }
+
+  const std::byte* block(int unit, int64_t b) const {
+    return first + unit * unit_bytes + (b - first_block) * kBytes;
+  }
+  Levels levels(int unit, int64_t b, int g, int s) const {
+    return {bytes_at(block(unit, b) + 32 * (4 * g + s))};
+  }
+  I size(int unit, int64_t b, int g) const { return bytes_at(block(unit, b) + kSizesAt + 32 * g); }
+  F block_scale(int unit, int64_t b) const { return set(block(unit, b) + kBlockScaleAt); }
+};
+
+template <int U, int C>
+inline void add_block(const WideSource<Scheme::q4i>& from, int64_t b, int64_t b_in_piece,
+                      const std::byte* const (&in)[C], F (&acc)[U][C]) {
+  add_block_by_levels(from, b, b_in_piece, in, acc);
+}
+
 #include "kernels/cpu/packed_tile.h"
 
 }  // namespace

@@ -5,8 +5,9 @@
 // An input row is cut in pieces of 256 columns, each with the scale that makes its largest magnitude 127. A
 // dot product adds the products of a group of 16 columns in int32, exactly; the groups of a piece in f32,
 // each times its weight scale, by fused multiply-adds from left to right; the pieces so too, each times its
-// input scale; and multiplies by the row factor. Nothing else decides an output's bits: not the rows, inputs
-// or threads around it.
+// input scale; and multiplies by the row factor. q4i adds the products of 64 columns in int32, group scales
+// included, and those of a piece in f32, each times its block scale. Nothing else decides an output's bits:
+// not the rows, inputs or threads around it.
 #pragma once
 
 #include <cstddef>
@@ -20,11 +21,16 @@ constexpr int64_t kPieceCols = 256;
 // What makes weights unsigned: added to all values but those of q6, whose least is 2 * -32 + kQ6Knee.
 constexpr int32_t kAdded = 128;
 constexpr int32_t kQ6Added = 64 - kQ6Knee;
+// To q4i's levels, where they are multiplied without their group's scale.
+constexpr int32_t kLevelAdded = 16;
 // Of a piece: 256 codes, padded with zeros; then for each group of 16, as int32, minus its sum of codes times
-// what is added to weights; then the scale.
+// what is added to weights; then the scale; then minus sums of codes times what is added for q4i: of each
+// block with kAdded as int32, of each group with kLevelAdded as int16.
 constexpr int64_t kOffsetsAt = 256;
 constexpr int64_t kQ6OffsetsAt = 320;
 constexpr int64_t kScaleAt = 384;
+constexpr int64_t kBlockOffsetsAt = 400;
+constexpr int64_t kLevelOffsetsAt = 416;
 constexpr int64_t kPieceBytes =
     448;  // an odd number of cache lines: pieces of several rows fall in different sets
 
@@ -64,7 +70,8 @@ extern const packed_dot::Kernels kKernels;
 namespace jaju::packed_vnni {
 extern const packed_dot::Kernels kKernels;
 // For packed_amx.cc: blocks [b0, b1) of a panel, for each group of 16 columns its four steps as 64 signed
-// bytes (packed.h) and the scales of its 16 rows. `to` at a multiple of 64 bytes.
+// bytes (packed.h) and the scales of its 16 rows; of q4i for each block its 16 steps, group scales included,
+// and its scales. `to` at a multiple of 64 bytes.
 void unpack_blocks(Scheme scheme, const std::byte* panel, int64_t b0, int64_t b1, std::byte* to);
 }  // namespace jaju::packed_vnni
 namespace jaju::packed_amx {

@@ -102,16 +102,56 @@ struct Step {
   }
 };
 
+// q4i, see packed_levels.h.
+struct Levels {
+  I weights;
+  I add(I sum, I codes) const { return _mm512_dpbusd_epi32(sum, weights, codes); }
+  static I start(const std::byte* in, int64_t group) {
+    static_assert(packed_dot::kAdded == packed_dot::kLevelAdded << 3);
+    return _mm512_srai_epi32(four_codes(in + packed_dot::kOffsetsAt + 4 * group), 3);
+  }
+};
+inline I block_start(const I (&)[4], const std::byte*, int64_t) {
+  return _mm512_setzero_si512();
+}
+// The sum has 16 bits, and a 0 beside the size takes what extends its sign.
+inline I widen(I sum, I of_group, I size) {
+  return _mm512_dpwssd_epi32(sum, of_group, size);
+}
+inline I sizes_table() {
+  return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kQ4iSizes.data())));
+}
+struct RowScales {
+  I bits;
+  I size(int g) const {
+    // Its number to the second byte; the others have the bit that makes a 0.
+    const I number = _mm512_ternarylogic_epi32(_mm512_srli_epi32(bits, 8 + 4 * g), _mm512_set1_epi32(0xf00),
+                                               _mm512_set1_epi32(static_cast<int>(0x80800080)), 0xea);
+    return _mm512_shuffle_epi8(sizes_table(), number);
+  }
+  F block() const {
+    const I whole = _mm512_and_si512(bits, _mm512_set1_epi32(0xffff));
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(whole), _mm512_set1_ps(0x1p-8f));
+  }
+  // The sizes themselves in all bytes of a row.
+  I size_in_bytes(int g) const {
+    const I number = _mm512_and_si512(_mm512_srli_epi32(bits, 16 + 4 * g), _mm512_set1_epi32(15));
+    const I first = _mm512_broadcast_i32x4(_mm_set_epi8(12, 12, 12, 12, 8, 8, 8, 8, 4, 4, 4, 4, 0, 0, 0, 0));
+    return _mm512_shuffle_epi8(sizes_table(), _mm512_shuffle_epi8(number, first));
+  }
+};
+
 // Low or high nibbles of the vectors of a half, group 0 and 1 of it.
 inline I nibbles(const std::byte* half, int s, int high) {
   const I both = bytes_at(half + 64 * s);
   return _mm512_and_si512(high != 0 ? _mm512_srli_epi16(both, 4) : both, _mm512_set1_epi8(15));
 }
 
-// A table of values that 128 is added to, in every lane.
-constexpr std::array<uint8_t, 16> unsigned_values(const std::array<int8_t, 16>& values) {
+// A table of values that 128 or so is added to, in every lane.
+constexpr std::array<uint8_t, 16> unsigned_values(const std::array<int8_t, 16>& values,
+                                                  int added = packed_dot::kAdded) {
   std::array<uint8_t, 16> out{};
-  for (size_t i = 0; i < 16; ++i) out[i] = static_cast<uint8_t>(values[i] + packed_dot::kAdded);
+  for (size_t i = 0; i < 16; ++i) out[i] = static_cast<uint8_t>(values[i] + added);
   return out;
 }
 // Bit `bit` of each byte where bit 3 is.
@@ -124,6 +164,8 @@ constexpr auto kTable = unsigned_values(S == Scheme::q4   ? kQ4Values
                                         : S == Scheme::q3 ? kQ3Values
                                         : S == Scheme::q2 ? kQ2Values
                                                           : kFp4Values);
+template <>
+constexpr auto kTable<Scheme::q4i> = unsigned_values(kQ4iLevels, packed_dot::kLevelAdded);
 template <Scheme S>
 inline I table() {
   return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kTable<S>.data())));
@@ -149,7 +191,7 @@ template <Scheme S>
 inline I unpack_step(const std::byte* block, int, int g, int s) {
   if constexpr (S == Scheme::q8) {
     return bytes_at(block + 64 + 64 * (4 * g + s));
-  } else if constexpr (S == Scheme::q4 || is_fp4(S)) {
+  } else if constexpr (S == Scheme::q4 || S == Scheme::q4i || is_fp4(S)) {
     return _mm512_shuffle_epi8(table<S>(), nibbles(block + 64 + g / 2 * (4 * 64), s, g % 2));
   } else if constexpr (S == Scheme::q2) {
     const I ring = bytes_at(block + 64 + 64 * g);
@@ -176,6 +218,72 @@ inline I unpack_step(const std::byte* block, int, int g, int s) {
   }
 }
 
+#include "kernels/cpu/packed_levels.h"
+
+// With many inputs q4i's levels are multiplied by their sizes when they are unpacked: sixteen steps of a
+// block as products, to which 128 is added, and the scales.
+template <>
+struct WideSource<Scheme::q4i> : Wide {
+  static constexpr int64_t kBytes = 16 * 64 + 64;
+
+  // Signed.
+  static void products(const PackedSource<Scheme::q4i>& from, int64_t b, int g, I (&out)[4]) {
+    const I size = from.row_scales(0, b).size_in_bytes(g);
+    const I odd = _mm512_set1_epi16(static_cast<short>(0xff00));
+    const I signed_levels =
+        _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kQ4iLevels.data())));
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+      const I levels =
+          _mm512_shuffle_epi8(signed_levels, nibbles(from.block(0, b) + 64 + g / 2 * (4 * 64), s, g % 2));
+      // A product of words is one of bytes in its low byte, and in its high one if the low factor is 0.
+      const I low = _mm512_mullo_epi16(levels, size);
+      const I high = _mm512_mullo_epi16(_mm512_and_si512(levels, odd), size);
+      out[s] = _mm512_ternarylogic_epi32(odd, high, low, 0xca);
+    }
+  }
+  static void unpack(const PackedSource<Scheme::q4i>& from, int64_t b, std::byte* to) {
+    const F scale = _mm512_mul_ps(from.block_scale(0, b), _mm512_set1_ps(0x1p8f));
+    JAJU_UNROLL for (int g = 0; g < 4; ++g) {
+      I steps[4];
+      products(from, b, g, steps);
+      JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+        store_bytes(to + 64 * (4 * g + s), _mm512_xor_si512(steps[s], _mm512_set1_epi8(-128)));
+      }
+    }
+    store(reinterpret_cast<float*>(to + 16 * 64), scale);
+  }
+
+  const std::byte* block(int unit, int64_t b) const {
+    return first + unit * unit_bytes + (b - first_block) * kBytes;
+  }
+};
+
+template <int U, int C>
+inline void add_block(const WideSource<Scheme::q4i>& from, int64_t b, int64_t b_in_piece,
+                      const std::byte* const (&in)[C], F (&acc)[U][C]) {
+  const std::byte* block[U];
+  JAJU_UNROLL for (int u = 0; u < U; ++u) block[u] = from.block(u, b);
+  I sum[U][C];
+  JAJU_UNROLL for (int c = 0; c < C; ++c) {
+    const I start = four_codes(in[c] + packed_dot::kBlockOffsetsAt + 4 * b_in_piece);
+    JAJU_UNROLL for (int u = 0; u < U; ++u) sum[u][c] = start;
+  }
+  JAJU_UNROLL for (int s = 0; s < 16; ++s) {
+    I weights[U];
+    JAJU_UNROLL for (int u = 0; u < U; ++u) weights[u] = bytes_at(block[u] + 64 * s);
+    JAJU_UNROLL for (int c = 0; c < C; ++c) {
+      const I input = four_codes(in[c] + b_in_piece * kBlockCols + 4 * s);
+      JAJU_UNROLL for (int u = 0; u < U; ++u) {
+        sum[u][c] = _mm512_dpbusd_epi32(sum[u][c], weights[u], input);
+      }
+    }
+  }
+  JAJU_UNROLL for (int u = 0; u < U; ++u) {
+    const F scale = set(block[u] + 16 * 64);
+    JAJU_UNROLL for (int c = 0; c < C; ++c) acc[u][c] = fma(to_float(sum[u][c]), scale, acc[u][c]);
+  }
+}
+
 #include "kernels/cpu/packed_tile.h"
 
 template <Scheme S>
@@ -193,6 +301,19 @@ void unpack_scheme(const std::byte* panel, int64_t b0, int64_t b1, std::byte* to
   }
 }
 
+void unpack_products(const std::byte* panel, int64_t b0, int64_t b1, std::byte* to) {
+  const PackedSource<Scheme::q4i> source{panel, 0, 0};
+  for (int64_t b = b0; b < b1; ++b) {
+    JAJU_UNROLL for (int g = 0; g < 4; ++g) {
+      I steps[4];
+      WideSource<Scheme::q4i>::products(source, b, g, steps);
+      JAJU_UNROLL for (int s = 0; s < 4; ++s, to += 64) store_bytes(to, steps[s]);
+    }
+    store(reinterpret_cast<float*>(to), _mm512_mul_ps(source.block_scale(0, b), _mm512_set1_ps(0x1p8f)));
+    to += 64;
+  }
+}
+
 }  // namespace
 
 void unpack_blocks(Scheme scheme, const std::byte* panel, int64_t b0, int64_t b1, std::byte* to) {
@@ -203,6 +324,8 @@ void unpack_blocks(Scheme scheme, const std::byte* panel, int64_t b0, int64_t b1
       return unpack_scheme<Scheme::q6>(panel, b0, b1, to);
     case Scheme::q4:
       return unpack_scheme<Scheme::q4>(panel, b0, b1, to);
+    case Scheme::q4i:
+      return unpack_products(panel, b0, b1, to);
     case Scheme::q3:
       return unpack_scheme<Scheme::q3>(panel, b0, b1, to);
     case Scheme::q2:
