@@ -20,8 +20,7 @@ bool PrefetchGate::any_on(int64_t first, int64_t last) const {
   const std::span<const Kind> kinds(kinds_.data() + first, static_cast<size_t>(last - first));
   const auto lately = [this](const Kind& k) { return k.met_at >= 0 && step_ - k.met_at <= kLately; };
   const bool any = std::any_of(kinds.begin(), kinds.end(), lately);
-  return std::any_of(kinds.begin(), kinds.end(),
-                     [&](const Kind& k) { return k.on && (!any || lately(k)); });
+  return std::any_of(kinds.begin(), kinds.end(), [&](const Kind& k) { return k.on && (!any || lately(k)); });
 }
 
 }  // namespace jaju
