@@ -93,7 +93,7 @@ struct PackedSource {
     const std::byte* from = block(unit, b) + kAheadBytes;
     if (from >= first + (unit / kParts + 1) * panel_bytes) from += skip;
     JAJU_UNROLL for (int64_t line = 0; line < kBlockBytes<S>; line += 64) {
-      _mm_prefetch(reinterpret_cast<const char*>(from + line), _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(from + line), kAheadHint);
     }
   }
 };
