@@ -216,7 +216,7 @@ void print_drive(const DriveProfile& d) {
     }
     print(line + "\n");
   }
-  print("* what reads will be like: the least under way that is as fast as any, an expert's size at most\n");
+  print("* what reads will be like: the least under way that is as fast as any\n");
 }
 
 void print_table(const MachineProfile& p, const DriveProfile& drive) {

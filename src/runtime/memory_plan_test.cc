@@ -67,13 +67,13 @@ TEST(MemoryPlan, ChunksGrowWithMemory) {
     last = shape.chunk;
     if (gb == 16) continue;
     const int64_t left = memory - model.sizes.resident_bytes();
-    EXPECT_LE(run_sizes(*config, model.kinds, shape).buffer_bytes, left / 6) << gb;
+    EXPECT_LE(run_sizes(*config, model.kinds, shape).buffer_bytes, left / 3) << gb;
     if (shape.chunk == 4096) continue;
     EXPECT_EQ(shape.chunk % 64, 0) << shape.chunk;
     RunShape larger = shape;  // its caches are the same
     larger.chunk += 64;
     EXPECT_GT(run_sizes(*config, model.kinds, larger).buffer_bytes,
-              (left - run_sizes(*config, model.kinds, shape).kv_bytes) / 6)
+              (left - run_sizes(*config, model.kinds, shape).kv_bytes) / 3)
         << gb;
   }
   EXPECT_EQ(last, 4096);
