@@ -23,7 +23,7 @@ constexpr int64_t kFewInputs = 4;
 constexpr int64_t kFewInputsOfTwo = 1;
 // So many inputs are worth keeping a group's weights, some of them in memory then.
 constexpr int kHoldsGroupFrom = 2;
-constexpr _mm_hint kAheadHint = _MM_HINT_T0;  // for decoding
+constexpr auto kAheadHint = _MM_HINT_T0;  // for decoding
 
 inline I bytes_at(const std::byte* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
