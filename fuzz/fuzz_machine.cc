@@ -23,7 +23,7 @@ void profile(std::string_view text) {
   const auto again = jaju::parse_machine_profile(json, "again");
   JAJU_CHECK(again.ok() && to_json(*again) == json);
   for (const jaju::DriveProfile& d : p->drives) {
-    if (!d.speeds.empty()) (void)jaju::best_read(d.speeds);
+    if (!d.speeds.empty()) (void)jaju::best_read(d.speeds, d.extent_bytes);
   }
   (void)jaju::best_threads(p->speeds);
 }
