@@ -38,8 +38,8 @@
 //
 // 16 rows side by side fill the 16 lanes of an AVX-512 dot product of bytes (VNNI), or the 16 columns of an
 // AMX tile: nothing is summed across lanes, and a scale is one load. Rows that are missing to a whole panel
-// have factor 0, groups that are missing to a whole block have scale 0; what stands in a group beyond the
-// last column means nothing.
+// have factor 0, groups that are missing to a whole block have scale 0 (of q4i any); what stands beyond the
+// last column means nothing, inputs are 0 there.
 //
 // Why so. Groups of 16 with scales of 8 bits take what groups of 32 with an f16 take, and halve the range a
 // code must cover: that is what lets q4 and q6 go below the error of Q4_K and Q6_K, which groups of 32 cannot

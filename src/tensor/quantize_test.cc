@@ -302,9 +302,9 @@ double over_all(const std::vector<float>& w, double (*error)(Values)) {
 //   1 % x 8      4.03e-5  6.30e-5  3.73e-4  5.92e-4  4.75e-3  7.64e-3  1.02e-2  1.05e-2
 //
 //                q4i      q3       Q3_K     q2       Q2_K
-//   normal       4.52e-3      1.37e-2  2.04e-2  5.94e-2  6.63e-2
-//   Student t4   5.27e-3      1.50e-2  2.92e-2  6.04e-2  8.00e-2
-//   1 % x 8      6.02e-3      1.61e-2  3.36e-2  5.61e-2  7.47e-2
+//   normal       4.50e-3  1.37e-2  2.04e-2  5.94e-2  6.63e-2
+//   Student t4   5.30e-3  1.50e-2  2.92e-2  6.04e-2  8.00e-2
+//   1 % x 8      6.02e-3  1.61e-2  3.36e-2  5.61e-2  7.47e-2
 //
 // Groups of 32 with one f16 scale each: q6 3.9e-4 on normal weights, and q4 with IQ4's levels is IQ4_NL.
 TEST(Quantize, ErrorIsNoLargerThanThatOfTypesOfEqualSize) {
