@@ -101,6 +101,7 @@ Status ExpertStore::begin_step(int64_t rows) {
   }
   use_.advance(rows);
   gate_.begin_step();
+  guesses_.clear();  // of a step that failed before it asked
   return {};
 }
 
@@ -327,6 +328,7 @@ void ExpertStore::announce(int64_t layer, std::span<const int32_t> experts, Ahea
   } else {
     guesses_.clear();
   }
+  ++counts_.looks[static_cast<size_t>(ahead)];
   announced_layer_ = layer;
   announced_.clear();
   n_issued_ = 0;
@@ -336,9 +338,7 @@ void ExpertStore::announce(int64_t layer, std::span<const int32_t> experts, Ahea
     if (slot_of_[static_cast<size_t>(key_of(layer, e))] >= 0) continue;
     announced_.push_back({e, PrefetchGate::kind_of(ahead, i, n, catalog_.n_experts)});
   }
-  const size_t room = guesses_.capacity() - guesses_.size();
-  guesses_.insert(guesses_.end(), announced_.begin(),
-                  announced_.begin() + static_cast<int64_t>(std::min(room, announced_.size())));
+  guesses_.insert(guesses_.end(), announced_.begin(), announced_.end());
   issue_prefetches();
 }
 

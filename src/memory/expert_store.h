@@ -76,9 +76,9 @@ class ExpertStore {
 
   // Whether a prediction is wanted at present: prefetching is on, or its worth is being looked at.
   bool wants_prediction(Ahead ahead = Ahead::layer) const { return gate_.wants_prediction(ahead); }
-  // The experts `layer`, the next one to be demanded, will probably ask for, likeliest first. Again for the
-  // same layer, from a state nearer to it: replaces what was said before; reads of what is no longer named
-  // end.
+  // The experts `layer`, the next one to be demanded, will probably ask for, likeliest first, no one twice.
+  // Again for the same layer, from a state nearer to it: replaces what was said before; reads of what is no
+  // longer named end. Once from each distance at most.
   void announce(int64_t layer, std::span<const int32_t> experts, Ahead ahead = Ahead::layer);
 
   // Reads these in idle time and keeps them; at most half of the slots, the rest of the list is ignored.

@@ -192,6 +192,20 @@ TEST(ExpertStore, ASecondLookEndsReadsOfWhatIsNoLongerGuessed) {
   EXPECT_EQ(store->figures().read, 2u);
 }
 
+TEST(ExpertStore, GuessesOfAStepThatNeverAskedAreNotJudgedByTheNext) {
+  const TestExtents extents("stale", kLayers, kExperts, kBytes);
+  auto store = open_store(extents, with_slots(8));
+  const std::vector<int32_t> stale = {4, 5}, fresh = {6};
+  ASSERT_TRUE(store->begin_step(1).ok());
+  store->announce(1, stale);
+  ASSERT_TRUE(store->begin_step(1).ok());
+  store->announce(1, fresh);
+  store->demand(1, rows_of({6}));
+  EXPECT_EQ(take_all(*store, extents, 1), (std::set<int32_t>{6}));
+  EXPECT_EQ(store->figures().predicted, 1u);
+  EXPECT_EQ(store->figures().predicted_right, 1u);
+}
+
 TEST(ExpertStore, PinsStayWhateverComes) {
   const TestExtents extents("pins", kLayers, kExperts, kBytes);
   auto store = open_store(extents, with_slots(6));

@@ -2,7 +2,11 @@
 // between.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+
+#include "memory/prefetch_gate.h"
 
 namespace jaju {
 
@@ -18,6 +22,7 @@ struct StoreFigures {
   uint64_t prefetched = 0;  // there or on their way because they were announced
   uint64_t read = 0;        // had to be waited for
   uint64_t in_time = 0;     // of the prefetched: those that were there, their reads hidden whole
+  std::array<uint64_t, kAheads> looks{};  // predictions made, by distance
   // Predictions of experts that were not there
   uint64_t predicted = 0;
   uint64_t predicted_right = 0;
@@ -57,6 +62,7 @@ struct StoreFigures {
     d.prefetched -= before.prefetched;
     d.read -= before.read;
     d.in_time -= before.in_time;
+    for (size_t i = 0; i < looks.size(); ++i) d.looks[i] -= before.looks[i];
     d.predicted -= before.predicted;
     d.predicted_right -= before.predicted_right;
     d.prefetches -= before.prefetches;

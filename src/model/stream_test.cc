@@ -159,6 +159,7 @@ TEST(Stream, BitsAreThoseOfAModelInMemory) {
         const StoreFigures f = model.store().figures();
         EXPECT_GT(f.read + f.prefetched, slots == 16 ? 15u : 40u);
         EXPECT_EQ(f.predicted > 0, prefetch);
+        for (const uint64_t looks : f.looks) EXPECT_EQ(looks > 0, prefetch);
         EXPECT_EQ(f.evictions > 0, slots < 16);
       }
     }
