@@ -59,10 +59,9 @@ PromptSeconds prompt_seconds(const PlanInput& in, const Plan& plan, const TokenC
     const StepSeconds s = step(in, plan, costs, routing, rows, costs.kv_bytes * d(first), 1, slots);
     // Scores and sums are f32 or bf16, whatever the weights are.
     const double attention = rows * (d(first) + rows / 2) * costs.position_ops / in.machine.bf16_ops;
-    const double others = s.residents + s.experts + attention;
-    p.all += std::max(others, s.drive);
+    p.all += s.residents + attention + std::max(s.experts, s.drive);
     p.drive += s.drive;
-    p.others += others;
+    p.others += s.residents + attention + s.experts;
     p.by_memory = s.by_memory;
     // Whatever came in the first chunk is the cache of the next.
     if (slots <= 0) slots = d(plan.budget.slots());

@@ -10,8 +10,8 @@
 // through before its router can ask. (Prefetching hides part of that; it is not counted on.) This is the
 // ceiling of reads, W / (B (1 - h)), joined with those of memory and arithmetic.
 //
-// A prompt goes through in chunks: each touches nearly every expert of every layer once, and reads those that
-// are not there while the others are computed:  time = max(residents + experts, drive) for every chunk.
+// A prompt goes through in chunks: each touches nearly every expert of every layer once. The same holds for
+// each, with the chunk's rows for b, its attention among the residents.
 #pragma once
 
 #include <cstdint>
