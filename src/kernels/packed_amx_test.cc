@@ -230,6 +230,23 @@ TEST(PackedOnTiles, UnpackedBlocksAreTheWeights) {
   }
 }
 
+TEST(PackedVbmi, OneLookupGivesTheProducts) {
+  if (!cpu_has_vnni() || !__builtin_cpu_supports("avx512vbmi")) GTEST_SKIP() << "needs AVX-512 VBMI";
+  std::mt19937 dice(7);
+  std::vector<std::byte> panel(static_cast<size_t>(panel_bytes(Scheme::q4i, kBlockCols)));
+  alignas(64) std::byte products[16 * 64 + 64];
+  alignas(64) std::byte looked_up[16 * 64];
+  for (int round = 0; round < 100; ++round) {
+    for (std::byte& b : panel) b = static_cast<std::byte>(dice());
+    packed_vnni::unpack_blocks(Scheme::q4i, panel.data(), 0, 1, products);
+    packed_vbmi::unpack_products(panel.data() + kPanelHeaderBytes, looked_up);
+    for (size_t i = 0; i < sizeof looked_up; ++i) {
+      ASSERT_EQ(static_cast<int>(looked_up[i]), static_cast<int8_t>(products[i]) + packed_dot::kAdded)
+          << "byte " << i;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace jaju
 

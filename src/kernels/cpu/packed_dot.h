@@ -74,6 +74,11 @@ extern const packed_dot::Kernels kKernels;
 // and its scales. `to` at a multiple of 64 bytes.
 void unpack_blocks(Scheme scheme, const std::byte* panel, int64_t b0, int64_t b1, std::byte* to);
 }  // namespace jaju::packed_vnni
+namespace jaju::packed_vbmi {
+// A block of q4i: its 16 steps as 64 bytes each, group scales included, to which kAdded is added. `to` at a
+// multiple of 64 bytes.
+void unpack_products(const std::byte* block, std::byte* to);
+}  // namespace jaju::packed_vbmi
 namespace jaju::packed_amx {
 extern const packed_dot::Kernels kKernels;
 }

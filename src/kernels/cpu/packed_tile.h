@@ -162,13 +162,17 @@ inline void dot_many(const packed_dot::Panels& w, int64_t first, int64_t panels,
       std::byte* to = wide + u * kUnitBytes;
       for (int64_t b = b0; b < b1; ++b, to += Source::kBytes) Source::unpack(source, b, to);
     }
-    // While tiles pass, what comes next is on its way from memory, a share with each.
-    const int64_t next_blocks = blocks - b1 < b1 - b0 ? blocks - b1 : b1 - b0;
+    // While tiles pass, what comes next is on its way from memory, a share with each: the pieces that follow,
+    // and at the end the first ones of the next panels.
+    const bool ends = b1 == blocks;
+    const int64_t left = ends ? blocks : blocks - b1;
+    const int64_t next_blocks = left < kBlocksAtOnce ? left : kBlocksAtOnce;
+    const std::byte* const next = w.first + (ends ? first + panels : first) * w.bytes + kPanelHeaderBytes +
+                                  (ends ? 0 : b1) * kBlockBytes<S>;
     const int64_t shares = tiles * (b1 - b0);
     const int64_t ahead_lines = (next_blocks * kBlockBytes<S> / 64 + shares - 1) / shares;
     for (int64_t t = 0; t < tiles; ++t) {
-      const std::byte* const ahead = w.first + first * w.bytes + kPanelHeaderBytes + b1 * kBlockBytes<S> +
-                                     t * (b1 - b0) * ahead_lines * 64;
+      const std::byte* const ahead = next + t * (b1 - b0) * ahead_lines * 64;
       const int64_t i = n * t / tiles;
       const int64_t count = n * (t + 1) / tiles - i;
       int64_t u = 0;

@@ -244,7 +244,10 @@ struct WideSource<Scheme::q4i> : Wide {
     }
   }
   static void unpack(const PackedSource<Scheme::q4i>& from, int64_t b, std::byte* to) {
-    const F scale = _mm512_mul_ps(from.block_scale(0, b), _mm512_set1_ps(0x1p8f));
+    static const bool has_vbmi = __builtin_cpu_supports("avx512vbmi") != 0;
+    store(reinterpret_cast<float*>(to + 16 * 64),
+          _mm512_mul_ps(from.block_scale(0, b), _mm512_set1_ps(0x1p8f)));
+    if (has_vbmi) return packed_vbmi::unpack_products(from.block(0, b), to);
     JAJU_UNROLL for (int g = 0; g < 4; ++g) {
       I steps[4];
       products(from, b, g, steps);
@@ -252,7 +255,6 @@ struct WideSource<Scheme::q4i> : Wide {
         store_bytes(to + 64 * (4 * g + s), _mm512_xor_si512(steps[s], _mm512_set1_epi8(-128)));
       }
     }
-    store(reinterpret_cast<float*>(to + 16 * 64), scale);
   }
 
   const std::byte* block(int unit, int64_t b) const {
