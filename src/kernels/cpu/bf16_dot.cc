@@ -249,18 +249,38 @@ template <int R, int kVectors, bool Full>
   }
 }
 
-template <int R>
-inline void weigh_inputs(const uint16_t* b, int64_t b_stride, int64_t n_rows, int64_t width,
-                         const uint16_t* a, int64_t a_stride, const float* keep, float* out,
-                         int64_t out_stride) {
-  constexpr int64_t kWide = kWeighVectors * 16;
-  int64_t k = 0;
-  for (; k + kWide <= width; k += kWide) {
-    weigh_tile<R, kWeighVectors, true>(b + k, b_stride, n_rows, kWide, a, a_stride, keep, out + k,
-                                       out_stride);
-  }
-  for (; k < width; k += kPair) {
-    weigh_tile<R, 2, false>(b + k, b_stride, n_rows, width - k, a, a_stride, keep, out + k, out_stride);
+// Some columns for all inputs, which go in groups of equal size.
+template <int kVectors, bool Full>
+inline void weigh_columns(const uint16_t* b, int64_t b_stride, int64_t n_rows, int64_t width,
+                          const uint16_t* a, int64_t a_stride, int64_t n, const float* keep, float* out,
+                          int64_t out_stride) {
+  const int64_t groups = (n + kWeighInputs - 1) / kWeighInputs;
+  for (int64_t g = 0; g < groups; ++g) {
+    const int64_t i = n * g / groups;
+    const auto run = [&](auto tile) {
+      tile(b, b_stride, n_rows, width, a + i * a_stride, a_stride, keep == nullptr ? nullptr : keep + i,
+           out + i * out_stride, out_stride);
+    };
+    switch (n * (g + 1) / groups - i) {
+      case 1:
+        run(weigh_tile<1, kVectors, Full>);
+        break;
+      case 2:
+        run(weigh_tile<2, kVectors, Full>);
+        break;
+      case 3:
+        run(weigh_tile<3, kVectors, Full>);
+        break;
+      case 4:
+        run(weigh_tile<4, kVectors, Full>);
+        break;
+      case 5:
+        run(weigh_tile<5, kVectors, Full>);
+        break;
+      default:
+        run(weigh_tile<kWeighInputs, kVectors, Full>);
+        break;
+    }
   }
 }
 
@@ -298,36 +318,43 @@ void widen_codes(const int8_t* codes, const uint16_t* scales, int64_t n, uint16_
 
 namespace {
 
-// Whole tiles of R rows; returns how many rows they were. Inputs go in groups of equal size, at most
-// kTileInputs.
+// Whole tiles of R rows from row r on; returns the row behind them. Inputs go in groups of equal size, at
+// most kTileInputs. `next`: as for dot_rows.
 template <int R>
-inline int64_t dot_tiles(const uint16_t* w, int64_t w_stride, int64_t n_rows, int64_t cols,
-                         const uint16_t* const* x, int64_t n, float* out, int64_t out_stride) {
-  const int64_t tile = R * w_stride;
-  const int64_t tile_bytes = tile * static_cast<int64_t>(sizeof(uint16_t));
-  const int64_t ahead = (kAheadBytes + tile_bytes - 1) / tile_bytes * tile;
+inline int64_t dot_tiles(const uint16_t* w, int64_t w_stride, int64_t r, int64_t n_rows, int64_t cols,
+                         const uint16_t* const* x, int64_t n, float* out, int64_t out_stride,
+                         const uint16_t* next) {
+  const int64_t tile_bytes = R * w_stride * static_cast<int64_t>(sizeof(uint16_t));
+  const int64_t rows_ahead = (kAheadBytes + tile_bytes - 1) / tile_bytes * R;
   const int64_t groups = (n + kTileInputs - 1) / kTileInputs;
-  int64_t r = 0;
   for (; r + R <= n_rows; r += R) {
     const uint16_t* const rows = w + r * w_stride;
-    // What lies beyond the last row is fetched too: it is somebody's next.
-    const uint16_t* const next = rows + ahead;
+    const int64_t to_fetch = r + rows_ahead;
+    const uint16_t* const ahead = (to_fetch < n_rows ? w : next - n_rows * w_stride) + to_fetch * w_stride;
     if (groups == 1) {
-      dot_inputs<R, R>(rows, w_stride, cols, x, n, out + r, out_stride, next);
+      dot_inputs<R, R>(rows, w_stride, cols, x, n, out + r, out_stride, ahead);
       continue;
     }
     if constexpr (R == kTileRows) {
-      // The first groups share the fetching, so that memory is asked all the time.
+      // The groups share the fetching, so that memory is asked all the time.
       for (int64_t g = 0; g < groups; ++g) {
         const int64_t i = n * g / groups;
         const int64_t count = n * (g + 1) / groups - i;
-        float* const to = out + i * out_stride + r;
-        if (groups == 2) {
-          dot_inputs<R, 2>(rows, w_stride, cols, x + i, count, to, out_stride, next + 2 * g * w_stride);
-        } else if (g < R) {
-          dot_inputs<R, 1>(rows, w_stride, cols, x + i, count, to, out_stride, next + g * w_stride);
-        } else {
-          dot_inputs<R, 0>(rows, w_stride, cols, x + i, count, to, out_stride, next);
+        const int64_t first = R * g / groups;
+        const auto run = [&](auto tile) {
+          tile(rows, w_stride, cols, x + i, count, out + i * out_stride + r, out_stride,
+               ahead + first * w_stride);
+        };
+        switch (R * (g + 1) / groups - first) {
+          case 0:
+            run(dot_inputs<R, 0>);
+            break;
+          case 1:
+            run(dot_inputs<R, 1>);
+            break;
+          default:
+            run(dot_inputs<R, 2>);
+            break;
         }
       }
     }
@@ -338,11 +365,13 @@ inline int64_t dot_tiles(const uint16_t* w, int64_t w_stride, int64_t n_rows, in
 }  // namespace
 
 void dot_rows(const uint16_t* w, int64_t w_stride, int64_t n_rows, int64_t cols, const uint16_t* const* x,
-              int64_t n, float* out, int64_t out_stride) {
+              int64_t n, float* out, int64_t out_stride, const uint16_t* next) {
+  if (next == nullptr) next = w + n_rows * w_stride;
   // Eight rows a multiple of 4 KiB apart would fight for the eight places of a set.
   const bool tall = n <= kTallInputs && w_stride * static_cast<int64_t>(sizeof(uint16_t)) % 4096 != 0;
-  int64_t r = tall ? dot_tiles<kTallRows>(w, w_stride, n_rows, cols, x, n, out, out_stride) : 0;
-  r += dot_tiles<kTileRows>(w + r * w_stride, w_stride, n_rows - r, cols, x, n, out + r, out_stride);
+  int64_t r = 0;
+  if (tall) r = dot_tiles<kTallRows>(w, w_stride, r, n_rows, cols, x, n, out, out_stride, next);
+  r = dot_tiles<kTileRows>(w, w_stride, r, n_rows, cols, x, n, out, out_stride, next);
   for (; r < n_rows; ++r) {
     for (int64_t i = 0; i < n; i += kTileInputs) {
       const int64_t count = n - i < kTileInputs ? n - i : kTileInputs;
@@ -352,37 +381,17 @@ void dot_rows(const uint16_t* w, int64_t w_stride, int64_t n_rows, int64_t cols,
   }
 }
 
+// Columns outside: those of a tile stay in the first-level cache until all inputs have passed.
 void weigh_rows(const uint16_t* b, int64_t b_stride, int64_t n_rows, int64_t width, const uint16_t* a,
                 int64_t a_stride, int64_t n, const float* keep, float* out, int64_t out_stride) {
-  const int64_t groups = (n + kWeighInputs - 1) / kWeighInputs;
-  for (int64_t g = 0; g < groups; ++g) {
-    const int64_t i = n * g / groups;
-    const uint16_t* const weights = a + i * a_stride;
-    const float* const kept = keep == nullptr ? nullptr : keep + i;
-    float* const to = out + i * out_stride;
-    const auto run = [&](auto tile) {
-      tile(b, b_stride, n_rows, width, weights, a_stride, kept, to, out_stride);
-    };
-    switch (n * (g + 1) / groups - i) {
-      case 1:
-        run(weigh_inputs<1>);
-        break;
-      case 2:
-        run(weigh_inputs<2>);
-        break;
-      case 3:
-        run(weigh_inputs<3>);
-        break;
-      case 4:
-        run(weigh_inputs<4>);
-        break;
-      case 5:
-        run(weigh_inputs<5>);
-        break;
-      default:
-        run(weigh_inputs<kWeighInputs>);
-        break;
-    }
+  constexpr int64_t kWide = kWeighVectors * 16;
+  int64_t k = 0;
+  for (; k + kWide <= width; k += kWide) {
+    weigh_columns<kWeighVectors, true>(b + k, b_stride, n_rows, kWide, a, a_stride, n, keep, out + k,
+                                       out_stride);
+  }
+  for (; k < width; k += kPair) {
+    weigh_columns<2, false>(b + k, b_stride, n_rows, width - k, a, a_stride, n, keep, out + k, out_stride);
   }
 }
 

@@ -20,9 +20,10 @@ void round_row(const float* from, int64_t n, uint16_t* to);
 void widen_codes(const int8_t* codes, const uint16_t* scales, int64_t n, uint16_t* to);
 
 // out[i * out_stride + r] = W[r] . x[i] for n_rows rows of `cols` values at w, w_stride values apart, and n
-// inputs. Terms are added 32 at a time, lanes last.
+// inputs. Terms are added 32 at a time, lanes last. `next`: the rows that will be read after these, w_stride
+// apart, whose first are fetched; null: those that lie behind them.
 void dot_rows(const uint16_t* w, int64_t w_stride, int64_t n_rows, int64_t cols, const uint16_t* const* x,
-              int64_t n, float* out, int64_t out_stride);
+              int64_t n, float* out, int64_t out_stride, const uint16_t* next = nullptr);
 
 // out[i][k] = keep[i] * out[i][k] + sum_j a[i][j] b[j][k] for n inputs, j < n_rows, k < width; pairs of j
 // upwards. keep null: starts from zero.

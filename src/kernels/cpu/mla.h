@@ -220,6 +220,9 @@ inline void expand_f32(Pieces scratch, const ExpandedHead& h) {
 }
 
 #ifdef JAJU_HAS_BF16_DOT
+// Rows of a latent's width that stay in the first-level cache while what they are multiplied with passes.
+constexpr int64_t kCachedInputs = 24;
+
 // Keys are expanded transposed, (qk, positions), so that queries weigh their rows: no sums across lanes.
 inline void expand_bf16(Pieces scratch, const ExpandedHead& h) {
   const MlaArgs& a = h.a;
@@ -239,9 +242,9 @@ inline void expand_bf16(Pieces scratch, const ExpandedHead& h) {
   const uint16_t* const w_uv = halves(a.w_uv(h.head).data);
   h.for_blocks([&](int64_t start, int64_t n, int64_t first) {
     const uint16_t* const latents = block_in_bf16(h.s.cache, start / kBlock, n, widened);
-    const uint16_t* x[kBlock];
-    for (int64_t d = 0; d < a.nope; d += kBlock) {
-      const int64_t m = a.nope - d < kBlock ? a.nope - d : kBlock;
+    const uint16_t* x[kCachedInputs];
+    for (int64_t d = 0; d < a.nope; d += kCachedInputs) {
+      const int64_t m = a.nope - d < kCachedInputs ? a.nope - d : kCachedInputs;
       for (int64_t j = 0; j < m; ++j) x[j] = w_uk + (d + j) * a.latent;
       bf16dot::dot_rows(latents, width, n, a.latent, x, m, wide + d * kBlock, kBlock);
     }
@@ -249,9 +252,12 @@ inline void expand_bf16(Pieces scratch, const ExpandedHead& h) {
     for (int64_t j = 0; j < n; ++j) {
       for (int64_t d = 0; d < a.rope; ++d)
         keys[(a.nope + d) * kBlock + j] = latents[j * width + a.latent + d];
-      x[j] = latents + j * width;
     }
-    bf16dot::dot_rows(w_uv, a.latent, a.v, a.latent, x, n, wide, a.v);
+    for (int64_t j = 0; j < n; j += kCachedInputs) {
+      const int64_t m = n - j < kCachedInputs ? n - j : kCachedInputs;
+      for (int64_t i = 0; i < m; ++i) x[i] = latents + (j + i) * width;
+      bf16dot::dot_rows(w_uv, a.latent, a.v, a.latent, x, m, wide + j * a.v, a.v);
+    }
     for (int64_t j = 0; j < n; ++j) bf16dot::round_row(wide + j * a.v, a.v, values + j * a.v);
     float keep[kMlaRows];
     for (int64_t i = first; i < h.s.n_rows; i += kMlaRows) {
@@ -349,8 +355,8 @@ struct Absorbed {
 
   void absorb_queries(int64_t head) const;
   void attend(Pieces scratch, int64_t r, int64_t h0, int64_t heads, int64_t part, const Weighted& to) const;
-  void pass_block(const Matrix& block, bool first, int64_t r, int64_t h0, int64_t heads, float* scores,
-                  const Weighted& to) const;
+  void pass_block(const Matrix& block, const void* next, bool first, int64_t r, int64_t h0, int64_t heads,
+                  float* scores, const Weighted& to) const;
   void add_part(const Weighted& total, const Weighted& part, int64_t heads) const;
   void finish(const Weighted& total, int64_t r, int64_t h0, int64_t heads) const;
   void project(int64_t head) const;
@@ -394,9 +400,10 @@ inline void Absorbed::absorb_queries(int64_t head) const {
   }
 }
 
-// At most kMlaHeads heads from h0 on over the positions of one block; `first`: of their part.
-inline void Absorbed::pass_block(const Matrix& block, bool first, int64_t r, int64_t h0, int64_t heads,
-                                 float* scores, const Weighted& to) const {
+// At most kMlaHeads heads from h0 on over the positions of one block; `first`: of their part. `next`: the
+// block in bf16 that memory is asked for meanwhile, or null.
+inline void Absorbed::pass_block(const Matrix& block, const void* next, bool first, int64_t r, int64_t h0,
+                                 int64_t heads, float* scores, const Weighted& to) const {
   const int64_t first_query = (r * a.n_heads + h0) * width();
   float keep[kMlaHeads];
   const float* const kept = first ? nullptr : keep;
@@ -406,7 +413,8 @@ inline void Absorbed::pass_block(const Matrix& block, bool first, int64_t r, int
     auto* const weights = reinterpret_cast<uint16_t*>(scores + kMlaHeads * kBlock);
     const uint16_t* x[kMlaHeads];
     for (int64_t h = 0; h < heads; ++h) x[h] = queries + first_query + h * width();
-    bf16dot::dot_rows(positions, width(), block.rows, width(), x, heads, scores, kBlock);
+    bf16dot::dot_rows(positions, width(), block.rows, width(), x, heads, scores, kBlock,
+                      static_cast<const uint16_t*>(next));
     for (int64_t h = 0; h < heads; ++h) {
       keep[h] = softmax_step(scores + h * kBlock, block.rows, a.scale, to.running[h]);
       bf16dot::round_row(scores + h * kBlock, block.rows, weights + h * kBlock);
@@ -447,9 +455,13 @@ inline void Absorbed::attend(Pieces scratch, int64_t r, int64_t h0, int64_t head
     }
 #endif
     if (!in_bf16) block = block_matrix(cache, start / kBlock, m, room);
+    // A layer's blocks lie apart, each in a page with those of the other layers.
+    const bool follows = cache.layout.type == CacheType::bf16 && start + kBlock < row.positions();
+    const void* const next = follows ? cache.block(start / kBlock + 1) : nullptr;
     for (int64_t h = 0; h < heads; h += kMlaHeads) {
       const int64_t count = heads - h < kMlaHeads ? heads - h : kMlaHeads;
-      pass_block(block, start == begin, r, h0 + h, count, scores, {to.sums + h * a.latent, to.running + h});
+      pass_block(block, next, start == begin, r, h0 + h, count, scores,
+                 {to.sums + h * a.latent, to.running + h});
     }
   }
 }
