@@ -3,6 +3,7 @@
 // 46 to weights, at most 90 * 127 * 2; the others take the magnitude of the weight (at most 127 * 127 * 2),
 // the input taking its sign.
 #include <immintrin.h>
+#include <unistd.h>
 
 #include <array>
 
@@ -23,7 +24,6 @@ constexpr int64_t kFewInputs = 4;
 constexpr int64_t kFewInputsOfTwo = 1;
 // So many inputs are worth keeping a group's weights, some of them in memory then.
 constexpr int kHoldsGroupFrom = 2;
-constexpr auto kAheadHint = _MM_HINT_T0;  // for decoding
 
 inline I bytes_at(const std::byte* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));

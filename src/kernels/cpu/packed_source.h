@@ -11,8 +11,15 @@ constexpr int kParts = kPanelRows / kLanes;  // of a panel
 // in the first-level cache.
 constexpr int64_t kPiecesAtOnce = 2;
 constexpr int64_t kPanelsAtOnce = 2;
-// Decoding reads this far ahead of the block at work.
+
+// Decoding fetches this far ahead of the block at work, to the first-level cache where that is large enough
+// (docs/benchmarks.md, "What binds").
 constexpr int64_t kAheadBytes = 4096;
+inline bool fetches_to_first_level() {
+  constexpr int64_t kLargeEnough = 48 * 1024;
+  static const bool large = sysconf(_SC_LEVEL1_DCACHE_SIZE) >= kLargeEnough;
+  return large;
+}
 
 template <Scheme S>
 constexpr int64_t kBlockBytes = 64 + 128 * code_bits(S);
@@ -71,6 +78,7 @@ struct PackedSource {
   int part;  // row of that panel that is the first unit's first
   // What follows the panels at work: those of the next tile, which start `skip` bytes behind their ends.
   int64_t skip = 0;
+  bool fetches_to_first = false;
 
   const std::byte* block(int unit, int64_t b) const {
     return first + unit / kParts * panel_bytes + kPanelHeaderBytes + b * kBlockBytes<S>;
@@ -92,8 +100,11 @@ struct PackedSource {
     if (row(unit) != 0) return;
     const std::byte* from = block(unit, b) + kAheadBytes;
     if (from >= first + (unit / kParts + 1) * panel_bytes) from += skip;
-    JAJU_UNROLL for (int64_t line = 0; line < kBlockBytes<S>; line += 64) {
-      _mm_prefetch(reinterpret_cast<const char*>(from + line), kAheadHint);
+    const char* const lines = reinterpret_cast<const char*>(from);
+    if (fetches_to_first) {
+      JAJU_UNROLL for (int64_t at = 0; at < kBlockBytes<S>; at += 64) _mm_prefetch(lines + at, _MM_HINT_T0);
+    } else {
+      JAJU_UNROLL for (int64_t at = 0; at < kBlockBytes<S>; at += 64) _mm_prefetch(lines + at, _MM_HINT_T1);
     }
   }
 };

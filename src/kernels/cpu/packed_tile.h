@@ -111,10 +111,11 @@ inline void dot_few(const packed_dot::Panels& w, int64_t first, int64_t panels, 
   const int64_t blocks = (w.cols + kBlockCols - 1) / kBlockCols;
   const int64_t pieces = (blocks + kBlocksOfPiece - 1) / kBlocksOfPiece;
   const int64_t units = panels * kParts;
+  const bool to_first = fetches_to_first_level();
   const auto source = [&](int64_t unit, int64_t at_once) {
     return PackedSource<S>{w.first + (first + unit / kParts) * w.bytes, w.bytes,
                            static_cast<int>(unit % kParts) * kLanes,
-                           at_once > kParts ? (at_once / kParts - 1) * w.bytes : 0};
+                           at_once > kParts ? (at_once / kParts - 1) * w.bytes : 0, to_first};
   };
   int64_t u = 0;
   if (n <= kFewInputsOfTwo) {

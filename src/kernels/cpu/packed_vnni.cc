@@ -1,6 +1,7 @@
 // Packed products by AVX-512 VNNI: four products of bytes a lane, added to int32 at once. A panel's 16 rows
 // are the 16 lanes. Weights become unsigned by adding 128 or 46, which the sums start out without.
 #include <immintrin.h>
+#include <unistd.h>
 
 #include <array>
 
@@ -19,8 +20,6 @@ constexpr int kTileInputs = 8;
 constexpr int64_t kFewInputs = 8;
 constexpr int64_t kFewInputsOfTwo = 8;
 constexpr int kHoldsGroupFrom = 1;
-// Decoding fetches to the second-level cache: to the first it is a quarter to a half slower on Zen 4.
-constexpr auto kAheadHint = _MM_HINT_T1;
 
 inline I bytes_at(const std::byte* p) {
   return _mm512_loadu_si512(p);
