@@ -100,8 +100,11 @@ std::string peak_text(const MachinePeaks& peaks) {
   const auto giga = [](double value) {
     return value > 0 ? fmt::format("{:.0f}", value / kGiga) : std::string("none");
   };
-  return fmt::format("memory {} GB/s; GFLOP/s: f32 {}, bf16 dot {}; int8 dot {} GOP/s", giga(peaks.stream),
-                     giga(peaks.f32), giga(peaks.bf16), giga(peaks.int8));
+  // Beside experts that come from the drive there may be no room to measure it in.
+  const std::string memory =
+      peaks.stream > 0 ? fmt::format("{:.0f} GB/s", peaks.stream / kGiga) : std::string("not measured");
+  return fmt::format("memory {}; GFLOP/s: f32 {}, bf16 dot {}; int8 dot {} GOP/s", memory, giga(peaks.f32),
+                     giga(peaks.bf16), giga(peaks.int8));
 }
 
 void print_table(const BenchWords& words, const fs::path& dir, const Engine& engine,

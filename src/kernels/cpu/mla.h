@@ -402,8 +402,9 @@ inline void Absorbed::absorb_queries(int64_t head) const {
 
 // At most kMlaHeads heads from h0 on over the positions of one block; `first`: of their part. `next`: the
 // block in bf16 that memory is asked for meanwhile, or null.
-inline void Absorbed::pass_block(const Matrix& block, const void* next, bool first, int64_t r, int64_t h0,
-                                 int64_t heads, float* scores, const Weighted& to) const {
+inline void Absorbed::pass_block(const Matrix& block, [[maybe_unused]] const void* next, bool first,
+                                 int64_t r, int64_t h0, int64_t heads, float* scores,
+                                 const Weighted& to) const {
   const int64_t first_query = (r * a.n_heads + h0) * width();
   float keep[kMlaHeads];
   const float* const kept = first ? nullptr : keep;
