@@ -10,8 +10,8 @@
 // through before its router can ask. (Prefetching hides part of that; it is not counted on.) This is the
 // ceiling of reads, W / (B (1 - h)), joined with those of memory and arithmetic.
 //
-// A prompt goes through in chunks: each touches nearly every expert of every layer once. The same holds for
-// each, with the chunk's rows for b, its attention among the residents.
+// A prompt goes through in chunks, each of which touches nearly every expert of every layer once. A chunk
+// takes what a decoding step takes, with its rows for b and its attention among the residents.
 #pragma once
 
 #include <cstdint>
