@@ -83,6 +83,21 @@ TEST(Prediction, IsTheCeilingWhereOnlyTheDriveCounts) {
   }
 }
 
+// However slow the drive, residents and attention come on top of its time: nothing is read meanwhile.
+TEST(Prediction, APromptReadsWhileExpertsAreComputed) {
+  const auto seconds = [](double drive, bool free_compute) {
+    PlanInput in = axk1("ram=64G,cores=16,membw=80GB/s,int8=2TOPS");
+    in.machine.drive_bytes = drive;
+    if (free_compute) in.machine.decode_bytes = in.machine.int8_ops = in.machine.bf16_ops = 1e18;
+    return static_cast<double>(in.prompt_tokens) / speed_of(in, uniform()).prompt;
+  };
+  const double beside_1 = seconds(1e9, false) - seconds(1e9, true);
+  const double beside_2 = seconds(2e9, false) - seconds(2e9, true);
+  const TokenCosts t = token_costs(axk1("ram=64G").config, axk1("ram=64G").model, KvType::bf16);
+  EXPECT_GE(beside_1, 0.99 * 1000 * t.dense_ops / 2e12);
+  EXPECT_NEAR(beside_1, beside_2, 1e-6 * beside_1);
+}
+
 // 64 GB: residents, cache and margin leave room for a sixth of the experts.
 TEST(Prediction, AMachineWith64GB) {
   const PlanInput in = axk1("ram=64G,disk=7GB/s,cores=16,membw=80GB/s,int8=2TOPS");
