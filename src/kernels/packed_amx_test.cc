@@ -144,9 +144,11 @@ TEST(PackedOnTiles, EmulatedTilesGiveTheContractsBits) {
       for (const bool even : {true, false}) {
         SCOPED_TRACE(testing::Message() << name_of(scheme) << " " << rows << " x " << cols << ", " << n);
         const Case c(scheme, rows, cols, n, even);
-        const std::vector<float> got = c.run(packed_amx_emulated::dot_panels);
         const std::vector<float> want = c.plain();
-        ASSERT_EQ(0, std::memcmp(got.data(), want.data(), want.size() * sizeof(float)));
+        if (has_integer_groups(scheme)) {
+          const std::vector<float> got = c.run(packed_amx_emulated::dot_panels);
+          ASSERT_EQ(0, std::memcmp(got.data(), want.data(), want.size() * sizeof(float))) << "emulated tiles";
+        }
         if (find_ops("avx2") != nullptr) {
           const std::vector<float> avx2 = c.run(packed_avx2::kKernels.dot_panels);
           ASSERT_EQ(0, std::memcmp(avx2.data(), want.data(), want.size() * sizeof(float))) << "avx2";
@@ -191,7 +193,7 @@ TEST(PackedOnTiles, AnyBytesGiveTheContractsBits) {
           const std::vector<float> got = c.run(dot);
           EXPECT_EQ(0, std::memcmp(got.data(), want.data(), want.size() * sizeof(float))) << name;
         };
-        gives(packed_amx_emulated::dot_panels, "emulated tiles");
+        if (has_integer_groups(scheme)) gives(packed_amx_emulated::dot_panels, "emulated tiles");
         if (find_ops("avx2") != nullptr) gives(packed_avx2::kKernels.dot_panels, "avx2");
         if (cpu_has_vnni()) gives(packed_vnni::kKernels.dot_panels, "vnni");
         if (cpu_has_int8_tiles()) gives(packed_amx::kKernels.dot_panels, "amx");
@@ -200,49 +202,43 @@ TEST(PackedOnTiles, AnyBytesGiveTheContractsBits) {
   }
 }
 
-// What the tiles get from AVX-512's unpacking is what packed.h says of the bytes.
+// What the tiles get from AVX-512's unpacking is what packed.h says of the bytes, whatever they are.
 TEST(PackedOnTiles, UnpackedBlocksAreTheWeights) {
   if (!cpu_has_vnni()) GTEST_SKIP() << "this CPU has no AVX-512 VNNI";
-  constexpr int64_t kCols = 300;
-  for (const Scheme scheme : kSchemes) {
-    const int64_t depth = has_integer_groups(scheme) ? kBlockCols : kGroupCols;
-    const int64_t slice_bytes = kPanelRows * depth + 4 * kPanelRows;
-    Case c(scheme, 16, kCols, 1, true);
-    const float one = 1;
-    for (int64_t r = 0; r < kPanelRows; ++r) std::memcpy(c.weights.data() + 4 * r, &one, 4);
-    const int64_t b0 = 1, b1 = 5;
-    struct alignas(64) Line {
-      std::byte bytes[64];
-    };
-    std::vector<Line> room(static_cast<size_t>((b1 - b0) * kBlockCols / depth * slice_bytes / 64));
-    const std::byte* const wide = room.data()->bytes;
-    packed_vnni::unpack_blocks(scheme, c.weights.data(), b0, b1, room.data()->bytes);
-    for (int64_t col = b0 * kBlockCols; col < kCols; ++col) {
-      const std::byte* const slice = wide + (col - b0 * kBlockCols) / depth * slice_bytes;
-      for (int64_t r = 0; r < kPanelRows; ++r) {
-        float scale;
-        std::memcpy(&scale, slice + kPanelRows * depth + 4 * r, 4);
-        const auto value = static_cast<int8_t>(slice[col % depth / 4 * 64 + 4 * r + col % 4]);
-        ASSERT_EQ(scale * static_cast<float>(value), packed_at(scheme, c.weights.data(), kCols, r, col))
-            << name_of(scheme) << " row " << r << " column " << col;
-      }
-    }
-  }
-}
-
-TEST(PackedVbmi, OneLookupGivesTheProducts) {
-  if (!cpu_has_vnni() || !__builtin_cpu_supports("avx512vbmi")) GTEST_SKIP() << "needs AVX-512 VBMI";
+  constexpr int64_t kBlocks = 5;
+  constexpr int64_t kFirst = 1;
+  constexpr int64_t kSteps = 16 * 64;
+  struct alignas(64) Unpacked {
+    std::byte steps[kSteps];
+    float scales[kPanelRows];
+  };
+  Unpacked unpacked[kBlocks - kFirst];
+  alignas(64) std::byte shifted[kSteps];
+  const bool has_vbmi = __builtin_cpu_supports("avx512vbmi") != 0;
   std::mt19937 dice(7);
-  std::vector<std::byte> panel(static_cast<size_t>(panel_bytes(Scheme::q4i, kBlockCols)));
-  alignas(64) std::byte products[16 * 64 + 64];
-  alignas(64) std::byte looked_up[16 * 64];
-  for (int round = 0; round < 100; ++round) {
+  std::vector<std::byte> panel(static_cast<size_t>(panel_bytes(Scheme::q4i, kBlocks * kBlockCols)));
+  for (int round = 0; round < 20; ++round) {
     for (std::byte& b : panel) b = static_cast<std::byte>(dice());
-    packed_vnni::unpack_blocks(Scheme::q4i, panel.data(), 0, 1, products);
-    packed_vbmi::unpack_products(panel.data() + kPanelHeaderBytes, looked_up);
-    for (size_t i = 0; i < sizeof looked_up; ++i) {
-      ASSERT_EQ(static_cast<int>(looked_up[i]), static_cast<int8_t>(products[i]) + packed_dot::kAdded)
-          << "byte " << i;
+    packed_vnni::unpack_blocks(panel.data(), kFirst, kBlocks, unpacked[0].steps);
+    for (int64_t b = kFirst; b < kBlocks; ++b) {
+      const std::byte* const block = panel.data() + kPanelHeaderBytes + b * block_bytes(Scheme::q4i);
+      const Unpacked& got = unpacked[b - kFirst];
+      if (has_vbmi) packed_vbmi::unpack_products(block, shifted);
+      for (int64_t r = 0; r < kPanelRows; ++r) {
+        const IntegerScales scales = integer_scales_at(block, r);
+        ASSERT_EQ(got.scales[r], scales.block()) << "row " << r;
+        for (int64_t c = 0; c < kBlockCols; ++c) {
+          const int level =
+              code_value(Scheme::q4i, code_at(Scheme::q4i, reinterpret_cast<const uint8_t*>(block), r, c));
+          const int product = level * scales.group(c / kGroupCols);
+          const int64_t at = c / 4 * 64 + 4 * r + c % 4;
+          ASSERT_EQ(static_cast<int8_t>(got.steps[at]), product) << "row " << r << " column " << c;
+          if (has_vbmi) {
+            ASSERT_EQ(static_cast<int>(shifted[at]), product + packed_dot::kAdded)
+                << "row " << r << " column " << c;
+          }
+        }
+      }
     }
   }
 }

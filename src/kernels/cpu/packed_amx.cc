@@ -1,5 +1,5 @@
-// Packed products on AMX tiles (Sapphire Rapids and later), for many inputs; VNNI for few. Same bits as both
-// other files. Compiled with its own flags; see avx2.cc for what that forbids.
+// Packed products on AMX tiles (Sapphire Rapids and later): of q4i, for many inputs; AVX-512 VNNI for all
+// else. Same bits as both other files. Compiled with its own flags; see avx2.cc for what that forbids.
 #include <immintrin.h>
 
 #include "kernels/cpu/packed_dot.h"
@@ -8,10 +8,8 @@
 namespace jaju::packed_amx {
 namespace {
 
-#include "kernels/cpu/packed_amx_tile.h"
-
-// Below this a tile of inputs is too empty.
-constexpr int64_t kLeastInputs = 17;
+// Fewer inputs than this leave a tile too empty.
+constexpr int64_t kLeastOfTile = 12;
 
 struct alignas(64) TileConfig {
   uint8_t palette = 1;
@@ -23,67 +21,58 @@ struct alignas(64) TileConfig {
 
 // Tile numbers are part of the instruction: literals, by macros of the compiler's.
 struct Machine {
-  static void configure(int64_t depth) {
+  // gcc 12's tile instructions do not say which memory they read or write: what was written before must be
+  // there, and what is read after comes from there.
+  static void settle() { __asm__ volatile("" ::: "memory"); }
+
+  static void configure() {
     TileConfig config;
     for (int t = 0; t < 8; ++t) {
-      config.rows[t] = static_cast<uint8_t>(t < 6 ? kTileInputs : depth / 4);
-      config.row_bytes[t] = static_cast<uint16_t>(t == 4 || t == 5 ? depth : 4 * kPanelRows);
+      config.rows[t] = 16;
+      config.row_bytes[t] = 64;
     }
-    __asm__ volatile("" ::"r"(&config) : "memory");  // gcc 12's _tile_loadconfig tells of 8 of its 64 bytes
+    __asm__ volatile("" ::"r"(&config) : "memory");
     _tile_loadconfig(&config);
   }
   static void release() { _tile_release(); }
 
-  // gcc's _tile_loadd does not say that it reads memory: what was written before must be there.
-  static void settle() { __asm__ volatile("" ::: "memory"); }
-  template <int T>
-  static void load_inputs(const std::byte* from, int64_t stride) {
-    static_assert(T == 4 || T == 5);
+  template <int B>
+  static void load(const std::byte* weights) {
     settle();
-    if constexpr (T == 4) _tile_loadd(4, from, stride);
-    if constexpr (T == 5) _tile_loadd(5, from, stride);
+    if constexpr (B == 0) _tile_loadd(0, weights, 64);
+    if constexpr (B == 1) _tile_loadd(1, weights, 64);
+    if constexpr (B == 2) _tile_loadd(2, weights, 64);
+    if constexpr (B == 3) _tile_loadd(3, weights, 64);
   }
-  template <int T>
-  static void load_weights(const std::byte* from) {
-    static_assert(T == 6 || T == 7);
+  template <int B>
+  static void multiply(const std::byte* inputs, int64_t stride, int32_t (&to)[16][16]) {
     settle();
-    constexpr int64_t kStride = 4 * kPanelRows;
-    if constexpr (T == 6) _tile_loadd(6, from, kStride);
-    if constexpr (T == 7) _tile_loadd(7, from, kStride);
-  }
-  template <int C>
-  static void multiply() {
-    if constexpr (C == 0) {
-      _tile_zero(0);
-      _tile_dpbssd(0, 4, 6);
-    } else if constexpr (C == 1) {
-      _tile_zero(1);
-      _tile_dpbssd(1, 5, 7);
-    } else if constexpr (C == 2) {
-      _tile_zero(2);
-      _tile_dpbssd(2, 4, 6);
+    if constexpr (B % 2 == 0) {
+      _tile_loadd(4, inputs, stride);
+      _tile_zero(6);
+      if constexpr (B == 0) _tile_dpbssd(6, 4, 0);
+      if constexpr (B == 2) _tile_dpbssd(6, 4, 2);
+      _tile_stored(6, to, 64);
     } else {
-      static_assert(C == 3);
-      _tile_zero(3);
-      _tile_dpbssd(3, 5, 7);
+      _tile_loadd(5, inputs, stride);
+      _tile_zero(7);
+      if constexpr (B == 1) _tile_dpbssd(7, 5, 1);
+      if constexpr (B == 3) _tile_dpbssd(7, 5, 3);
+      _tile_stored(7, to, 64);
     }
+    settle();
   }
-  template <int C>
-  static void store(int32_t (&to)[kTileInputs][kPanelRows]) {
-    constexpr int64_t kStride = kPanelRows * static_cast<int64_t>(sizeof(int32_t));
-    if constexpr (C == 0) _tile_stored(0, to, kStride);
-    if constexpr (C == 1) _tile_stored(1, to, kStride);
-    if constexpr (C == 2) _tile_stored(2, to, kStride);
-    if constexpr (C == 3) _tile_stored(3, to, kStride);
+  static void unpack(const std::byte* panel, int64_t b0, int64_t b1, std::byte* to) {
+    packed_vnni::unpack_blocks(panel, b0, b1, to);
   }
-  static void unpack(Scheme scheme, const std::byte* panel, int64_t b0, int64_t b1, std::byte* to) {
-    packed_vnni::unpack_blocks(scheme, panel, b0, b1, to);
-  }
-  static void fma(const F& a, const F& b, F& c) {
-    c = reinterpret_cast<F>(_mm512_fmadd_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b),
-                                            reinterpret_cast<__m512>(c)));
+  typedef float Lanes [[gnu::vector_size(64)]];
+  static void fma(const Lanes& a, const Lanes& b, Lanes& c) {
+    c = reinterpret_cast<Lanes>(_mm512_fmadd_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b),
+                                                reinterpret_cast<__m512>(c)));
   }
 };
+
+#include "kernels/cpu/packed_amx_tile.h"
 
 void quantize_row(const float* from, int64_t cols, std::byte* to) {
   packed_vnni::kKernels.quantize_row(from, cols, to);
@@ -91,8 +80,11 @@ void quantize_row(const float* from, int64_t cols, std::byte* to) {
 
 void dot_panels(const packed_dot::Panels& w, const std::byte* const* x, int64_t n, float* out,
                 int64_t out_stride) {
-  if (n < kLeastInputs) return packed_vnni::kKernels.dot_panels(w, x, n, out, out_stride);
-  dot_on_tiles<Machine>(w, x, n, out, out_stride);
+  const int64_t last = n % kTileInputs;
+  const int64_t on_tiles = !has_integer_groups(w.scheme) ? 0 : last < kLeastOfTile ? n - last : n;
+  if (on_tiles > 0) dot_on_tiles(w, x, on_tiles, out, out_stride);
+  if (on_tiles == n) return;
+  packed_vnni::kKernels.dot_panels(w, x + on_tiles, n - on_tiles, out + on_tiles * out_stride, out_stride);
 }
 
 }  // namespace

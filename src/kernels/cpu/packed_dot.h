@@ -69,15 +69,15 @@ extern const packed_dot::Kernels kKernels;
 }
 namespace jaju::packed_vnni {
 extern const packed_dot::Kernels kKernels;
-// For packed_amx.cc: blocks [b0, b1) of a panel, for each group of 16 columns its four steps as 64 signed
-// bytes (packed.h) and the scales of its 16 rows; of q4i for each block its 16 steps, group scales included,
-// and its scales. `to` at a multiple of 64 bytes.
-void unpack_blocks(Scheme scheme, const std::byte* panel, int64_t b0, int64_t b1, std::byte* to);
+// For packed_amx.cc: blocks [b0, b1) of a panel of q4i, of each its 16 steps as 64 signed bytes, group scales
+// included, then the scales of its 16 rows. `to` at a multiple of 64 bytes.
+void unpack_blocks(const std::byte* panel, int64_t b0, int64_t b1, std::byte* to);
 }  // namespace jaju::packed_vnni
 namespace jaju::packed_vbmi {
-// A block of q4i: its 16 steps as 64 bytes each, group scales included, to which kAdded is added. `to` at a
-// multiple of 64 bytes.
+// A block of q4i: its 16 steps as 64 bytes each, group scales included, to which kAdded is added, or as they
+// are. `to` at a multiple of 64 bytes.
 void unpack_products(const std::byte* block, std::byte* to);
+void unpack_signed_products(const std::byte* block, std::byte* to);
 }  // namespace jaju::packed_vbmi
 namespace jaju::packed_amx {
 extern const packed_dot::Kernels kKernels;

@@ -13,10 +13,11 @@ namespace {
 using I = __m512i;
 
 // Level times size, to which kAdded is added, by size << 4 | level; the sizes of positive sign.
+template <int kAdded>
 constexpr std::array<uint8_t, 128> kProducts = [] {
   std::array<uint8_t, 128> out{};
   for (size_t i = 0; i < out.size(); ++i) {
-    out[i] = static_cast<uint8_t>(kQ4iLevels[i % 16] * kQ4iSizes[i / 16] + packed_dot::kAdded);
+    out[i] = static_cast<uint8_t>(kQ4iLevels[i % 16] * kQ4iSizes[i / 16] + kAdded);
   }
   return out;
 }();
@@ -29,11 +30,10 @@ constexpr bool signs_are_bit_3() {
 static_assert(signs_are_bit_3());
 static_assert(packed_dot::kAdded == 128);  // then 128 - x is minus (128 + x), in bytes
 
-}  // namespace
-
-void unpack_products(const std::byte* block, std::byte* to) {
-  const I low = _mm512_loadu_si512(kProducts.data());
-  const I high = _mm512_loadu_si512(kProducts.data() + 64);
+template <int kAdded>
+inline void unpack(const std::byte* block, std::byte* to) {
+  const I low = _mm512_loadu_si512(kProducts<kAdded>.data());
+  const I high = _mm512_loadu_si512(kProducts<kAdded>.data() + 64);
   const I low_nibbles = _mm512_set1_epi8(15);
   const I sizes = _mm512_loadu_si512(block);
   JAJU_UNROLL for (int half = 0; half < 2; ++half) {
@@ -57,6 +57,16 @@ void unpack_products(const std::byte* block, std::byte* to) {
       }
     }
   }
+}
+
+}  // namespace
+
+void unpack_products(const std::byte* block, std::byte* to) {
+  unpack<packed_dot::kAdded>(block, to);
+}
+
+void unpack_signed_products(const std::byte* block, std::byte* to) {
+  unpack<0>(block, to);
 }
 
 }  // namespace jaju::packed_vbmi

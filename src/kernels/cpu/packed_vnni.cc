@@ -242,11 +242,14 @@ struct WideSource<Scheme::q4i> : Wide {
       out[s] = _mm512_ternarylogic_epi32(odd, high, low, 0xca);
     }
   }
+  static bool has_vbmi() {
+    static const bool has = __builtin_cpu_supports("avx512vbmi") != 0;
+    return has;
+  }
   static void unpack(const PackedSource<Scheme::q4i>& from, int64_t b, std::byte* to) {
-    static const bool has_vbmi = __builtin_cpu_supports("avx512vbmi") != 0;
     store(reinterpret_cast<float*>(to + 16 * 64),
           _mm512_mul_ps(from.block_scale(0, b), _mm512_set1_ps(0x1p8f)));
-    if (has_vbmi) return packed_vbmi::unpack_products(from.block(0, b), to);
+    if (has_vbmi()) return packed_vbmi::unpack_products(from.block(0, b), to);
     JAJU_UNROLL for (int g = 0; g < 4; ++g) {
       I steps[4];
       products(from, b, g, steps);
@@ -289,56 +292,23 @@ inline void add_block(const WideSource<Scheme::q4i>& from, int64_t b, int64_t b_
 
 #include "kernels/cpu/packed_tile.h"
 
-template <Scheme S>
-void unpack_scheme(const std::byte* panel, int64_t b0, int64_t b1, std::byte* to) {
-  constexpr bool kQ6 = S == Scheme::q6;
-  const I added = _mm512_set1_epi8(static_cast<char>(kQ6 ? packed_dot::kQ6Added : packed_dot::kAdded));
-  const PackedSource<S> source{panel, 0, 0};
-  for (int64_t b = b0; b < b1; ++b) {
-    for (int g = 0; g < 4; ++g, to += kWideGroupBytes) {
-      JAJU_UNROLL for (int s = 0; s < 4; ++s) {
-        store_bytes(to + 64 * s, _mm512_sub_epi8(source.step(0, b, g, s).weights, added));
-      }
-      store(reinterpret_cast<float*>(to + 4 * 64), source.scale(0, b, g));
-    }
-  }
-}
-
-void unpack_products(const std::byte* panel, int64_t b0, int64_t b1, std::byte* to) {
-  const PackedSource<Scheme::q4i> source{panel, 0, 0};
-  for (int64_t b = b0; b < b1; ++b) {
-    JAJU_UNROLL for (int g = 0; g < 4; ++g) {
-      I steps[4];
-      WideSource<Scheme::q4i>::products(source, b, g, steps);
-      JAJU_UNROLL for (int s = 0; s < 4; ++s, to += 64) store_bytes(to, steps[s]);
-    }
-    store(reinterpret_cast<float*>(to), _mm512_mul_ps(source.block_scale(0, b), _mm512_set1_ps(0x1p8f)));
-    to += 64;
-  }
-}
-
 }  // namespace
 
-void unpack_blocks(Scheme scheme, const std::byte* panel, int64_t b0, int64_t b1, std::byte* to) {
-  switch (scheme) {
-    case Scheme::q8:
-      return unpack_scheme<Scheme::q8>(panel, b0, b1, to);
-    case Scheme::q6:
-      return unpack_scheme<Scheme::q6>(panel, b0, b1, to);
-    case Scheme::q4:
-      return unpack_scheme<Scheme::q4>(panel, b0, b1, to);
-    case Scheme::q4i:
-      return unpack_products(panel, b0, b1, to);
-    case Scheme::q3:
-      return unpack_scheme<Scheme::q3>(panel, b0, b1, to);
-    case Scheme::q2:
-      return unpack_scheme<Scheme::q2>(panel, b0, b1, to);
-    case Scheme::mxfp4:
-      return unpack_scheme<Scheme::mxfp4>(panel, b0, b1, to);
-    case Scheme::nvfp4:
-      return unpack_scheme<Scheme::nvfp4>(panel, b0, b1, to);
-    case Scheme::none:
-      break;
+void unpack_blocks(const std::byte* panel, int64_t b0, int64_t b1, std::byte* to) {
+  using Products = WideSource<Scheme::q4i>;
+  const PackedSource<Scheme::q4i> source{panel, 0, 0};
+  for (int64_t b = b0; b < b1; ++b, to += Products::kBytes) {
+    store(reinterpret_cast<float*>(to + 16 * 64),
+          _mm512_mul_ps(source.block_scale(0, b), _mm512_set1_ps(0x1p8f)));
+    if (Products::has_vbmi()) {
+      packed_vbmi::unpack_signed_products(source.block(0, b), to);
+      continue;
+    }
+    JAJU_UNROLL for (int g = 0; g < 4; ++g) {
+      I steps[4];
+      Products::products(source, b, g, steps);
+      JAJU_UNROLL for (int s = 0; s < 4; ++s) store_bytes(to + 64 * (4 * g + s), steps[s]);
+    }
   }
 }
 
