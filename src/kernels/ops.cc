@@ -66,11 +66,20 @@ bool cpu_has_int8_tiles() {
   return cpu_has_vnni() && amx().int8;
 }
 
+namespace {
+bool tiles_are_allowed() {
+  const char* forced = std::getenv("JAJU_ISA");
+  return forced == nullptr || std::string(forced) != "avx512";
+}
+}  // namespace
+
 bool uses_int8_tiles() {
-  static const bool uses = [] {
-    const char* forced = std::getenv("JAJU_ISA");
-    return cpu_has_int8_tiles() && (forced == nullptr || std::string(forced) != "avx512");
-  }();
+  static const bool uses = cpu_has_int8_tiles() && tiles_are_allowed();
+  return uses;
+}
+
+bool uses_bf16_tiles() {
+  static const bool uses = cpu_has_bf16_dot() && amx().bf16 && tiles_are_allowed();
   return uses;
 }
 
@@ -115,7 +124,8 @@ std::vector<std::pair<std::string, bool>> cpu_features() {
           {"avx512vbmi", __builtin_cpu_supports("avx512vbmi") != 0},
           {"avx512vnni", __builtin_cpu_supports("avx512vnni") != 0},
           {"avx512bf16", has_avx512_bf16()},
-          {"amx-int8", amx().int8}};
+          {"amx-int8", amx().int8},
+          {"amx-bf16", amx().bf16}};
 #else
   return {};
 #endif
@@ -130,18 +140,19 @@ int64_t staggered_stride(int64_t cols, int64_t element_bytes) {
 
 namespace {
 
-// What cpu/mla.h lays out; f32 throughout is the larger case.
+// What cpu/mla_*.h lay out; f32 throughout is the larger case, but for the tiles' packed weights and rows.
 int64_t thread_floats(const ScratchSizes& s) {
   constexpr int64_t kBlock = LatentCache::kPositions;
   const int64_t width = s.latent + s.rope;
   const int64_t qk = s.nope + s.rope;
   // Expanded: latents, keys and values of a block; queries, sums and running softmax of every query row;
   // scores and weights of some.
-  const int64_t expanded =
-      kBlock * (width + 2 * qk + 2 * s.v) + s.max_rows * (qk + s.v + 2) + 2 * kMlaRows * kBlock;
+  const int64_t expanded = kBlock * (width + 2 * qk + 2 * s.v) + s.max_rows * (qk + s.v + 2) +
+                           2 * kMlaRows * kBlock + s.latent * (s.nope + s.v) / 2 + kMlaTileRows * (qk + s.v);
   // Absorbed: twice the weighted latents and softmax of every head; of some the scores and the weights; a
-  // block.
-  const int64_t absorbed = 2 * s.n_heads * (s.latent + 2) + 2 * kMlaHeads * kBlock + kBlock * width;
+  // block. On tiles, of all heads: queries, scores, weights and softmax.
+  const int64_t absorbed = 2 * s.n_heads * (s.latent + 2) + 2 * kMlaHeads * kBlock + kBlock * width +
+                           s.n_heads * (width / 2 + 2 * kBlock + 3);
   return std::max(expanded, absorbed) + 1024;
 }
 

@@ -184,5 +184,8 @@ bool cpu_has_int8_tiles();  // AMX-INT8, which the system must grant as well
 // Whether packed products of many inputs go to them: where there are some, unless JAJU_ISA is avx512. Same
 // bits.
 bool uses_int8_tiles();
+// Whether attention in bf16 goes to AMX tiles; unless JAJU_ISA is avx512, where the CPU and the system have
+// them. Its bits are others than without.
+bool uses_bf16_tiles();
 
 }  // namespace jaju

@@ -28,5 +28,7 @@ const packed_dot::Kernels& packed_kernels() {
 #include "kernels/cpu/math.h"
 #include "kernels/cpu/dot.h"
 #include "kernels/cpu/matmul.h"
-#include "kernels/cpu/mla.h"
+#include "kernels/cpu/mla_block.h"
+#include "kernels/cpu/mla_expanded.h"
+#include "kernels/cpu/mla_absorbed.h"
 #include "kernels/cpu/table.h"

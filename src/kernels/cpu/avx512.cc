@@ -9,6 +9,7 @@
 
 #include "kernels/backends.h"
 #include "kernels/cpu/bf16_dot.h"
+#include "kernels/cpu/bf16_tiles.h"
 #include "kernels/cpu/packed_dot.h"
 #include "kernels/cpu/unroll.h"
 
@@ -21,6 +22,9 @@ namespace {
 bool has_bf16_dot() {
   static const bool has = cpu_has_bf16_dot();
   return has;
+}
+bool has_bf16_tiles() {
+  return uses_bf16_tiles();
 }
 const packed_dot::Kernels& packed_kernels() {
   static const packed_dot::Kernels& best = uses_int8_tiles()  ? packed_amx::kKernels
@@ -36,5 +40,7 @@ const packed_dot::Kernels& packed_kernels() {
 #include "kernels/cpu/math.h"
 #include "kernels/cpu/dot.h"
 #include "kernels/cpu/matmul.h"
-#include "kernels/cpu/mla.h"
+#include "kernels/cpu/mla_block.h"
+#include "kernels/cpu/mla_expanded.h"
+#include "kernels/cpu/mla_absorbed.h"
 #include "kernels/cpu/table.h"

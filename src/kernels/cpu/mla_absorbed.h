@@ -1,313 +1,9 @@
-// Multi-head latent attention, both ways, one cache block (64 positions) at a time with a running softmax
-// (Milakov and Gimelshein, arXiv 1805.02867). Blocks start at multiples of 64 positions whatever the chunk,
-// so a prompt cut anywhere gives the same bits. Where Context::precision allows, weights are bf16 and the
-// cache is not f32, queries, keys, values and softmax weights are rounded to bf16 and multiplied in pairs;
-// sums stay f32. A block in q8 is widened before it is read, once for all heads of a row when decoding.
-// Included once per ISA.
+// Attention of decoding rows over the latents themselves, W_UK and W_UV absorbed into query and output
+// (mla_block.h). Included once per ISA.
 #pragma once
 
 namespace jaju::JAJU_ISA {
 namespace {
-
-constexpr int64_t kBlock = LatentCache::kPositions;
-
-// Running softmax of one query: scores seen so far have maximum `top` and sum of exponentials `total`.
-struct Running {
-  float top;
-  float total;
-};
-
-// Turns n raw scores into weights exp(s * scale - top) in place; returns the factor for what was summed
-// before.
-inline float softmax_step(float* s, int64_t n, float scale, Running& running) {
-  V top = set1(-INFINITY);
-  for (int64_t j = 0; j < n; j += kLanes) {
-    const int64_t lanes = n - j < kLanes ? n - j : kLanes;
-    const V scaled = mul(load_n(s + j, lanes), set1(scale));
-    store_n(s + j, scaled, lanes);
-    top = max(top, fill_after(scaled, lanes, -INFINITY));
-  }
-  const float block_top = largest(top);
-  const float new_top = running.top > block_top ? running.top : block_top;
-  const float keep = running.top == -INFINITY ? 0.0f : exp1(running.top - new_top);
-  V total = zero();
-  for (int64_t j = 0; j < n; j += kLanes) {
-    const int64_t lanes = n - j < kLanes ? n - j : kLanes;
-    const V weight = exp(sub(load_n(s + j, lanes), set1(new_top)));
-    store_n(s + j, weight, lanes);
-    total = add(total, fill_after(weight, lanes, 0.0f));
-  }
-  running.top = new_top;
-  running.total = running.total * keep + sum(total);
-  return keep;
-}
-
-inline void scale_row(float* x, int64_t n, float factor) {
-  for (int64_t k = 0; k < n; ++k) x[k] *= factor;
-}
-
-// Positions [0, n) of a block in q8 as f32 rows of `width` values: exact.
-inline void widen_block(const LatentCache& cache, int64_t block, int64_t n, float* to) {
-  const CacheRow& layout = cache.layout;
-  const auto widen = [](const int8_t* codes, const uint16_t* scales, int64_t values, float* row) {
-    for (int64_t k = 0; k < values; k += kLanes) {
-      const V value = mul(load_i8(codes + k), set1(bf16_to_f32(scales[k / CacheRow::kGroup])));
-      store_n(row + k, value, values - k < kLanes ? values - k : kLanes);
-    }
-  };
-  const std::byte* from = cache.block(block);
-  for (int64_t j = 0; j < n; ++j, from += layout.bytes(), to += layout.width()) {
-    const int64_t rope_at = layout.rope_codes_at();
-    widen(layout.codes(from), layout.scales(from), layout.latent, to);
-    widen(layout.codes(from) + rope_at, layout.scales(from) + rope_at / CacheRow::kGroup, layout.rope,
-          to + layout.latent);
-  }
-}
-
-// The positions of one cache block as a matrix (n, width); `room` for q8, kBlock * width floats.
-inline Matrix block_matrix(const LatentCache& cache, int64_t block, int64_t n, float* room) {
-  Matrix m;
-  m.data = cache.block(block);
-  m.dtype = cache.layout.type == CacheType::bf16 ? DType::bf16 : DType::f32;
-  m.rows = n;
-  m.cols = cache.layout.width();
-  if (cache.layout.type == CacheType::q8) {
-    widen_block(cache, block, n, room);
-    m.data = room;
-  }
-  return m;
-}
-
-#ifdef JAJU_HAS_BF16_DOT
-// The same in bf16, of a cache that is bf16 or q8.
-inline const uint16_t* block_in_bf16(const LatentCache& cache, int64_t block, int64_t n, uint16_t* room) {
-  const CacheRow& layout = cache.layout;
-  const std::byte* from = cache.block(block);
-  if (layout.type == CacheType::bf16) return reinterpret_cast<const uint16_t*>(from);
-  uint16_t* to = room;
-  for (int64_t j = 0; j < n; ++j, from += layout.bytes(), to += layout.width()) {
-    const int64_t rope_at = layout.rope_codes_at();
-    bf16dot::widen_codes(layout.codes(from), layout.scales(from), layout.latent, to);
-    bf16dot::widen_codes(layout.codes(from) + rope_at, layout.scales(from) + rope_at / CacheRow::kGroup,
-                         layout.rope, to + layout.latent);
-  }
-  return room;
-}
-#endif
-
-inline Matrix f32_matrix(const float* data, int64_t rows, int64_t cols) {
-  Matrix m;
-  m.data = data;
-  m.rows = rows;
-  m.cols = cols;
-  return m;
-}
-
-// Whether attention over this cache goes in bf16. Asked of what never changes within a sequence.
-inline bool mla_in_bf16(const Context& context, const MlaArgs& a, const LatentCache& cache) {
-  return takes_bf16(context, a.kv_b.dtype) && cache.layout.type != CacheType::f32;
-}
-
-// Hands out a thread's or the shared scratch piece by piece, each at a cache line.
-class Pieces {
- public:
-  explicit Pieces(LineVector<float>& scratch) : next_(scratch.data()), end_(next_ + scratch.size()) {}
-  float* floats(int64_t n) {
-    float* const piece = next_;
-    next_ += (n + 15) / 16 * 16;
-    JAJU_CHECK(next_ <= end_);
-    return piece;
-  }
-  uint16_t* halves(int64_t n) { return reinterpret_cast<uint16_t*>(floats((n + 1) / 2)); }
-
- private:
-  float* next_;
-  float* end_;
-};
-
-// One head of one slice, expanded: what both forms of expand_head share.
-struct ExpandedHead {
-  const MlaArgs& a;
-  const SequenceSlice& s;
-  int64_t head;
-  float* sums;       // (n_rows, v)
-  Running* running;  // (n_rows)
-
-  int64_t qk() const { return a.nope + a.rope; }
-  const float* query(int64_t i) const { return a.q.row(s.first_row + i) + head * qk(); }
-  // Positions of the block at `start` that row i sees.
-  int64_t visible(int64_t i, int64_t start, int64_t n) const {
-    const int64_t up_to_itself = s.first_pos + i + 1 - start;
-    return up_to_itself < n ? up_to_itself : n;
-  }
-
-  // body(start, n, first row that sees some of it) for every block of the cache.
-  template <typename Body>
-  void for_blocks(const Body& body) const {
-    const int64_t end = s.first_pos + s.n_rows;
-    for (int64_t start = 0; start < end; start += kBlock) {
-      body(start, end - start < kBlock ? end - start : kBlock, start > s.first_pos ? start - s.first_pos : 0);
-    }
-  }
-
-  void begin() const {
-    for (int64_t i = 0; i < s.n_rows; ++i) running[i] = {-INFINITY, 0.0f};
-  }
-
-  void write() const {
-    for (int64_t i = 0; i < s.n_rows; ++i) {
-      float* const out = a.out.row(s.first_row + i) + head * a.v;
-      const float factor = 1.0f / running[i].total;
-      for (int64_t k = 0; k < a.v; ++k) out[k] = sums[i * a.v + k] * factor;
-    }
-  }
-};
-
-inline void expand_f32(Pieces scratch, const ExpandedHead& h) {
-  const MlaArgs& a = h.a;
-  const int64_t width = a.latent + a.rope;
-  const int64_t qk = h.qk();
-  float* const latents = scratch.floats(kBlock * width);
-  float* const keys = scratch.floats(kBlock * qk);
-  float* const values = scratch.floats(kBlock * a.v);
-  float* const scores = scratch.floats(kMlaRows * kBlock);
-  const Matrix w_uk = a.w_uk(h.head);
-  const Matrix w_uv = a.w_uv(h.head);
-  Inputs queries;
-  queries.x = Rows(h.query(0), h.s.n_rows, qk, a.q.stride);
-  h.for_blocks([&](int64_t start, int64_t n, int64_t first) {
-    const Matrix block = block_matrix(h.s.cache, start / kBlock, n, latents);
-    if (block.data != latents) {
-      with_row_type(block.dtype, [&](auto type) {
-        using Row = typename decltype(type)::type;
-        for (int64_t j = 0; j < n; ++j) {
-          const Row row(block, j);
-          for (int64_t k = 0; k < width; k += kLanes) {
-            const int64_t lanes = width - k < kLanes ? width - k : kLanes;
-            store_n(latents + j * width + k, row.at_n(k, lanes), lanes);
-          }
-        }
-      });
-    }
-    Inputs c;
-    c.x = Rows(latents, n, a.latent, width);
-    for (int64_t j = 0; j < n; j += kInputBlock) {
-      const int64_t m = n - j < kInputBlock ? n - j : kInputBlock;
-      dot_block(w_uk, 0, a.nope, c, j, m, keys + j * qk, qk);
-      dot_block(w_uv, 0, a.v, c, j, m, values + j * a.v, a.v);
-    }
-    for (int64_t j = 0; j < n; ++j) {
-      for (int64_t k = 0; k < a.rope; ++k) keys[j * qk + a.nope + k] = latents[j * width + a.latent + k];
-    }
-    const Matrix key_matrix = f32_matrix(keys, n, qk);
-    const Matrix value_matrix = f32_matrix(values, n, a.v);
-    float keep[kMlaRows];
-    for (int64_t i = first; i < h.s.n_rows; i += kMlaRows) {
-      const int64_t m = h.s.n_rows - i < kMlaRows ? h.s.n_rows - i : kMlaRows;
-      for (int64_t j = 0; j < m; j += kInputBlock) {
-        dot_block(key_matrix, 0, n, queries, i + j, m - j < kInputBlock ? m - j : kInputBlock,
-                  scores + j * kBlock, kBlock);
-      }
-      for (int64_t j = 0; j < m; ++j) {
-        float* const s = scores + j * kBlock;
-        const int64_t seen = h.visible(i + j, start, n);
-        keep[j] = softmax_step(s, seen, a.scale, h.running[i + j]);
-        for (int64_t k = seen; k < n; ++k) s[k] = 0.0f;
-      }
-      weigh_rows(value_matrix, a.v, scores, kBlock, m, start == 0 ? nullptr : keep, h.sums + i * a.v, a.v);
-    }
-  });
-}
-
-#ifdef JAJU_HAS_BF16_DOT
-// Rows of a latent's width that stay in the first-level cache while what they are multiplied with passes.
-constexpr int64_t kCachedInputs = 24;
-
-// Keys are expanded transposed, (qk, positions), so that queries weigh their rows: no sums across lanes.
-inline void expand_bf16(Pieces scratch, const ExpandedHead& h) {
-  const MlaArgs& a = h.a;
-  const int64_t width = a.latent + a.rope;
-  const int64_t qk = h.qk();
-  const int64_t wider = a.nope > a.v ? a.nope : a.v;
-  float* const wide = scratch.floats(kBlock * wider);     // keys or values before they are rounded
-  uint16_t* const keys = scratch.halves(qk * kBlock);     // (qk, positions)
-  uint16_t* const values = scratch.halves(kBlock * a.v);  // (positions, v)
-  float* const scores = scratch.floats(kMlaRows * kBlock);
-  uint16_t* const weights = scratch.halves(kMlaRows * kBlock);
-  uint16_t* const queries = scratch.halves(h.s.n_rows * qk);
-  uint16_t* const widened = scratch.halves(kBlock * width);  // of q8
-  for (int64_t i = 0; i < h.s.n_rows; ++i) bf16dot::round_row(h.query(i), qk, queries + i * qk);
-  const auto halves = [](const void* p) { return static_cast<const uint16_t*>(p); };
-  const uint16_t* const w_uk = halves(a.w_uk(h.head).data);
-  const uint16_t* const w_uv = halves(a.w_uv(h.head).data);
-  h.for_blocks([&](int64_t start, int64_t n, int64_t first) {
-    const uint16_t* const latents = block_in_bf16(h.s.cache, start / kBlock, n, widened);
-    const uint16_t* x[kCachedInputs];
-    for (int64_t d = 0; d < a.nope; d += kCachedInputs) {
-      const int64_t m = a.nope - d < kCachedInputs ? a.nope - d : kCachedInputs;
-      for (int64_t j = 0; j < m; ++j) x[j] = w_uk + (d + j) * a.latent;
-      bf16dot::dot_rows(latents, width, n, a.latent, x, m, wide + d * kBlock, kBlock);
-    }
-    for (int64_t d = 0; d < a.nope; ++d) bf16dot::round_row(wide + d * kBlock, n, keys + d * kBlock);
-    for (int64_t j = 0; j < n; ++j) {
-      for (int64_t d = 0; d < a.rope; ++d)
-        keys[(a.nope + d) * kBlock + j] = latents[j * width + a.latent + d];
-    }
-    for (int64_t j = 0; j < n; j += kCachedInputs) {
-      const int64_t m = n - j < kCachedInputs ? n - j : kCachedInputs;
-      for (int64_t i = 0; i < m; ++i) x[i] = latents + (j + i) * width;
-      bf16dot::dot_rows(w_uv, a.latent, a.v, a.latent, x, m, wide + j * a.v, a.v);
-    }
-    for (int64_t j = 0; j < n; ++j) bf16dot::round_row(wide + j * a.v, a.v, values + j * a.v);
-    float keep[kMlaRows];
-    for (int64_t i = first; i < h.s.n_rows; i += kMlaRows) {
-      const int64_t m = h.s.n_rows - i < kMlaRows ? h.s.n_rows - i : kMlaRows;
-      bf16dot::weigh_rows(keys, kBlock, qk, n, queries + i * qk, qk, m, nullptr, scores, kBlock);
-      for (int64_t j = 0; j < m; ++j) {
-        float* const s = scores + j * kBlock;
-        const int64_t seen = h.visible(i + j, start, n);
-        keep[j] = softmax_step(s, seen, a.scale, h.running[i + j]);
-        for (int64_t k = seen; k < n; ++k) s[k] = 0.0f;
-        bf16dot::round_row(s, n, weights + j * kBlock);
-      }
-      bf16dot::weigh_rows(values, a.v, n, a.v, weights, kBlock, m, start == 0 ? nullptr : keep,
-                          h.sums + i * a.v, a.v);
-    }
-  });
-}
-#endif
-
-// All query rows of one slice for one head. Keys and values of a block are expanded once and serve every row.
-inline void expand_head(Context& context, int thread, const MlaArgs& a, const SequenceSlice& s,
-                        int64_t head) {
-  Pieces scratch(context.thread_scratch[static_cast<size_t>(thread)]);
-  float* const sums = scratch.floats(s.n_rows * a.v);
-  auto* const running = reinterpret_cast<Running*>(scratch.floats(2 * s.n_rows));
-  const ExpandedHead h{a, s, head, sums, running};
-  h.begin();
-#ifdef JAJU_HAS_BF16_DOT
-  if (mla_in_bf16(context, a, s.cache)) {
-    expand_bf16(scratch, h);
-    return h.write();
-  }
-#endif
-  expand_f32(scratch, h);
-  h.write();
-}
-
-inline void mla_expanded(Context& context, const MlaArgs& a) {
-  JAJU_CHECK(!a.kv_b.packed());
-  const auto n_slices = static_cast<int64_t>(a.slices.size());
-  int64_t cost = 0;
-  for (const SequenceSlice& s : a.slices) {
-    const int64_t positions = s.first_pos + s.n_rows;
-    cost += product_cost((a.nope + a.v) * a.n_heads, a.latent, positions) +
-            product_cost((a.nope + a.rope + a.v) * a.n_heads, positions, s.n_rows);
-  }
-  for_tasks(context, n_slices * a.n_heads, cost, [&](int64_t task, int thread) {
-    expand_head(context, thread, a, a.slices[static_cast<size_t>(task / a.n_heads)], task % a.n_heads);
-  });
-}
 
 // Absorbed attention of some decoding rows, a wave of them at a time, in three steps: queries through W_UK,
 // scores and weighted latents, those through W_UV.
@@ -324,12 +20,13 @@ struct AbsorbedRow {
   int64_t i;  // row of the slice
   int64_t positions() const { return slice->first_pos + i + 1; }
   int64_t row() const { return slice->first_row + i; }
-  int64_t part() const {
-    constexpr int64_t kLeast = 8 * kBlock;
+  // A task takes all heads there, so shorter caches are shared as well.
+  int64_t part(bool on_tiles) const {
+    const int64_t least = (on_tiles ? 4 : 8) * kBlock;
     const int64_t share = ceil_div(ceil_div(positions(), kMlaParts), kBlock) * kBlock;
-    return share > kLeast ? share : kLeast;
+    return share > least ? share : least;
   }
-  int64_t parts() const { return ceil_div(positions(), part()); }
+  int64_t parts(bool on_tiles) const { return ceil_div(positions(), part(on_tiles)); }
 };
 
 // What a task has for each of its heads: sums of exp(score - top) times the latents, and the softmax so far.
@@ -338,12 +35,22 @@ struct Weighted {
   Running* running;  // (heads)
 };
 
+inline bool absorbs_on_tiles([[maybe_unused]] const MlaArgs& a) {
+#ifdef JAJU_HAS_BF16_DOT
+  return has_bf16_tiles() && a.n_heads % bf16tiles::kSide == 0 && a.latent % (4 * bf16tiles::kSide) == 0 &&
+         a.rope % bf16tiles::kDepth == 0;
+#else
+  return false;
+#endif
+}
+
 struct Absorbed {
   Context& context;
   const MlaArgs& a;
   const AbsorbedRow* rows;
   int64_t n;                      // of them, all with caches of one kind
   bool in_bf16;                   // queries and weighted latents are then kept rounded
+  bool on_tiles;                  // for bf16
   float* wide_queries;            // (n, heads, width)
   float* wide_latents = nullptr;  // (n, heads, latent); null in bf16
   uint16_t* queries = nullptr;    // both rounded; null in f32
@@ -355,6 +62,8 @@ struct Absorbed {
 
   void absorb_queries(int64_t head) const;
   void attend(Pieces scratch, int64_t r, int64_t h0, int64_t heads, int64_t part, const Weighted& to) const;
+  void attend_on_tiles(Pieces scratch, int64_t r, int64_t h0, int64_t heads, int64_t part,
+                       const Weighted& to) const;
   void pass_block(const Matrix& block, const void* next, bool first, int64_t r, int64_t h0, int64_t heads,
                   float* scores, const Weighted& to) const;
   void add_part(const Weighted& total, const Weighted& part, int64_t heads) const;
@@ -434,15 +143,85 @@ inline void Absorbed::pass_block(const Matrix& block, [[maybe_unused]] const voi
   weigh_rows(block, a.latent, scores, kBlock, heads, kept, to.sums, a.latent);
 }
 
+#ifdef JAJU_HAS_BF16_DOT
+// softmax_step for a column of scores in every lane, n of them `stride` apart. tops, totals: of the columns
+// so far; keep: of each the factor for what was summed before.
+inline void softmax_columns(float* s, int64_t n, int64_t stride, float scale, float* tops, float* totals,
+                            float* keep) {
+  V top = set1(-INFINITY);
+  for (int64_t j = 0; j < n; ++j) {
+    const V scaled = mul(load(s + j * stride), set1(scale));
+    store(s + j * stride, scaled);
+    top = max(top, scaled);
+  }
+  const V before = load(tops);
+  top = max(before, top);
+  V sums[4] = {zero(), zero(), zero(), zero()};  // one alone would wait for itself
+  for (int64_t j = 0; j < n; ++j) {
+    const V weight = exp(sub(load(s + j * stride), top));
+    store(s + j * stride, weight);
+    sums[j % 4] = add(sums[j % 4], weight);
+  }
+  const V kept = exp(sub(before, top));
+  store(keep, kept);
+  store(tops, top);
+  store(totals, fma(load(totals), kept, add(add(sums[0], sums[1]), add(sums[2], sums[3]))));
+}
+
+// On tiles: positions are the rows of the scores, heads their columns, so nothing is summed across lanes; the
+// weights, turned round, then weigh the latents.
+inline void Absorbed::attend_on_tiles(Pieces scratch, int64_t r, int64_t h0, int64_t heads, int64_t part,
+                                      const Weighted& to) const {
+  const AbsorbedRow& row = rows[r];
+  const LatentCache& cache = row.slice->cache;
+  uint16_t* const query_columns = scratch.halves(heads * width());
+  float* const scores = scratch.floats(kBlock * heads);  // (positions, heads)
+  uint16_t* const weights = scratch.halves(heads * kBlock);
+  float* const tops = scratch.floats(heads);
+  float* const totals = scratch.floats(heads);
+  float* const keep = scratch.floats(heads);
+  uint16_t* const room = scratch.halves(cache.layout.type == CacheType::q8 ? kBlock * width() : 0);
+  bf16tiles::pack_columns(queries + (r * a.n_heads + h0) * width(), width(), heads, width(), query_columns);
+  for (int64_t h = 0; h < heads; ++h) {
+    tops[h] = -INFINITY;
+    totals[h] = 0;
+  }
+  const int64_t begin = part * row.part(on_tiles);
+  const int64_t end =
+      begin + row.part(on_tiles) < row.positions() ? begin + row.part(on_tiles) : row.positions();
+  const bf16tiles::Tiles tiles;
+  for (int64_t start = begin; start < end; start += kBlock) {
+    const int64_t m = end - start < kBlock ? end - start : kBlock;
+    const uint16_t* const block = block_in_bf16(cache, start / kBlock, m, room);
+    const bool follows = cache.layout.type == CacheType::bf16 && start + kBlock < row.positions();
+    const void* const next = follows ? cache.block(start / kBlock + 1) : nullptr;
+    bf16tiles::multiply(block, width(), kBlock, query_columns, width(), heads, scores, heads, false,
+                        static_cast<const uint16_t*>(next));
+    // Positions that are not there yet weigh nothing.
+    __builtin_memset(scores + m * heads, 0, static_cast<size_t>((kBlock - m) * heads) * sizeof(float));
+    for (int64_t h = 0; h < heads; h += kLanes) {
+      softmax_columns(scores + h, m, heads, a.scale, tops + h, totals + h, keep + h);
+      bf16tiles::round_transposed(scores + h, heads, weights + h * kBlock);
+    }
+    bf16tiles::weigh_rows(block, width(), m, a.latent, weights, heads, start == begin ? nullptr : keep,
+                          to.sums, a.latent);
+  }
+  for (int64_t h = 0; h < heads; ++h) to.running[h] = {tops[h], totals[h]};
+}
+#endif
+
 // One part of one row's cache for heads [h0, h0 + heads).
 inline void Absorbed::attend(Pieces scratch, int64_t r, int64_t h0, int64_t heads, int64_t part,
                              const Weighted& to) const {
+#ifdef JAJU_HAS_BF16_DOT
+  if (on_tiles) return attend_on_tiles(scratch, r, h0, heads, part, to);
+#endif
   const AbsorbedRow& row = rows[r];
   const LatentCache& cache = row.slice->cache;
   float* const scores = scratch.floats(2 * kMlaHeads * kBlock);
   float* const room = scratch.floats(cache.layout.type == CacheType::q8 ? kBlock * width() : 0);
-  const int64_t begin = part * row.part();
-  const int64_t end = begin + row.part() < row.positions() ? begin + row.part() : row.positions();
+  const int64_t begin = part * row.part(false);
+  const int64_t end = begin + row.part(false) < row.positions() ? begin + row.part(false) : row.positions();
   for (int64_t h = 0; h < heads; ++h) to.running[h] = {-INFINITY, 0.0f};
   for (int64_t start = begin; start < end; start += kBlock) {
     const int64_t m = end - start < kBlock ? end - start : kBlock;
@@ -527,9 +306,13 @@ struct AbsorbedPlan {
   bool share_parts = false;
 };
 
-inline AbsorbedPlan plan_wave(const AbsorbedRow* rows, int64_t n, int64_t n_heads, int64_t threads) {
+inline AbsorbedPlan plan_wave(const AbsorbedRow* rows, int64_t n, int64_t n_heads, int64_t threads,
+                              bool on_tiles) {
   AbsorbedPlan plan;
-  for (int64_t r = 0; r < n; ++r) plan.parts = rows[r].parts() > plan.parts ? rows[r].parts() : plan.parts;
+  for (int64_t r = 0; r < n; ++r) {
+    const int64_t parts = rows[r].parts(on_tiles);
+    plan.parts = parts > plan.parts ? parts : plan.parts;
+  }
   // As many tasks as keep threads from waiting long for the last one.
   const int64_t wanted = 4 * threads;
   plan.share_parts =
@@ -538,6 +321,7 @@ inline AbsorbedPlan plan_wave(const AbsorbedRow* rows, int64_t n, int64_t n_head
   plan.groups = threads == 1 || tasks >= wanted ? 1 : ceil_div(wanted, tasks);
   plan.heads = ceil_div(n_heads, plan.groups);
   if (plan.heads < kMlaLeastHeads) plan.heads = n_heads < kMlaLeastHeads ? n_heads : kMlaLeastHeads;
+  if (on_tiles) plan.heads = ceil_div(plan.heads, kMlaTileRows) * kMlaTileRows;
   plan.groups = ceil_div(n_heads, plan.heads);
   return plan;
 }
@@ -546,7 +330,8 @@ inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* r
   const int64_t width = a.latent + a.rope;
   Pieces scratch(context.shared_scratch);
   float* const wide_queries = scratch.floats(n * a.n_heads * width);
-  Absorbed work{context, a, rows, n, mla_in_bf16(context, a, rows[0].slice->cache), wide_queries};
+  const bool in_bf16 = mla_in_bf16(context, a, rows[0].slice->cache);
+  Absorbed work{context, a, rows, n, in_bf16, in_bf16 && absorbs_on_tiles(a), wide_queries};
   if (work.in_bf16) {
     work.queries = scratch.halves(n * a.n_heads * width);
     work.latents = scratch.halves(n * a.n_heads * a.latent);
@@ -554,12 +339,12 @@ inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* r
   } else {
     work.wide_latents = scratch.floats(n * a.n_heads * a.latent);
   }
-  const AbsorbedPlan plan = plan_wave(rows, n, a.n_heads, context.team.size());
+  const AbsorbedPlan plan = plan_wave(rows, n, a.n_heads, context.team.size(), work.on_tiles);
   const int64_t absorb_cost = product_cost(a.n_heads * a.nope, a.latent, n);
   const int64_t project_cost = product_cost(a.n_heads * a.v, a.latent, n);
   // For one row a task takes its heads through all three steps: what W_UK and W_UV lose by not being read for
   // several rows at once is nothing then, and two waits for all threads are saved.
-  const bool at_once = n == 1 && !plan.share_parts;
+  const bool at_once = n == 1 && !plan.share_parts && (!work.on_tiles || plan.groups >= context.team.size());
   if (!at_once) {
     for_tasks(context, a.n_heads, absorb_cost, [&](int64_t head, int) { work.absorb_queries(head); });
   }
@@ -584,7 +369,7 @@ inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* r
       const Weighted part = weighted(room);
       for (int64_t h = 0; at_once && h < heads; ++h) work.absorb_queries(h0 + h);
       work.attend(room, r, h0, heads, 0, total);
-      for (int64_t p = 1; p < rows[r].parts(); ++p) {
+      for (int64_t p = 1; p < rows[r].parts(work.on_tiles); ++p) {
         work.attend(room, r, h0, heads, p, part);
         work.add_part(total, part, heads);
       }
@@ -607,7 +392,7 @@ inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* r
       const int64_t group = task % plan.groups;
       const int64_t part = task / plan.groups % plan.parts;
       const int64_t r = task / plan.groups / plan.parts;
-      if (part >= rows[r].parts()) return;
+      if (part >= rows[r].parts(work.on_tiles)) return;
       work.attend(Pieces(context.thread_scratch[static_cast<size_t>(thread)]), r, group * plan.heads,
                   heads_of(group), part, at(r, part, group * plan.heads));
     });
@@ -615,7 +400,7 @@ inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* r
     for_tasks(context, a.n_heads, add_cost + project_cost, [&](int64_t head, int) {
       for (int64_t r = 0; r < n; ++r) {
         const Weighted total = at(r, 0, head);
-        for (int64_t p = 1; p < rows[r].parts(); ++p) work.add_part(total, at(r, p, head), 1);
+        for (int64_t p = 1; p < rows[r].parts(work.on_tiles); ++p) work.add_part(total, at(r, p, head), 1);
         work.finish(total, r, head, 1);
       }
       work.project(head);

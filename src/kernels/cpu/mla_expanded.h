@@ -1,0 +1,251 @@
+// Attention of a prompt's rows: keys and values of a block of positions are expanded from the latents, a head
+// at a time (mla_block.h). Included once per ISA.
+#pragma once
+
+namespace jaju::JAJU_ISA {
+namespace {
+
+// One head of one slice, expanded: what both forms of expand_head share.
+struct ExpandedHead {
+  const MlaArgs& a;
+  const SequenceSlice& s;
+  int64_t head;
+  float* sums;       // (n_rows, v)
+  Running* running;  // (n_rows)
+
+  int64_t qk() const { return a.nope + a.rope; }
+  const float* query(int64_t i) const { return a.q.row(s.first_row + i) + head * qk(); }
+  // Positions of the block at `start` that row i sees.
+  int64_t visible(int64_t i, int64_t start, int64_t n) const {
+    const int64_t up_to_itself = s.first_pos + i + 1 - start;
+    return up_to_itself < n ? up_to_itself : n;
+  }
+
+  // body(start, n, first row that sees some of it) for every block of the cache.
+  template <typename Body>
+  void for_blocks(const Body& body) const {
+    const int64_t end = s.first_pos + s.n_rows;
+    for (int64_t start = 0; start < end; start += kBlock) {
+      body(start, end - start < kBlock ? end - start : kBlock, start > s.first_pos ? start - s.first_pos : 0);
+    }
+  }
+
+  void begin() const {
+    for (int64_t i = 0; i < s.n_rows; ++i) running[i] = {-INFINITY, 0.0f};
+  }
+
+  void write() const {
+    for (int64_t i = 0; i < s.n_rows; ++i) {
+      float* const out = a.out.row(s.first_row + i) + head * a.v;
+      const float factor = 1.0f / running[i].total;
+      for (int64_t k = 0; k < a.v; ++k) out[k] = sums[i * a.v + k] * factor;
+    }
+  }
+};
+
+inline void expand_f32(Pieces scratch, const ExpandedHead& h) {
+  const MlaArgs& a = h.a;
+  const int64_t width = a.latent + a.rope;
+  const int64_t qk = h.qk();
+  float* const latents = scratch.floats(kBlock * width);
+  float* const keys = scratch.floats(kBlock * qk);
+  float* const values = scratch.floats(kBlock * a.v);
+  float* const scores = scratch.floats(kMlaRows * kBlock);
+  const Matrix w_uk = a.w_uk(h.head);
+  const Matrix w_uv = a.w_uv(h.head);
+  Inputs queries;
+  queries.x = Rows(h.query(0), h.s.n_rows, qk, a.q.stride);
+  h.for_blocks([&](int64_t start, int64_t n, int64_t first) {
+    const Matrix block = block_matrix(h.s.cache, start / kBlock, n, latents);
+    if (block.data != latents) {
+      with_row_type(block.dtype, [&](auto type) {
+        using Row = typename decltype(type)::type;
+        for (int64_t j = 0; j < n; ++j) {
+          const Row row(block, j);
+          for (int64_t k = 0; k < width; k += kLanes) {
+            const int64_t lanes = width - k < kLanes ? width - k : kLanes;
+            store_n(latents + j * width + k, row.at_n(k, lanes), lanes);
+          }
+        }
+      });
+    }
+    Inputs c;
+    c.x = Rows(latents, n, a.latent, width);
+    for (int64_t j = 0; j < n; j += kInputBlock) {
+      const int64_t m = n - j < kInputBlock ? n - j : kInputBlock;
+      dot_block(w_uk, 0, a.nope, c, j, m, keys + j * qk, qk);
+      dot_block(w_uv, 0, a.v, c, j, m, values + j * a.v, a.v);
+    }
+    for (int64_t j = 0; j < n; ++j) {
+      for (int64_t k = 0; k < a.rope; ++k) keys[j * qk + a.nope + k] = latents[j * width + a.latent + k];
+    }
+    const Matrix key_matrix = f32_matrix(keys, n, qk);
+    const Matrix value_matrix = f32_matrix(values, n, a.v);
+    float keep[kMlaRows];
+    for (int64_t i = first; i < h.s.n_rows; i += kMlaRows) {
+      const int64_t m = h.s.n_rows - i < kMlaRows ? h.s.n_rows - i : kMlaRows;
+      for (int64_t j = 0; j < m; j += kInputBlock) {
+        dot_block(key_matrix, 0, n, queries, i + j, m - j < kInputBlock ? m - j : kInputBlock,
+                  scores + j * kBlock, kBlock);
+      }
+      for (int64_t j = 0; j < m; ++j) {
+        float* const s = scores + j * kBlock;
+        const int64_t seen = h.visible(i + j, start, n);
+        keep[j] = softmax_step(s, seen, a.scale, h.running[i + j]);
+        for (int64_t k = seen; k < n; ++k) s[k] = 0.0f;
+      }
+      weigh_rows(value_matrix, a.v, scores, kBlock, m, start == 0 ? nullptr : keep, h.sums + i * a.v, a.v);
+    }
+  });
+}
+
+#ifdef JAJU_HAS_BF16_DOT
+// Rows of a latent's width that stay in the first-level cache while what they are multiplied with passes.
+constexpr int64_t kCachedInputs = 24;
+
+// Keys are expanded transposed, (qk, positions), so that queries weigh their rows: no sums across lanes.
+inline void expand_bf16(Pieces scratch, const ExpandedHead& h) {
+  const MlaArgs& a = h.a;
+  const int64_t width = a.latent + a.rope;
+  const int64_t qk = h.qk();
+  const int64_t wider = a.nope > a.v ? a.nope : a.v;
+  float* const wide = scratch.floats(kBlock * wider);     // keys or values before they are rounded
+  uint16_t* const keys = scratch.halves(qk * kBlock);     // (qk, positions)
+  uint16_t* const values = scratch.halves(kBlock * a.v);  // (positions, v)
+  float* const scores = scratch.floats(kMlaRows * kBlock);
+  uint16_t* const weights = scratch.halves(kMlaRows * kBlock);
+  uint16_t* const queries = scratch.halves(h.s.n_rows * qk);
+  uint16_t* const widened = scratch.halves(kBlock * width);  // of q8
+  for (int64_t i = 0; i < h.s.n_rows; ++i) bf16dot::round_row(h.query(i), qk, queries + i * qk);
+  const auto halves = [](const void* p) { return static_cast<const uint16_t*>(p); };
+  const uint16_t* const w_uk = halves(a.w_uk(h.head).data);
+  const uint16_t* const w_uv = halves(a.w_uv(h.head).data);
+  h.for_blocks([&](int64_t start, int64_t n, int64_t first) {
+    const uint16_t* const latents = block_in_bf16(h.s.cache, start / kBlock, n, widened);
+    const uint16_t* x[kCachedInputs];
+    for (int64_t d = 0; d < a.nope; d += kCachedInputs) {
+      const int64_t m = a.nope - d < kCachedInputs ? a.nope - d : kCachedInputs;
+      for (int64_t j = 0; j < m; ++j) x[j] = w_uk + (d + j) * a.latent;
+      bf16dot::dot_rows(latents, width, n, a.latent, x, m, wide + d * kBlock, kBlock);
+    }
+    for (int64_t d = 0; d < a.nope; ++d) bf16dot::round_row(wide + d * kBlock, n, keys + d * kBlock);
+    for (int64_t j = 0; j < n; ++j) {
+      for (int64_t d = 0; d < a.rope; ++d)
+        keys[(a.nope + d) * kBlock + j] = latents[j * width + a.latent + d];
+    }
+    for (int64_t j = 0; j < n; j += kCachedInputs) {
+      const int64_t m = n - j < kCachedInputs ? n - j : kCachedInputs;
+      for (int64_t i = 0; i < m; ++i) x[i] = latents + (j + i) * width;
+      bf16dot::dot_rows(w_uv, a.latent, a.v, a.latent, x, m, wide + j * a.v, a.v);
+    }
+    for (int64_t j = 0; j < n; ++j) bf16dot::round_row(wide + j * a.v, a.v, values + j * a.v);
+    float keep[kMlaRows];
+    for (int64_t i = first; i < h.s.n_rows; i += kMlaRows) {
+      const int64_t m = h.s.n_rows - i < kMlaRows ? h.s.n_rows - i : kMlaRows;
+      bf16dot::weigh_rows(keys, kBlock, qk, n, queries + i * qk, qk, m, nullptr, scores, kBlock);
+      for (int64_t j = 0; j < m; ++j) {
+        float* const s = scores + j * kBlock;
+        const int64_t seen = h.visible(i + j, start, n);
+        keep[j] = softmax_step(s, seen, a.scale, h.running[i + j]);
+        for (int64_t k = seen; k < n; ++k) s[k] = 0.0f;
+        bf16dot::round_row(s, n, weights + j * kBlock);
+      }
+      bf16dot::weigh_rows(values, a.v, n, a.v, weights, kBlock, m, start == 0 ? nullptr : keep,
+                          h.sums + i * a.v, a.v);
+    }
+  });
+}
+
+inline bool expands_on_tiles(const MlaArgs& a) {
+  return has_bf16_tiles() && a.nope % bf16tiles::kSide == 0 && a.v % bf16tiles::kSide == 0 &&
+         a.latent % bf16tiles::kDepth == 0 && (a.nope + a.rope) % bf16tiles::kDepth == 0;
+}
+
+// The same on tiles: W_UK, W_UV, then a block's keys and values in the unit's order.
+inline void expand_on_tiles(Pieces scratch, const ExpandedHead& h) {
+  const MlaArgs& a = h.a;
+  const int64_t width = a.latent + a.rope;
+  const int64_t qk = h.qk();
+  const int64_t wider = a.nope > a.v ? a.nope : a.v;
+  float* const wide = scratch.floats(kBlock * wider);  // keys or values before they are rounded
+  uint16_t* const w_uk = scratch.halves(a.latent * a.nope);
+  uint16_t* const w_uv = scratch.halves(a.latent * a.v);
+  uint16_t* const keys = scratch.halves(kBlock * qk);
+  uint16_t* const key_columns = scratch.halves(kBlock * qk);
+  uint16_t* const values = scratch.halves(kBlock * a.v);
+  float* const scores = scratch.floats(kMlaRows * kBlock);
+  uint16_t* const weights = scratch.halves(kMlaRows * kBlock);
+  uint16_t* const queries = scratch.halves((h.s.n_rows + kMlaTileRows) * qk);
+  uint16_t* const widened = scratch.halves(kBlock * width);  // of q8
+  for (int64_t i = 0; i < h.s.n_rows; ++i) bf16dot::round_row(h.query(i), qk, queries + i * qk);
+  const auto halves = [](const void* p) { return static_cast<const uint16_t*>(p); };
+  bf16tiles::pack_columns(halves(a.w_uk(h.head).data), a.latent, a.nope, a.latent, w_uk);
+  bf16tiles::pack_columns(halves(a.w_uv(h.head).data), a.latent, a.v, a.latent, w_uv);
+  const bf16tiles::Tiles tiles;
+  h.for_blocks([&](int64_t start, int64_t n, int64_t first) {
+    const uint16_t* const latents = block_in_bf16(h.s.cache, start / kBlock, n, widened);
+    bf16tiles::multiply(latents, width, kBlock, w_uk, a.latent, a.nope, wide, a.nope, false);
+    for (int64_t j = 0; j < n; ++j) {
+      uint16_t* const key = keys + j * qk;
+      bf16dot::round_row(wide + j * a.nope, a.nope, key);
+      __builtin_memcpy(key + a.nope, latents + j * width + a.latent,
+                       static_cast<size_t>(a.rope) * sizeof *key);
+    }
+    bf16tiles::pack_columns(keys, qk, kBlock, qk, key_columns);
+    bf16tiles::multiply(latents, width, kBlock, w_uv, a.latent, a.v, wide, a.v, false);
+    // Positions that are not there yet weigh nothing; what stands in their places could be no number.
+    __builtin_memset(wide + n * a.v, 0, static_cast<size_t>((kBlock - n) * a.v) * sizeof(float));
+    bf16tiles::pack_rows(wide, a.v, kBlock, a.v, values);
+    for (int64_t i = first; i < h.s.n_rows; i += kMlaRows) {
+      const int64_t m = h.s.n_rows - i < kMlaRows ? h.s.n_rows - i : kMlaRows;
+      const int64_t rows = ceil_div(m, kMlaTileRows) * kMlaTileRows;
+      float* const sums = h.sums + i * a.v;
+      bf16tiles::multiply(queries + i * qk, qk, rows, key_columns, qk, kBlock, scores, kBlock, false);
+      for (int64_t j = 0; j < m; ++j) {
+        float* const s = scores + j * kBlock;
+        const int64_t seen = h.visible(i + j, start, n);
+        const float keep = softmax_step(s, seen, a.scale, h.running[i + j]);
+        for (int64_t k = seen; k < kBlock; ++k) s[k] = 0.0f;
+        bf16dot::round_row(s, kBlock, weights + j * kBlock);
+        if (start > 0 && keep != 1) scale_row(sums + j * a.v, a.v, keep);
+      }
+      bf16tiles::multiply(weights, kBlock, rows, values, kBlock, a.v, sums, a.v, start > 0);
+    }
+  });
+}
+#endif
+
+// All query rows of one slice for one head. Keys and values of a block are expanded once and serve every row.
+inline void expand_head(Context& context, int thread, const MlaArgs& a, const SequenceSlice& s,
+                        int64_t head) {
+  Pieces scratch(context.thread_scratch[static_cast<size_t>(thread)]);
+  float* const sums = scratch.floats((s.n_rows + kMlaTileRows) * a.v);
+  auto* const running = reinterpret_cast<Running*>(scratch.floats(2 * s.n_rows));
+  const ExpandedHead h{a, s, head, sums, running};
+  h.begin();
+#ifdef JAJU_HAS_BF16_DOT
+  if (mla_in_bf16(context, a, s.cache)) {
+    expands_on_tiles(a) ? expand_on_tiles(scratch, h) : expand_bf16(scratch, h);
+    return h.write();
+  }
+#endif
+  expand_f32(scratch, h);
+  h.write();
+}
+
+inline void mla_expanded(Context& context, const MlaArgs& a) {
+  JAJU_CHECK(!a.kv_b.packed());
+  const auto n_slices = static_cast<int64_t>(a.slices.size());
+  int64_t cost = 0;
+  for (const SequenceSlice& s : a.slices) {
+    const int64_t positions = s.first_pos + s.n_rows;
+    cost += product_cost((a.nope + a.v) * a.n_heads, a.latent, positions) +
+            product_cost((a.nope + a.rope + a.v) * a.n_heads, positions, s.n_rows);
+  }
+  for_tasks(context, n_slices * a.n_heads, cost, [&](int64_t task, int thread) {
+    expand_head(context, thread, a, a.slices[static_cast<size_t>(task / a.n_heads)], task % a.n_heads);
+  });
+}
+
+}  // namespace
+}  // namespace jaju::JAJU_ISA
