@@ -392,9 +392,15 @@ TEST_P(Backend, CombineAddsInOrderThenShared) {
   }
 }
 
+struct AttentionSizes {
+  int64_t heads, nope, rope, v, latent;
+};
+constexpr AttentionSizes kOddSizes = {11, 24, 10, 20, 40};
+// Multiples of what AMX tiles hold, as models have them; what is not goes round them.
+constexpr AttentionSizes kTileSizes = {16, 32, 32, 16, 64};
+
 // Two sequences of different lengths at different positions over scattered pages.
-struct AttentionCase {
-  int64_t heads = 11, nope = 24, rope = 10, v = 20, latent = 40;
+struct AttentionCase : AttentionSizes {
   CacheType cache_type;
   OwnedMatrix kv_b;
   std::vector<float> q;
@@ -403,8 +409,9 @@ struct AttentionCase {
   std::vector<SequenceSlice> slices;
   int64_t n_rows = 0;
 
-  AttentionCase(CacheType cache, DType weights, std::array<int64_t, 2> first_pos, std::array<int64_t, 2> rows)
-      : cache_type(cache) {
+  AttentionCase(CacheType cache, DType weights, std::array<int64_t, 2> first_pos, std::array<int64_t, 2> rows,
+                const AttentionSizes& sizes = kOddSizes)
+      : AttentionSizes(sizes), cache_type(cache) {
     kv_b = random_matrix(weights, heads * (nope + v), latent, 50);
     for (size_t s = 0; s < 2; ++s) {
       const int64_t end = first_pos[s] + rows[s];
@@ -530,26 +537,61 @@ TEST_P(Backend, AttentionBothWaysMatchesTheFormulaInDouble) {
 TEST_P(Backend, AttentionInBf16IsNearTheFormula) {
   Context context = context_for(team, *ops, Precision::bf16);
   for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
-    const AttentionCase c(cache, DType::bf16, {0, 100}, {70, 30});
-    const AttentionCase::Exact want = c.exact(0x1p-9);
-    for (const bool absorbed : {false, true}) {
-      std::vector<float> got(want.out.size(), NAN);
-      (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
-      double errors = 0, squares = 0;
-      for (size_t i = 0; i < got.size(); ++i) {
-        ASSERT_NEAR(got[i], want.out[i], want.bound[i]) << (absorbed ? "absorbed " : "expanded ") << i;
-        errors += std::pow(static_cast<double>(got[i]) - want.out[i], 2);
-        squares += want.out[i] * want.out[i];
+    for (const AttentionSizes& sizes : {kOddSizes, kTileSizes}) {
+      const AttentionCase c(cache, DType::bf16, {0, 100}, {70, 30}, sizes);
+      const AttentionCase::Exact want = c.exact(0x1p-9);
+      for (const bool absorbed : {false, true}) {
+        SCOPED_TRACE(testing::Message()
+                     << (absorbed ? "absorbed, " : "expanded, ") << sizes.heads << " heads");
+        std::vector<float> got(want.out.size(), NAN);
+        (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
+        double errors = 0, squares = 0;
+        for (size_t i = 0; i < got.size(); ++i) {
+          ASSERT_NEAR(got[i], want.out[i], want.bound[i]) << i;
+          errors += std::pow(static_cast<double>(got[i]) - want.out[i], 2);
+          squares += want.out[i] * want.out[i];
+        }
+        EXPECT_LE(std::sqrt(errors / squares), 0x1p-6);
       }
-      EXPECT_LE(std::sqrt(errors / squares), 0x1p-6) << (absorbed ? "absorbed" : "expanded");
+    }
+  }
+}
+
+// The places of positions that are not there yet, and scratch memory, may hold what is no number.
+TEST_P(Backend, AttentionReadsNothingThatIsNotThere) {
+  const uint16_t not_a_number = 0x7fc0;
+  for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
+    for (const AttentionSizes& sizes : {kOddSizes, kTileSizes}) {
+      const AttentionCase c(cache, DType::bf16, {0, 100}, {70, 30}, sizes);
+      for (const SequenceSlice& s : c.slices) {
+        const int64_t end = s.first_pos + s.n_rows;
+        const int64_t blocks = (end + LatentCache::kPositions - 1) / LatentCache::kPositions;
+        for (int64_t pos = end; pos < blocks * LatentCache::kPositions; ++pos) {
+          std::byte* const row = s.cache.row(pos);
+          for (int64_t at = 0; at + 2 <= s.cache.layout.bytes(); at += 2) {
+            std::memcpy(row + at, &not_a_number, sizeof not_a_number);
+          }
+        }
+      }
+      for (const bool absorbed : {false, true}) {
+        Context context = context_for(team, *ops, Precision::bf16);
+        for (auto& scratch : context.thread_scratch) std::fill(scratch.begin(), scratch.end(), NAN);
+        std::fill(context.shared_scratch.begin(), context.shared_scratch.end(), NAN);
+        std::vector<float> got(static_cast<size_t>(c.n_rows * c.heads * c.v), NAN);
+        (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
+        for (const float x : got) ASSERT_TRUE(std::isfinite(x)) << (absorbed ? "absorbed" : "expanded");
+      }
     }
   }
 }
 
 // A chunk boundary anywhere, and a neighbour in the batch, change no bit.
 TEST_P(Backend, AttentionBitsDoNotDependOnChunks) {
-  for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
-    const AttentionCase c(cache, DType::bf16, {0, 37}, {90, 20});
+  for (const auto& [cache, sizes] : {std::pair{CacheType::bf16, kOddSizes},
+                                     {CacheType::q8, kOddSizes},
+                                     {CacheType::bf16, kTileSizes},
+                                     {CacheType::q8, kTileSizes}}) {
+    const AttentionCase c(cache, DType::bf16, {0, 37}, {90, 20}, sizes);
     std::vector<float> whole(static_cast<size_t>(c.n_rows * c.heads * c.v));
     for (const Precision precision : {Precision::f32, Precision::bf16}) {
       Context context = context_for(team, *ops, precision);
@@ -581,8 +623,11 @@ TEST_P(Backend, AbsorbedAttentionOverALongCache) {
   ThreadTeam many(8), two(2), one(1);
   for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
     for (const Precision precision : {Precision::f32, Precision::bf16}) {
-      const AttentionCase c(cache, DType::bf16, {9000, 700}, {1, 3});
-      const AttentionCase::Exact want = c.exact(precision == Precision::bf16 ? 0x1p-9 : 0.0);
+      // On tiles parts are half as long.
+      const bool tiles = precision == Precision::bf16;
+      const AttentionCase c(cache, DType::bf16, {tiles ? 4500 : 9000, 700}, {1, 3},
+                            tiles ? kTileSizes : kOddSizes);
+      const AttentionCase::Exact want = c.exact(tiles ? 0x1p-9 : 0.0);
       std::vector<float> alone(want.out.size(), NAN);
       Context narrow = context_for(one, *ops, precision);
       ops->mla_absorbed(narrow, c.args(alone));
@@ -614,7 +659,8 @@ TEST(Rope, InterleavedAndHalfSplit) {
 
 TEST(SelectOps, SaysWhatItWillNotDo) {
   setenv("JAJU_ISA", "sse9", 1);
-  EXPECT_NE(select_ops().message().find("JAJU_ISA is 'sse9': use ref, avx2, avx512 or amx"), std::string::npos);
+  EXPECT_NE(select_ops().message().find("JAJU_ISA is 'sse9': use ref, avx2, avx512 or amx"),
+            std::string::npos);
   setenv("JAJU_ISA", "ref", 1);
   EXPECT_STREQ((*select_ops())->name, "ref");
   unsetenv("JAJU_ISA");

@@ -1,8 +1,8 @@
 // Products of bf16 matrices on AMX tiles, for attention (mla_expanded.h, mla_absorbed.h), compiled with their
 // own flags; call only where uses_bf16_tiles() (ops.h).
 //
-// Every output walks its terms upwards in pairs, in f32, whatever the rows and columns around it: its bits
-// depend on its own row and column alone. Subnormals count as zero.
+// Every output adds 32 terms at a time in f32, even and odd ones apart, upwards, whatever the rows and columns
+// around it: its bits depend on its own row and column alone. Subnormals count as zero.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,14 @@
 // AMX: the eight tile registers of a thread, 16 rows of 64 bytes each. Instructions as text, since their
 // numbers are part of them and gcc 12's own macros do not say which memory they read and write. Included
-// where the compiler has -mamx-tile, -mamx-int8 or -mamx-bf16.
+// where the compiler has -mamx-tile, -mamx-int8 or -mamx-bf16; tests have the same in plain code
+// (tiles_emulated.h).
 #pragma once
 
 #include <cstdint>
+
+#ifdef JAJU_EMULATED_TILES
+#include "kernels/cpu/tiles_emulated.h"
+#else
 
 namespace jaju::tiles {
 namespace {
@@ -53,3 +58,5 @@ inline void dot_bf16() {
 
 }  // namespace
 }  // namespace jaju::tiles
+
+#endif
