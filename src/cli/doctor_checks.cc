@@ -121,7 +121,7 @@ Check check_kernels() {
   std::string with;
   if (name == "avx512" && cpu_has_bf16_dot()) with += ", with the bf16 dot product";
   if (name == "avx512" && uses_int8_tiles())
-    with += (with.empty() ? ", with" : " and") + std::string(" int8 tiles");
+    with += (with.empty() ? ", with" : " and") + std::string(" AMX tiles");
   return ok("kernels", name + with);
 }
 

@@ -44,9 +44,9 @@ int run_version(bool as_json) {
   } else {
     print(fmt::format("jaju {} ({})\ncompiler  {}, {} build\nkernels   {}{}; this machine can run {}\n",
                       JAJU_VERSION, kCommit, compiler(), JAJU_BUILD_KIND, used,
-                      bf16 && tiles ? " (bf16 dot, int8 tiles)"
+                      bf16 && tiles ? " (bf16 dot, AMX tiles)"
                       : bf16        ? " (bf16 dot)"
-                      : tiles       ? " (int8 tiles)"
+                      : tiles       ? " (AMX tiles)"
                                     : "",
                       fmt::join(runnable_kernels(), ", ")));
   }

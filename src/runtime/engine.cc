@@ -209,9 +209,10 @@ Status Engine::save_routing(const std::filesystem::path& file) const {
 std::string Engine::kernels() const {
   const std::string name = impl_->context->ops.name;
   const bool dot = name == "avx512" && impl_->options.precision == Precision::bf16 && cpu_has_bf16_dot();
-  const bool tiles = name == "avx512" && impl_->weights->packed && uses_int8_tiles();
+  const bool tiles =
+      name == "avx512" && ((dot && uses_bf16_tiles()) || (impl_->weights->packed && uses_int8_tiles()));
   return name + (dot ? " with bf16 dot products" : "") +
-         (tiles ? dot ? " and int8 tiles" : " with int8 tiles" : "");
+         (tiles ? dot ? " and AMX tiles" : " with AMX tiles" : "");
 }
 
 std::optional<HugePages> huge_pages_from_name(std::string_view name) {

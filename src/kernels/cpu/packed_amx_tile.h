@@ -139,6 +139,7 @@ struct Piece {
     };
     for (int64_t tile = 0; tile <= tiles; ++tile) {
       JAJU_UNROLL for (int64_t i = 0; i < kTileInputs; ++i) acc[i] = F{};
+      if (tile < tiles) fetch(tile);
       if (tile == 0) {
         multiply_block.template operator()<0>(tile);
         multiply_block.template operator()<1>(tile);
@@ -147,7 +148,6 @@ struct Piece {
         continue;
       }
       if (tile < tiles) {
-        fetch(tile);
         multiply_block.template operator()<0>(tile);
         add_block.template operator()<0>(tile - 1);
         multiply_block.template operator()<1>(tile);
