@@ -4,9 +4,9 @@
 // A panel lies as a tile of the right-hand side does: a step, 4 columns of 16 rows, is a row of it, and the
 // 16 steps of a block are all 16 rows. Sixteen inputs' codes of those 64 columns are the left-hand side, and
 // one instruction gives 16 x 16 sums. They go to memory and come back as vectors of a panel's 16 rows, to be
-// scaled and added in the order that packed_dot.h gives, four blocks later: the unit multiplies meanwhile.
-// The other schemes have a scale for every 16 columns, where a product would use a quarter of the unit and
-// take as long: AVX-512 is faster.
+// scaled and added in the order that packed_dot.h gives, a tile of inputs later: the unit multiplies
+// meanwhile. The other schemes have a scale for every 16 columns, where a product would use a quarter of the
+// unit and take as long: AVX-512 is faster.
 //
 // Machine: the tiles, 0 to 3 for the blocks of a piece, 4 and 5 for inputs, 6 and 7 for sums;
 //   configure(), release()              of the thread
@@ -121,46 +121,40 @@ struct Piece {
   template <bool Whole>
   [[gnu::noinline]] void multiply() const {
     alignas(64) BlockSums of_blocks[2][kBlocksOfPiece];
-    const auto load = [&]<int B>() {
-      if (Whole || B < blocks) Machine::template load<B>(weights + B * kBlockBytes);
+    const auto each_block = [](const auto& body) {
+      body.template operator()<0>();
+      body.template operator()<1>();
+      body.template operator()<2>();
+      body.template operator()<3>();
     };
-    load.template operator()<0>();
-    load.template operator()<1>();
-    load.template operator()<2>();
-    load.template operator()<3>();
+    const auto there = [&](int64_t block) { return Whole || block < blocks; };
+    each_block([&]<int B>() {
+      if (there(B)) Machine::template load<B>(weights + B * kBlockBytes);
+    });
     const auto multiply_block = [&]<int B>(int64_t tile) {
-      if (!Whole && B >= blocks) return;
       const InputTile& in = inputs[tile];
-      Machine::template multiply<B>(in.first + B * kBlockCols, in.stride, of_blocks[tile % 2][B]);
+      if (there(B)) {
+        Machine::template multiply<B>(in.first + B * kBlockCols, in.stride, of_blocks[tile % 2][B]);
+      }
     };
     F acc[kTileInputs];
     const auto add_block = [&]<int B>(int64_t tile) {
-      if (Whole || B < blocks) add(of_blocks[tile % 2][B], B, acc);
+      if (there(B)) add(of_blocks[tile % 2][B], B, acc);
     };
     for (int64_t tile = 0; tile <= tiles; ++tile) {
       JAJU_UNROLL for (int64_t i = 0; i < kTileInputs; ++i) acc[i] = F{};
       if (tile < tiles) fetch(tile);
       if (tile == 0) {
-        multiply_block.template operator()<0>(tile);
-        multiply_block.template operator()<1>(tile);
-        multiply_block.template operator()<2>(tile);
-        multiply_block.template operator()<3>(tile);
+        each_block([&]<int B>() { multiply_block.template operator()<B>(0); });
         continue;
       }
       if (tile < tiles) {
-        multiply_block.template operator()<0>(tile);
-        add_block.template operator()<0>(tile - 1);
-        multiply_block.template operator()<1>(tile);
-        add_block.template operator()<1>(tile - 1);
-        multiply_block.template operator()<2>(tile);
-        add_block.template operator()<2>(tile - 1);
-        multiply_block.template operator()<3>(tile);
-        add_block.template operator()<3>(tile - 1);
+        each_block([&]<int B>() {
+          multiply_block.template operator()<B>(tile);
+          add_block.template operator()<B>(tile - 1);
+        });
       } else {
-        add_block.template operator()<0>(tile - 1);
-        add_block.template operator()<1>(tile - 1);
-        add_block.template operator()<2>(tile - 1);
-        add_block.template operator()<3>(tile - 1);
+        each_block([&]<int B>() { add_block.template operator()<B>(tile - 1); });
       }
       add_to_sums(tile - 1, acc);
     }
