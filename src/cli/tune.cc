@@ -232,7 +232,7 @@ void print_drive(const DriveProfile& d) {
     }
     print(line + "\n");
   }
-  print("* what reads will be like: the least under way that is as fast as any, measured once more\n");
+  print("* what reads will be like: the least under way that is as fast; measured anew\n");
 }
 
 void print_table(const MachineProfile& p, const DriveProfile& drive) {

@@ -46,7 +46,7 @@ Result<Machine> parse_machine(std::string_view words) {
   }
   if (ram <= 0) return error("the machine's memory is missing; add ram=64G");
   if (cores != std::floor(cores) || cores > 4096) return error("cores: give a whole number from 1 to 4096");
-  if (ram > 1e16) return error("ram: no machine has {:.3g} bytes", ram);
+  if (ram < 1e6 || ram > 1e16) return error("ram: no machine has {:.3g} bytes; write ram=64G", ram);
   m.memory_bytes = static_cast<int64_t>(ram);
   m.free_bytes = m.memory_bytes;
   const auto from = [](double said) { return said > 0 ? "as said" : "assumed"; };

@@ -35,6 +35,8 @@ TEST(Machine, WordsThatSayNothing) {
                                                      {"ram=64G,cores=2.5", "cores"},
                                                      {"ram=64G,cores=1e9", "cores"},
                                                      {"ram=1e17", "ram"},
+                                                     {"ram=.6", "0.6 bytes"},
+                                                     {"ram=64", "ram=64G"},
                                                      {"ram=64G,disk=fast", "disk"}};
   for (const auto& [words, says] : bad) {
     const auto m = parse_machine(words);
