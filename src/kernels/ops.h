@@ -172,7 +172,7 @@ int64_t scratch_bytes(const ScratchSizes& sizes, int threads);
 int64_t staggered_stride(int64_t cols, int64_t element_bytes);
 
 // The backend for this machine: JAJU_ISA=ref|avx2|avx512|amx when set, else the best the CPU has. amx is
-// avx512 with tiles for packed matrices. Errors: an unknown name, or one the CPU cannot run.
+// avx512 with tiles for q4i and for attention in bf16. Errors: an unknown name, or one the CPU cannot run.
 Result<const Ops*> select_ops();
 // By name, or null when the CPU cannot run it.
 const Ops* find_ops(const std::string& name);
@@ -181,7 +181,7 @@ std::vector<std::pair<std::string, bool>> cpu_features();
 bool cpu_has_bf16_dot();
 bool cpu_has_vnni();        // AVX-512 VNNI
 bool cpu_has_int8_tiles();  // AMX-INT8, which the system must grant as well
-// Whether packed products of many inputs go to them: where there are some, unless JAJU_ISA is avx512. Same
+// Whether products of q4i with many inputs go to them: where there are some, unless JAJU_ISA is avx512. Same
 // bits.
 bool uses_int8_tiles();
 // Whether attention in bf16 goes to AMX tiles; unless JAJU_ISA is avx512, where the CPU and the system have
