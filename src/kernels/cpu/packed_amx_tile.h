@@ -5,8 +5,8 @@
 // 16 steps of a block are all 16 rows. Sixteen inputs' codes of those 64 columns are the left-hand side, and
 // one instruction gives 16 x 16 sums. They go to memory and come back as vectors of a panel's 16 rows, to be
 // scaled and added in the order that packed_dot.h gives, a tile of inputs later: the unit multiplies
-// meanwhile. The other schemes have a scale for every 16 columns, where a product would use a quarter of the
-// unit and take as long: AVX-512 is faster.
+// meanwhile. The other schemes have a scale for every 16 columns, and a product would use a quarter of the
+// unit: AVX-512 is faster (docs/log.md).
 //
 // Machine: the tiles, 0 to 3 for the blocks of a piece, 4 and 5 for inputs, 6 and 7 for sums;
 //   configure(), release()              of the thread
