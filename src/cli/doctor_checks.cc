@@ -122,6 +122,7 @@ Check check_kernels() {
   if (name == "avx512" && cpu_has_bf16_dot()) with += ", with the bf16 dot product";
   if (name == "avx512" && uses_int8_tiles())
     with += (with.empty() ? ", with" : " and") + std::string(" AMX tiles");
+  if (name == "avx2" && uses_avx_vnni()) with += ", with AVX-VNNI";
   return ok("kernels", name + with);
 }
 

@@ -26,9 +26,9 @@ From a checkout, `./jaju test` runs every test and `./jaju fuzz` the fuzzers.
 A MODEL is a directory (config.json, *.safetensors, tokenizer.json), or the name of one under
 ~/.local/share/jaju/models or a checkout's models/. Exit codes: 0 fine, 1 it failed, 2 the command line is wrong.
 
-Environment: JAJU_HOME (everything jaju keeps, in one folder), JAJU_ISA (ref, avx2, avx512 or amx: forces the
-kernels), JAJU_API_KEY (key of the server that `jaju run URL` asks), JAJU_SERVE_... (settings of `jaju serve`),
-NO_COLOR (no colours).)";
+Environment: JAJU_HOME (everything jaju keeps, in one folder), JAJU_ISA (ref, avx2, avxvnni, avx512 or amx:
+forces the kernels), JAJU_API_KEY (key of the server that `jaju run URL` asks), JAJU_SERVE_... (settings of
+`jaju serve`), NO_COLOR (no colours).)";
 
 // Text from and to terminals is UTF-8; numbers keep the C locale's point.
 void use_utf8() {

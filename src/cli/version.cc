@@ -21,7 +21,7 @@ std::string compiler() {
 // The kernels this machine can run, best first.
 std::vector<std::string> runnable_kernels() {
   std::vector<std::string> names;
-  for (const char* name : {"amx", "avx512", "avx2", "ref"}) {
+  for (const char* name : {"amx", "avx512", "avxvnni", "avx2", "ref"}) {
     if (find_ops(name) != nullptr) names.emplace_back(name);
   }
   return names;
@@ -32,14 +32,18 @@ int run_version(bool as_json) {
   const std::string used = chosen.ok() ? (*chosen)->name : "";
   const bool bf16 = used == "avx512" && cpu_has_bf16_dot();
   const bool tiles = used == "avx512" && uses_int8_tiles();
+  const bool avx_vnni = used == "avx2" && uses_avx_vnni();
   if (as_json) {
-    nlohmann::ordered_json report = {
-        {"version", JAJU_VERSION},
-        {"commit", kCommit},
-        {"compiler", compiler()},
-        {"build", JAJU_BUILD_KIND},
-        {"kernels",
-         {{"chosen", used}, {"runnable", runnable_kernels()}, {"bf16_dot", bf16}, {"int8_tiles", tiles}}}};
+    nlohmann::ordered_json report = {{"version", JAJU_VERSION},
+                                     {"commit", kCommit},
+                                     {"compiler", compiler()},
+                                     {"build", JAJU_BUILD_KIND},
+                                     {"kernels",
+                                      {{"chosen", used},
+                                       {"runnable", runnable_kernels()},
+                                       {"bf16_dot", bf16},
+                                       {"int8_tiles", tiles},
+                                       {"avx_vnni", avx_vnni}}}};
     print(report.dump() + "\n");
   } else {
     print(fmt::format("jaju {} ({})\ncompiler  {}, {} build\nkernels   {}{}; this machine can run {}\n",
@@ -47,6 +51,7 @@ int run_version(bool as_json) {
                       bf16 && tiles ? " (bf16 dot, AMX tiles)"
                       : bf16        ? " (bf16 dot)"
                       : tiles       ? " (AMX tiles)"
+                      : avx_vnni    ? " (AVX-VNNI)"
                                     : "",
                       fmt::join(runnable_kernels(), ", ")));
   }

@@ -14,7 +14,7 @@ namespace jaju {
 namespace {
 
 #if defined(__x86_64__)
-// Two features clang 14's __builtin_cpu_supports has no name for. Whether the system saves the registers is
+// Three features clang 14's __builtin_cpu_supports has no name for. Whether the system saves the registers is
 // part of what it says about avx2 and avx512f.
 bool has_f16c() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
@@ -24,6 +24,11 @@ bool has_f16c() {
 bool has_avx512_bf16() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 5 & 1u) != 0;
+}
+
+bool has_avxvnni() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 4 & 1u) != 0;
 }
 #endif
 
@@ -62,16 +67,32 @@ bool cpu_has_vnni() {
 #endif
 }
 
+bool cpu_has_avx_vnni() {
+#if defined(__x86_64__)
+  return has_avx2() && has_avxvnni();
+#else
+  return false;
+#endif
+}
+
 bool cpu_has_int8_tiles() {
   return cpu_has_vnni() && amx().int8;
 }
 
 namespace {
-bool tiles_are_allowed() {
+bool is_forced(const char* name) {
   const char* forced = std::getenv("JAJU_ISA");
-  return forced == nullptr || std::string(forced) != "avx512";
+  return forced != nullptr && std::string(forced) == name;
+}
+bool tiles_are_allowed() {
+  return !is_forced("avx512");
 }
 }  // namespace
+
+bool uses_avx_vnni() {
+  static const bool uses = cpu_has_avx_vnni() && !is_forced("avx2");
+  return uses;
+}
 
 bool uses_int8_tiles() {
   static const bool uses = cpu_has_int8_tiles() && tiles_are_allowed();
@@ -87,6 +108,7 @@ const Ops* find_ops(const std::string& name) {
   if (name == "ref") return &ref::ops();
 #if defined(__x86_64__)
   if (name == "avx2" && has_avx2()) return &avx2::ops();
+  if (name == "avxvnni" && cpu_has_avx_vnni()) return &avx2::ops();
   if (name == "avx512" && has_avx512()) return &avx512::ops();
   if (name == "amx" && cpu_has_int8_tiles()) return &avx512::ops();
 #endif
@@ -97,8 +119,9 @@ Result<const Ops*> select_ops() {
   const char* forced = std::getenv("JAJU_ISA");
   if (forced != nullptr && *forced != '\0') {
     const std::string name = forced;
-    if (name != "ref" && name != "avx2" && name != "avx512" && name != "amx") {
-      return error("JAJU_ISA is '{}': use ref, avx2, avx512 or amx, or unset it", name);
+    constexpr const char* kNames[] = {"ref", "avx2", "avxvnni", "avx512", "amx"};
+    if (std::find(std::begin(kNames), std::end(kNames), name) == std::end(kNames)) {
+      return error("JAJU_ISA is '{}': use ref, avx2, avxvnni, avx512 or amx, or unset it", name);
     }
     const Ops* ops = find_ops(name);
     if (ops == nullptr)
@@ -117,6 +140,7 @@ std::vector<std::pair<std::string, bool>> cpu_features() {
   return {{"avx2", __builtin_cpu_supports("avx2") != 0},
           {"fma", __builtin_cpu_supports("fma") != 0},
           {"f16c", has_f16c()},
+          {"avx-vnni", has_avxvnni()},
           {"avx512f", __builtin_cpu_supports("avx512f") != 0},
           {"avx512bw", __builtin_cpu_supports("avx512bw") != 0},
           {"avx512vl", __builtin_cpu_supports("avx512vl") != 0},

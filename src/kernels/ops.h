@@ -171,8 +171,9 @@ int64_t scratch_bytes(const ScratchSizes& sizes, int threads);
 // multiples of 4 KiB). At least seven lines: f32 rows have room for themselves in int8 (cpu/packed_dot.h).
 int64_t staggered_stride(int64_t cols, int64_t element_bytes);
 
-// The backend for this machine: JAJU_ISA=ref|avx2|avx512|amx when set, else the best the CPU has. amx is
-// avx512 with tiles for q4i and for attention in bf16. Errors: an unknown name, or one the CPU cannot run.
+// The backend for this machine: JAJU_ISA=ref|avx2|avxvnni|avx512|amx when set, else the best the CPU has.
+// avxvnni is avx2 with products of packed matrices by AVX-VNNI, amx is avx512 with tiles for q4i and for
+// attention in bf16. Errors: an unknown name, or one the CPU cannot run.
 Result<const Ops*> select_ops();
 // By name, or null when the CPU cannot run it.
 const Ops* find_ops(const std::string& name);
@@ -180,7 +181,11 @@ const Ops* find_ops(const std::string& name);
 std::vector<std::pair<std::string, bool>> cpu_features();
 bool cpu_has_bf16_dot();
 bool cpu_has_vnni();        // AVX-512 VNNI
+bool cpu_has_avx_vnni();    // VNNI without AVX-512
 bool cpu_has_int8_tiles();  // AMX-INT8, which the system must grant as well
+// Whether avx2 multiplies packed matrices by AVX-VNNI: where there is some, unless JAJU_ISA is avx2. Same
+// bits.
+bool uses_avx_vnni();
 // Whether products of q4i with many inputs go to them: where there are some, unless JAJU_ISA is avx512. Same
 // bits.
 bool uses_int8_tiles();

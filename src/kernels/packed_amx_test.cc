@@ -18,6 +18,9 @@ namespace packed_amx_emulated {
 void dot_panels(const packed_dot::Panels& w, const std::byte* const* x, int64_t n, float* out,
                 int64_t out_stride);
 }
+namespace packed_avx_vnni_emulated {
+extern const packed_dot::Kernels kKernels;
+}
 
 namespace {
 
@@ -27,7 +30,9 @@ struct Case {
   std::vector<std::byte> inputs;
   std::vector<const std::byte*> x;
 
-  // even: the rows of inputs lie at equal distances, in order. code: all inputs' codes, else random ones.
+  // even: the rows of inputs lie at equal distances, in order. code: all inputs' codes, kHalves 127 and -127
+  // by halves of four columns, else random ones.
+  static constexpr int kHalves = 128;
   Case(Scheme scheme, int64_t rows, int64_t cols, int64_t n, bool even, int code = 0) {
     std::mt19937 dice(static_cast<uint32_t>(rows * 31 + cols + n));
     std::normal_distribution<float> normal;
@@ -48,7 +53,10 @@ struct Case {
         std::byte* const piece = row + first / packed_dot::kPieceCols * packed_dot::kPieceBytes;
         for (int64_t c = 0; c < std::min(packed_dot::kPieceCols, cols - first); ++c) {
           const int random = static_cast<int>(dice() % 255) - 127;
-          piece[c] = static_cast<std::byte>(static_cast<int8_t>(code != 0 ? code : random));
+          const int halves = c % 4 < 2 ? 127 : -127;
+          piece[c] = static_cast<std::byte>(static_cast<int8_t>(code == kHalves ? halves
+                                                                : code != 0     ? code
+                                                                                : random));
         }
         add_offsets(piece);
         const float scale = std::abs(normal(dice)) + 0.01f;
@@ -67,7 +75,7 @@ struct Case {
       const int32_t offsets[] = {-packed_dot::kAdded * sum, -packed_dot::kQ6Added * sum};
       std::memcpy(piece + packed_dot::kOffsetsAt + 4 * g, &offsets[0], 4);
       std::memcpy(piece + packed_dot::kQ6OffsetsAt + 4 * g, &offsets[1], 4);
-      const auto of_levels = static_cast<int16_t>(-packed_dot::kLevelAdded * sum);
+      const auto of_levels = static_cast<int16_t>(-packed_dot::kLevelAdded / 2 * sum);
       std::memcpy(piece + packed_dot::kLevelOffsetsAt + 2 * g, &of_levels, 2);
       int32_t of_block = 0;  // the piece is zeros before
       std::byte* const at = piece + packed_dot::kBlockOffsetsAt + 4 * (g * kGroupCols / kBlockCols);
@@ -152,6 +160,12 @@ TEST(PackedOnTiles, EmulatedTilesGiveTheContractsBits) {
         if (find_ops("avx2") != nullptr) {
           const std::vector<float> avx2 = c.run(packed_avx2::kKernels.dot_panels);
           ASSERT_EQ(0, std::memcmp(avx2.data(), want.data(), want.size() * sizeof(float))) << "avx2";
+          const std::vector<float> vnni = c.run(packed_avx_vnni_emulated::kKernels.dot_panels);
+          ASSERT_EQ(0, std::memcmp(vnni.data(), want.data(), want.size() * sizeof(float))) << "emulated VNNI";
+        }
+        if (cpu_has_avx_vnni()) {
+          const std::vector<float> vnni = c.run(packed_avx_vnni::kKernels.dot_panels);
+          ASSERT_EQ(0, std::memcmp(vnni.data(), want.data(), want.size() * sizeof(float))) << "avxvnni";
         }
         if (cpu_has_vnni()) {
           const std::vector<float> vnni = c.run(packed_vnni::kKernels.dot_panels);
@@ -167,25 +181,30 @@ TEST(PackedOnTiles, EmulatedTilesGiveTheContractsBits) {
 }
 
 // Bytes from outside may say anything: all codes and scales, the largest levels and sizes beside the largest
-// inputs, where sums in 16 bits are nearest to their ends.
+// inputs, and both of them with opposite signs in the two halves of four columns, where sums in 16 bits are
+// nearest to their ends.
 TEST(PackedOnTiles, AnyBytesGiveTheContractsBits) {
-  enum class Bytes { random, largest, least };
-  const auto byte_of = [](Bytes kind, bool is_scale, uint32_t dice) {
+  enum class Bytes { random, largest, least, halves };
+  const auto byte_of = [](Bytes kind, bool is_scale, bool second_half, uint32_t dice) {
     if (kind == Bytes::random) return static_cast<std::byte>(dice);
     // Codes 0 and 15 are the ends of q4i's levels, 7 and 15 those of its sizes.
-    return std::byte{static_cast<uint8_t>(kind == Bytes::least ? 0xff : is_scale ? 0x77 : 0)};
+    const bool least = kind == Bytes::least || (kind == Bytes::halves && !is_scale && second_half);
+    return std::byte{static_cast<uint8_t>(least ? 0xff : is_scale ? 0x77 : 0)};
+  };
+  const auto input_of = [](Bytes kind, int64_t n) {
+    return kind == Bytes::random ? 0 : kind == Bytes::halves ? Case::kHalves : n % 2 == 0 ? 127 : -127;
   };
   for (const Scheme scheme : {Scheme::q4, Scheme::q4i}) {
-    for (const Bytes kind : {Bytes::random, Bytes::largest, Bytes::least}) {
+    for (const Bytes kind : {Bytes::random, Bytes::largest, Bytes::least, Bytes::halves}) {
       for (const auto& [rows, cols, n] : {Size{33, 700, 70}, {16, 256, 3}, {18, 520, 9}, {16, 64, 1}}) {
         SCOPED_TRACE(testing::Message() << name_of(scheme) << " " << static_cast<int>(kind) << ", " << n);
-        Case c(scheme, rows, cols, n, true, kind == Bytes::random ? 0 : n % 2 == 0 ? 127 : -127);
+        Case c(scheme, rows, cols, n, true, input_of(kind, n));
         std::mt19937 dice(static_cast<uint32_t>(cols));
         for (int64_t p = 0; p * kPanelRows < rows; ++p) {
           const auto panel = c.weights.begin() + p * panel_bytes(scheme, cols);
           for (int64_t at = kPanelHeaderBytes; at < panel_bytes(scheme, cols); ++at) {
             const bool is_scale = (at - kPanelHeaderBytes) % block_bytes(scheme) < 64;
-            panel[at] = byte_of(kind, is_scale, dice() % 256);
+            panel[at] = byte_of(kind, is_scale, at % 4 >= 2, dice() % 256);
           }
         }
         const std::vector<float> want = c.plain();
@@ -194,7 +213,11 @@ TEST(PackedOnTiles, AnyBytesGiveTheContractsBits) {
           EXPECT_EQ(0, std::memcmp(got.data(), want.data(), want.size() * sizeof(float))) << name;
         };
         if (has_integer_groups(scheme)) gives(packed_amx_emulated::dot_panels, "emulated tiles");
-        if (find_ops("avx2") != nullptr) gives(packed_avx2::kKernels.dot_panels, "avx2");
+        if (find_ops("avx2") != nullptr) {
+          gives(packed_avx2::kKernels.dot_panels, "avx2");
+          gives(packed_avx_vnni_emulated::kKernels.dot_panels, "emulated VNNI");
+        }
+        if (cpu_has_avx_vnni()) gives(packed_avx_vnni::kKernels.dot_panels, "avxvnni");
         if (cpu_has_vnni()) gives(packed_vnni::kKernels.dot_panels, "vnni");
         if (cpu_has_int8_tiles()) gives(packed_amx::kKernels.dot_panels, "amx");
       }

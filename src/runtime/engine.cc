@@ -211,6 +211,7 @@ std::string Engine::kernels() const {
   const bool dot = name == "avx512" && impl_->options.precision == Precision::bf16 && cpu_has_bf16_dot();
   const bool tiles =
       name == "avx512" && ((dot && uses_bf16_tiles()) || (impl_->weights->packed && uses_int8_tiles()));
+  if (name == "avx2" && impl_->weights->packed && uses_avx_vnni()) return name + " with AVX-VNNI";
   return name + (dot ? " with bf16 dot products" : "") +
          (tiles ? dot ? " and AMX tiles" : " with AMX tiles" : "");
 }

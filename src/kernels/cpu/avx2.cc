@@ -18,7 +18,9 @@
 namespace jaju::avx2 {
 namespace {
 const packed_dot::Kernels& packed_kernels() {
-  return packed_avx2::kKernels;
+  static const packed_dot::Kernels& best =
+      uses_avx_vnni() ? packed_avx_vnni::kKernels : packed_avx2::kKernels;
+  return best;
 }
 }  // namespace
 }  // namespace jaju::avx2

@@ -1,6 +1,6 @@
-// Products of packed matrices (tensor/packed.h) with inputs in int8: for AVX2, for AVX-512 VNNI and for AMX,
-// each in a file with its own flags and a namespace of its own; call only what the CPU has. All give the same
-// bits.
+// Products of packed matrices (tensor/packed.h) with inputs in int8: for AVX2, for AVX-VNNI, for AVX-512 VNNI
+// and for AMX, each in a file with its own flags and a namespace of its own; call only what the CPU has. All
+// give the same bits.
 //
 // An input row is cut in pieces of 256 columns, each with the scale that makes its largest magnitude 127. A
 // dot product adds the products of a group of 16 columns in int32, exactly; the groups of a piece in f32,
@@ -25,7 +25,7 @@ constexpr int32_t kQ6Added = 64 - kQ6Knee;
 constexpr int32_t kLevelAdded = 16;
 // Of a piece: 256 codes, padded with zeros; then for each group of 16, as int32, minus its sum of codes times
 // what is added to weights; then the scale; then minus sums of codes times what is added for q4i: of each
-// block with kAdded as int32, of each group with kLevelAdded as int16.
+// block with kAdded as int32, of each group with half of kLevelAdded as int16.
 constexpr int64_t kOffsetsAt = 256;
 constexpr int64_t kQ6OffsetsAt = 320;
 constexpr int64_t kScaleAt = 384;
@@ -65,6 +65,9 @@ struct Kernels {
 }  // namespace jaju::packed_dot
 
 namespace jaju::packed_avx2 {
+extern const packed_dot::Kernels kKernels;
+}
+namespace jaju::packed_avx_vnni {
 extern const packed_dot::Kernels kKernels;
 }
 namespace jaju::packed_vnni {

@@ -5,7 +5,6 @@
 //   struct Levels                a step's levels with kLevelAdded added
 //     add(sum, codes)            a group's sum so far, as int16, with this step's products
 //     start(in, group)           what such a sum starts with
-//   block_start(sizes, in, b)    what the block's sum starts with, by the sizes of its four groups
 //   widen(sum, of_group, size)   the block's sum with that of a group times its size
 //   struct RowScales             32 bits of each row (IntegerScales)
 //     size(g)                    256 times the sizes of a group, as widen wants them
@@ -15,33 +14,63 @@
 
 #include "kernels/cpu/packed_source.h"
 
+// Adds a group's products to the sums of the block: an input at a time against all levels of the group, ...
+template <int U, int C, typename Source>
+inline void add_levels_by_input(const Source& from, int64_t b, int64_t b_in_piece, int g,
+                                const std::byte* const (&in)[C], I (&sum)[U][C]) {
+  Levels levels[U][4];
+  I size[U];
+  JAJU_UNROLL for (int u = 0; u < U; ++u) {
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) levels[u][s] = from.levels(u, b, g, s);
+    size[u] = from.size(u, b, g);
+  }
+  JAJU_UNROLL for (int c = 0; c < C; ++c) {
+    const std::byte* const codes = in[c] + b_in_piece * kBlockCols + g * kGroupCols;
+    const I start = Levels::start(in[c], b_in_piece * 4 + g);
+    I of_group[U];
+    JAJU_UNROLL for (int u = 0; u < U; ++u) of_group[u] = start;
+    JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+      const I input = four_codes(codes + 4 * s);
+      JAJU_UNROLL for (int u = 0; u < U; ++u) of_group[u] = levels[u][s].add(of_group[u], input);
+    }
+    JAJU_UNROLL for (int u = 0; u < U; ++u) sum[u][c] = widen(sum[u][c], of_group[u], size[u]);
+  }
+}
+// ... or a step at a time against all inputs.
+template <int U, int C, typename Source>
+inline void add_levels_by_step(const Source& from, int64_t b, int64_t b_in_piece, int g,
+                               const std::byte* const (&in)[C], I (&sum)[U][C]) {
+  I of_group[U][C];
+  JAJU_UNROLL for (int c = 0; c < C; ++c) {
+    const I start = Levels::start(in[c], b_in_piece * 4 + g);
+    JAJU_UNROLL for (int u = 0; u < U; ++u) of_group[u][c] = start;
+  }
+  JAJU_UNROLL for (int s = 0; s < 4; ++s) {
+    Levels levels[U];
+    JAJU_UNROLL for (int u = 0; u < U; ++u) levels[u] = from.levels(u, b, g, s);
+    JAJU_UNROLL for (int c = 0; c < C; ++c) {
+      const I input = four_codes(in[c] + b_in_piece * kBlockCols + g * kGroupCols + 4 * s);
+      JAJU_UNROLL for (int u = 0; u < U; ++u) {
+        of_group[u][c] = levels[u].add(of_group[u][c], input);
+        compute_now(of_group[u][c]);
+      }
+    }
+  }
+  JAJU_UNROLL for (int u = 0; u < U; ++u) {
+    const I size = from.size(u, b, g);
+    JAJU_UNROLL for (int c = 0; c < C; ++c) sum[u][c] = widen(sum[u][c], of_group[u][c], size);
+  }
+}
+
 template <int U, int C, typename Source>
 inline void add_block_by_levels(const Source& from, int64_t b, int64_t b_in_piece,
                                 const std::byte* const (&in)[C], F (&acc)[U][C]) {
-  I sum[U][C];
-  JAJU_UNROLL for (int u = 0; u < U; ++u) {
-    JAJU_UNROLL for (int c = 0; c < C; ++c) {
-      const I sizes[4] = {from.size(u, b, 0), from.size(u, b, 1), from.size(u, b, 2), from.size(u, b, 3)};
-      sum[u][c] = block_start(sizes, in[c], b_in_piece);
-    }
-  }
+  I sum[U][C] = {};
   JAJU_UNROLL for (int g = 0; g < 4; ++g) {
-    Levels levels[U][4];
-    I size[U];
-    JAJU_UNROLL for (int u = 0; u < U; ++u) {
-      JAJU_UNROLL for (int s = 0; s < 4; ++s) levels[u][s] = from.levels(u, b, g, s);
-      size[u] = from.size(u, b, g);
-    }
-    JAJU_UNROLL for (int c = 0; c < C; ++c) {
-      const std::byte* const codes = in[c] + b_in_piece * kBlockCols + g * kGroupCols;
-      const I start = Levels::start(in[c], b_in_piece * 4 + g);
-      I of_group[U];
-      JAJU_UNROLL for (int u = 0; u < U; ++u) of_group[u] = start;
-      JAJU_UNROLL for (int s = 0; s < 4; ++s) {
-        const I input = four_codes(codes + 4 * s);
-        JAJU_UNROLL for (int u = 0; u < U; ++u) of_group[u] = levels[u][s].add(of_group[u], input);
-      }
-      JAJU_UNROLL for (int u = 0; u < U; ++u) sum[u][c] = widen(sum[u][c], of_group[u], size[u]);
+    if constexpr (C == 1 || kHoldsGroup<U, C>) {
+      add_levels_by_input<U, C>(from, b, b_in_piece, g, in, sum);
+    } else {
+      add_levels_by_step<U, C>(from, b, b_in_piece, g, in, sum);
     }
   }
   JAJU_UNROLL for (int u = 0; u < U; ++u) {

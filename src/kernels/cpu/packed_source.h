@@ -57,7 +57,7 @@ void quantize_row(const float* from, int64_t cols, std::byte* to) {
       offsets[g] = -packed_dot::kAdded * sum;
       q6_offsets[g] = -packed_dot::kQ6Added * sum;
       block_offsets[g * kGroupCols / kBlockCols] -= packed_dot::kAdded * sum;
-      level_offsets[g] = static_cast<int16_t>(-packed_dot::kLevelAdded * sum);
+      level_offsets[g] = static_cast<int16_t>(-packed_dot::kLevelAdded / 2 * sum);
     }
     __builtin_memcpy(to, codes, sizeof codes);
     __builtin_memcpy(to + packed_dot::kOffsetsAt, offsets, sizeof offsets);

@@ -41,7 +41,10 @@ inline void add_group_by_step(const Source& from, int64_t b, int64_t b_in_piece,
     JAJU_UNROLL for (int u = 0; u < U; ++u) weights[u] = from.step(u, b, g, s);
     JAJU_UNROLL for (int c = 0; c < C; ++c) {
       const I input = four_codes(in[c] + b_in_piece * kBlockCols + g * kGroupCols + 4 * s);
-      JAJU_UNROLL for (int u = 0; u < U; ++u) sum[u][c] = weights[u].add(sum[u][c], input);
+      JAJU_UNROLL for (int u = 0; u < U; ++u) {
+        sum[u][c] = weights[u].add(sum[u][c], input);
+        compute_now(sum[u][c]);
+      }
     }
   }
   JAJU_UNROLL for (int u = 0; u < U; ++u) {
@@ -55,7 +58,7 @@ template <int U, int C, typename Source>
 inline void add_block(const Source& from, int64_t b, int64_t b_in_piece, const std::byte* const (&in)[C],
                       F (&acc)[U][C]) {
   JAJU_UNROLL for (int g = 0; g < 4; ++g) {
-    if constexpr (C >= kHoldsGroupFrom) {
+    if constexpr (kHoldsGroup<U, C>) {
       add_group_by_input<U, C>(from, b, b_in_piece, g, in, acc);
     } else {
       add_group_by_step<U, C>(from, b, b_in_piece, g, in, acc);
@@ -180,11 +183,12 @@ inline void dot_many(const packed_dot::Panels& w, int64_t first, int64_t panels,
       if constexpr (kTileUnits == 2) {
         for (; u + 2 <= units; u += 2) {
           const Source source{
-              {wide + u * kUnitBytes, kUnitBytes, b0, ahead + u * w.bytes, w.bytes, ahead_lines}};
+              {wide + u * kUnitBytes, kUnitBytes, b0, ahead + u / kParts * w.bytes, w.bytes, ahead_lines}};
           dot_inputs<2, kTileInputs>(source, blocks, p0, p1, x + i, count, sums + (u * n + i) * kLanes,
                                      n * kLanes);
         }
       }
+      if constexpr (kParts % kTileUnits == 0) continue;
       for (; u < units; ++u) {
         const Source source{{wide + u * kUnitBytes, kUnitBytes, b0, ahead + u / kParts * w.bytes, w.bytes,
                              u % kParts == 0 ? ahead_lines : 0}};

@@ -19,7 +19,8 @@ constexpr int kTileUnits = 2;
 constexpr int kTileInputs = 8;
 constexpr int64_t kFewInputs = 8;
 constexpr int64_t kFewInputsOfTwo = 8;
-constexpr int kHoldsGroupFrom = 1;
+template <int U, int C>
+constexpr bool kHoldsGroup = true;
 
 inline I bytes_at(const std::byte* p) {
   return _mm512_loadu_si512(p);
@@ -112,9 +113,6 @@ struct Levels {
     return _mm512_srai_epi32(four_codes(in + packed_dot::kOffsetsAt + 4 * group), 3);
   }
 };
-inline I block_start(const I (&)[4], const std::byte*, int64_t) {
-  return _mm512_setzero_si512();
-}
 // The sum has 16 bits, and a 0 beside the size takes what extends its sign.
 inline I widen(I sum, I of_group, I size) {
   return _mm512_dpwssd_epi32(sum, of_group, size);
