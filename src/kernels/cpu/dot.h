@@ -352,6 +352,12 @@ inline void weigh_rows(const Matrix& m, int64_t width, const float* a, int64_t a
       weigh_inputs<Row, kWeighInputs>(m, width, a + i * a_stride, a_stride, kept(), out + i * out_stride,
                                       out_stride);
     }
+    if constexpr (kWeighInputs > 4) {
+      if (i + 4 <= n) {
+        weigh_inputs<Row, 4>(m, width, a + i * a_stride, a_stride, kept(), out + i * out_stride, out_stride);
+        i += 4;
+      }
+    }
     for (; i + 2 <= n; i += 2) {
       weigh_inputs<Row, 2>(m, width, a + i * a_stride, a_stride, kept(), out + i * out_stride, out_stride);
     }
