@@ -1,4 +1,4 @@
-// Products of q4i by levels and sizes (tensor/packed.h), for packed_avx2.cc and packed_vnni.cc: a group's
+// Products of q4i by levels and sizes (tensor/packed.h), for the three files of packed_source.h: a group's
 // products of unsigned levels and codes are added up in 16 bits, multiplied by the group's size, and added to
 // the block's in 32. Included in each, inside its anonymous namespace, after it has told what packed_source.h
 // wants, and:

@@ -1,7 +1,7 @@
-// What packed_avx2.cc and packed_vnni.cc share: inputs in int8, and where a tile's weights come from.
-// Included in each, inside its anonymous namespace, after it has told its vectors: F of kLanes floats and I
-// of as many int32 or four times as many bytes, which hold kLanes rows of a panel. packed_levels.h and
-// packed_tile.h go on.
+// What packed_avx2.cc, packed_avx_vnni.cc and packed_vnni.cc share: inputs in int8, and where a tile's
+// weights come from. Included in each, inside its anonymous namespace, after it has told its vectors: F of
+// kLanes floats and I of as many int32 or four times as many bytes, which hold kLanes rows of a panel.
+// packed_levels.h and packed_tile.h go on.
 #pragma once
 
 constexpr int64_t kGroups = packed_dot::kPieceCols / kGroupCols;

@@ -1,5 +1,5 @@
-// What packed_avx2.cc and packed_vnni.cc share: the tiles, and how they cover a product. Included in each,
-// inside its anonymous namespace, after packed_levels.h and what it has of its own for q4i.
+// What packed_avx2.cc, packed_avx_vnni.cc and packed_vnni.cc share: the tiles, and how they cover a product.
+// Included in each, inside its anonymous namespace, after packed_levels.h and what it has of its own for q4i.
 #pragma once
 
 // Adds a group's products, U units by C inputs, to `acc`: an input at a time against all weights of the

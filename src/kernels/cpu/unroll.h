@@ -9,7 +9,7 @@
 #endif
 
 // Has `value` computed here. Left to itself gcc 12 puts off the additions of a register tile until all its
-// products are made and wait in memory (packed_avx2.cc: a third more instructions).
+// products are made and wait in memory (packed_avx2.cc: 72 of them in 450 instructions, none in 387).
 template <typename Vector>
 inline void compute_now(Vector& value) {
   asm volatile("" : "+x"(value));
