@@ -94,11 +94,15 @@ inline void round_to_codes(const float* values, float factor, int8_t* codes) {
   }
 }
 
+inline I dpbusd(I sum, I unsigned_bytes, I signed_bytes) {
+  return _mm512_dpbusd_epi32(sum, unsigned_bytes, signed_bytes);
+}
+
 // Unsigned weights of a step.
 template <bool Q6>
 struct Step {
   I weights;
-  I add(I sum, I codes) const { return _mm512_dpbusd_epi32(sum, weights, codes); }
+  I add(I sum, I codes) const { return dpbusd(sum, weights, codes); }
   static I start(const std::byte* in, int64_t group) {
     return four_codes(in + (Q6 ? packed_dot::kQ6OffsetsAt : packed_dot::kOffsetsAt) + 4 * group);
   }
@@ -107,7 +111,7 @@ struct Step {
 // q4i, see packed_levels.h.
 struct Levels {
   I weights;
-  I add(I sum, I codes) const { return _mm512_dpbusd_epi32(sum, weights, codes); }
+  I add(I sum, I codes) const { return dpbusd(sum, weights, codes); }
   static I start(const std::byte* in, int64_t group) {
     static_assert(packed_dot::kAdded == packed_dot::kLevelAdded << 3);
     return _mm512_srai_epi32(four_codes(in + packed_dot::kOffsetsAt + 4 * group), 3);
@@ -262,32 +266,7 @@ struct WideSource<Scheme::q4i> : Wide {
   }
 };
 
-template <int U, int C>
-inline void add_block(const WideSource<Scheme::q4i>& from, int64_t b, int64_t b_in_piece,
-                      const std::byte* const (&in)[C], F (&acc)[U][C]) {
-  const std::byte* block[U];
-  JAJU_UNROLL for (int u = 0; u < U; ++u) block[u] = from.block(u, b);
-  I sum[U][C];
-  JAJU_UNROLL for (int c = 0; c < C; ++c) {
-    const I start = four_codes(in[c] + packed_dot::kBlockOffsetsAt + 4 * b_in_piece);
-    JAJU_UNROLL for (int u = 0; u < U; ++u) sum[u][c] = start;
-  }
-  JAJU_UNROLL for (int s = 0; s < 16; ++s) {
-    I weights[U];
-    JAJU_UNROLL for (int u = 0; u < U; ++u) weights[u] = bytes_at(block[u] + 64 * s);
-    JAJU_UNROLL for (int c = 0; c < C; ++c) {
-      const I input = four_codes(in[c] + b_in_piece * kBlockCols + 4 * s);
-      JAJU_UNROLL for (int u = 0; u < U; ++u) {
-        sum[u][c] = _mm512_dpbusd_epi32(sum[u][c], weights[u], input);
-      }
-    }
-  }
-  JAJU_UNROLL for (int u = 0; u < U; ++u) {
-    const F scale = set(block[u] + 16 * 64);
-    JAJU_UNROLL for (int c = 0; c < C; ++c) acc[u][c] = fma(to_float(sum[u][c]), scale, acc[u][c]);
-  }
-}
-
+#include "kernels/cpu/packed_products.h"
 #include "kernels/cpu/packed_tile.h"
 
 }  // namespace
