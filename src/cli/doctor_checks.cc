@@ -119,7 +119,7 @@ Check check_kernels() {
                 forced ? "unset JAJU_ISA" : "use a CPU with AVX2 or AVX-512");
   }
   std::string with;
-  if (name == "avx512" && cpu_has_bf16_dot()) with += ", with the bf16 dot product";
+  if (name == "avx512" && cpu_has_fast_bf16_dot()) with += ", with the bf16 dot product";
   if (name == "avx512" && uses_int8_tiles())
     with += (with.empty() ? ", with" : " and") + std::string(" AMX tiles");
   if (name == "avx2" && uses_avx_vnni()) with += ", with AVX-VNNI";

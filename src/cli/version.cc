@@ -30,7 +30,7 @@ std::vector<std::string> runnable_kernels() {
 int run_version(bool as_json) {
   const Result<const Ops*> chosen = select_ops();
   const std::string used = chosen.ok() ? (*chosen)->name : "";
-  const bool bf16 = used == "avx512" && cpu_has_bf16_dot();
+  const bool bf16 = used == "avx512" && cpu_has_fast_bf16_dot();
   const bool tiles = used == "avx512" && uses_int8_tiles();
   const bool avx_vnni = used == "avx2" && uses_avx_vnni();
   if (as_json) {

@@ -7,6 +7,7 @@ namespace jaju {
 
 // Sizes of attention's work on CPUs, which ops.cc makes room for (cpu/mla_block.h).
 constexpr int64_t kMlaRows = 48;          // query rows of a prompt that pass a block of the cache together
+constexpr int64_t kMlaKeyRows = 24;       // rows of W_UK that are in f32 at a time
 constexpr int64_t kMlaHeads = 16;         // heads that pass a block together when decoding
 constexpr int64_t kMlaLeastHeads = 4;     // that are worth a task of their own
 constexpr int64_t kMlaSharedHeads = 512;  // most heads times parts times rows, per thread, whose sums wait

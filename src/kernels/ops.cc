@@ -26,6 +26,12 @@ bool has_avx512_bf16() {
   return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 5 & 1u) != 0;
 }
 
+bool is_of_intel() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid(0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  return ebx == signature_INTEL_ebx && ecx == signature_INTEL_ecx && edx == signature_INTEL_edx;
+}
+
 bool has_avxvnni() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 4 & 1u) != 0;
@@ -54,6 +60,14 @@ bool has_avx512() {
 bool cpu_has_bf16_dot() {
 #if defined(__x86_64__)
   return has_avx512() && has_avx512_bf16();
+#else
+  return false;
+#endif
+}
+
+bool cpu_has_fast_bf16_dot() {
+#if defined(__x86_64__)
+  return cpu_has_bf16_dot() && !is_of_intel();
 #else
   return false;
 #endif
@@ -170,9 +184,9 @@ int64_t thread_floats(const ScratchSizes& s) {
   const int64_t width = s.latent + s.rope;
   const int64_t qk = s.nope + s.rope;
   // Expanded: latents, keys and values of a block; queries, sums and running softmax of every query row;
-  // scores and weights of some.
+  // scores and weights of some; rows of W_UK.
   const int64_t expanded = kBlock * (width + 2 * qk + 2 * s.v) + s.max_rows * (qk + s.v + 2) +
-                           2 * kMlaRows * kBlock + s.latent * (s.nope + s.v) / 2 + kMlaTileRows * (qk + s.v);
+                           2 * kMlaRows * kBlock + kMlaKeyRows * s.latent + s.latent * (s.nope + s.v) / 2 + kMlaTileRows * (qk + s.v);
   // Absorbed: twice the weighted latents and softmax of every head; of some the scores and the weights; a
   // block. On tiles, of all heads: queries, scores, weights and softmax.
   const int64_t absorbed = 2 * s.n_heads * (s.latent + 2) + 2 * kMlaHeads * kBlock + kBlock * width +

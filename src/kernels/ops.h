@@ -31,9 +31,10 @@ namespace jaju {
 
 // How activations enter a matmul with bf16 weights.
 enum class Precision {
-  f32,  // as they are
-  bf16  // rounded to bf16 first, where the CPU multiplies bf16 pairs directly (as Transformers and vLLM do);
-        // else as f32
+  f32,     // as they are
+  bf16,    // rounded to bf16 first, where the CPU multiplies bf16 pairs directly (as Transformers and vLLM
+           // do); else as f32
+  fastest  // whichever of these is faster on this CPU
 };
 
 struct Ops;
@@ -180,6 +181,9 @@ const Ops* find_ops(const std::string& name);
 // What the CPU offers, for `doctor`: {"avx2", true}, ...
 std::vector<std::pair<std::string, bool>> cpu_features();
 bool cpu_has_bf16_dot();
+// Whether that multiplies more pairs than fused multiply-adds in f32 do: twice as many on Zen 4 and 5, half
+// as many on Emerald Rapids (docs/benchmarks.md), so not on Intel's CPUs.
+bool cpu_has_fast_bf16_dot();
 bool cpu_has_vnni();        // AVX-512 VNNI
 bool cpu_has_avx_vnni();    // VNNI without AVX-512
 bool cpu_has_int8_tiles();  // AMX-INT8, which the system must grant as well

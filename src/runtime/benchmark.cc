@@ -266,7 +266,7 @@ Status Benchmark::check(BenchmarkReport& report) {
           rows);
     }
   }
-  const bool rounds = e_.options.precision == Precision::bf16 || e_.options.kv_type != KvType::f32;
+  const bool rounds = e_.options.precision != Precision::f32 || e_.options.kv_type != KvType::f32;
   // Of packed models this is a look at the attention only, whose rounding moves their int8 inputs by whole
   // steps and with them the choice of experts; their products were checked above.
   const double allowed = e_.weights->packed ? 0.5 : rounds ? 0.1 : 1e-3;

@@ -124,9 +124,7 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const std::string& wher
   if (o.context == 0) o.context = std::min(impl->config.max_context, kDefaultContext);
   o.kv_type = resolve(o.kv_type, impl->config);
   o.prefill_chunk = std::min(o.prefill_chunk, o.context);
-  const bool bf16_pays =
-      impl->config.dtype == "bfloat16" && std::string_view(ops->name) == "avx512" && cpu_has_bf16_dot();
-  if (!o.precision) o.precision = bf16_pays ? Precision::bf16 : Precision::f32;
+  if (!o.precision) o.precision = impl->config.dtype == "bfloat16" ? Precision::fastest : Precision::f32;
   if (o.numa != Numa::off) {
     Result<Topology> topology = Topology::of_this_machine();
     if (!topology.ok() && o.numa == Numa::on) return topology.status();
@@ -208,9 +206,12 @@ Status Engine::save_routing(const std::filesystem::path& file) const {
 
 std::string Engine::kernels() const {
   const std::string name = impl_->context->ops.name;
-  const bool dot = name == "avx512" && impl_->options.precision == Precision::bf16 && cpu_has_bf16_dot();
-  const bool tiles =
-      name == "avx512" && ((dot && uses_bf16_tiles()) || (impl_->weights->packed && uses_int8_tiles()));
+  const Precision precision = *impl_->options.precision;
+  const bool dot = name == "avx512" && (precision == Precision::bf16      ? cpu_has_bf16_dot()
+                                        : precision == Precision::fastest ? cpu_has_fast_bf16_dot()
+                                                                          : false);
+  const bool tiles = name == "avx512" && ((precision != Precision::f32 && uses_bf16_tiles()) ||
+                                          (impl_->weights->packed && uses_int8_tiles()));
   if (name == "avx2" && impl_->weights->packed && uses_avx_vnni()) return name + " with AVX-VNNI";
   return name + (dot ? " with bf16 dot products" : "") +
          (tiles ? dot ? " and AMX tiles" : " with AMX tiles" : "");

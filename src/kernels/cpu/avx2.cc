@@ -29,6 +29,8 @@ const packed_dot::Kernels& packed_kernels() {
 #include "kernels/cpu/vec_avx2.h"
 #include "kernels/cpu/math.h"
 #include "kernels/cpu/dot.h"
+#include "kernels/cpu/dot_pairs.h"
+#include "kernels/cpu/weigh.h"
 #include "kernels/cpu/matmul.h"
 #include "kernels/cpu/mla_block.h"
 #include "kernels/cpu/mla_expanded.h"

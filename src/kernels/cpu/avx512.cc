@@ -23,6 +23,10 @@ bool has_bf16_dot() {
   static const bool has = cpu_has_bf16_dot();
   return has;
 }
+bool has_fast_bf16_dot() {
+  static const bool has = cpu_has_fast_bf16_dot();
+  return has;
+}
 bool has_bf16_tiles() {
   return uses_bf16_tiles();
 }
@@ -39,6 +43,8 @@ const packed_dot::Kernels& packed_kernels() {
 #include "kernels/cpu/vec_avx512.h"
 #include "kernels/cpu/math.h"
 #include "kernels/cpu/dot.h"
+#include "kernels/cpu/dot_pairs.h"
+#include "kernels/cpu/weigh.h"
 #include "kernels/cpu/matmul.h"
 #include "kernels/cpu/mla_block.h"
 #include "kernels/cpu/mla_expanded.h"

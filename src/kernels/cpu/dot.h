@@ -8,35 +8,41 @@
 namespace jaju::JAJU_ISA {
 namespace {
 
-// Loaders: one row of a matrix as f32 vectors.
+// Loaders: one row of a matrix as f32 vectors. next(): the row behind it, without asking the matrix where it
+// lies.
 struct RowF32 {
   const float* p;
   explicit RowF32(const Matrix& m, int64_t r) : p(static_cast<const float*>(m.row(r))) {}
   V at(int64_t k) const { return load(p + k); }
   V at_n(int64_t k, int64_t n) const { return load_n(p + k, n); }
+  void next(const Matrix& m) { p += m.cols; }
 };
 struct RowBf16 {
   const uint16_t* p;
   explicit RowBf16(const Matrix& m, int64_t r) : p(static_cast<const uint16_t*>(m.row(r))) {}
   V at(int64_t k) const { return load_bf16(p + k); }
   V at_n(int64_t k, int64_t n) const { return load_bf16_n(p + k, n); }
+  void next(const Matrix& m) { p += m.cols; }
 };
 struct RowF16 {
   const uint16_t* p;
   explicit RowF16(const Matrix& m, int64_t r) : p(static_cast<const uint16_t*>(m.row(r))) {}
   V at(int64_t k) const { return load_f16(p + k); }
   V at_n(int64_t k, int64_t n) const { return load_f16_n(p + k, n); }
+  void next(const Matrix& m) { p += m.cols; }
 };
 // A vector never straddles two scale blocks: k is a multiple of kLanes, which divides 128.
 struct RowF8 {
   const uint8_t* p;
   const float* scales;
-  explicit RowF8(const Matrix& m, int64_t r)
-      : p(static_cast<const uint8_t*>(m.row(r))), scales(m.row_scales(r)) {}
+  int64_t r;
+  explicit RowF8(const Matrix& m, int64_t row)
+      : p(static_cast<const uint8_t*>(m.row(row))), scales(m.row_scales(row)), r(row) {}
   V at(int64_t k) const { return mul(load_f8(p + k), set1(scales[k / Matrix::kScaleBlock])); }
   V at_n(int64_t k, int64_t n) const {
     return mul(load_f8_n(p + k, n), set1(scales[k / Matrix::kScaleBlock]));
   }
+  void next(const Matrix& m) { *this = RowF8(m, r + 1); }
 };
 
 // Calls body with the loader of the matrix's type: body(type_tag<RowX>).
@@ -294,76 +300,6 @@ inline void dot_block(const Matrix& w, int64_t r0, int64_t r1, const Inputs& in,
     for (; r + kTileRows <= r1; r += kTileRows)
       dot_few<Row, kTileRows>(w, r, x, n, out + (r - r0), out_stride);
     for (; r < r1; ++r) dot_few<Row, 1>(w, r, x, n, out + (r - r0), out_stride);
-  });
-}
-
-// out[i][k] = keep[i] * out[i][k] + sum_j a[i][j] M[j][k], k < width <= M.cols, j ascending, for R inputs.
-// keep null: from zero. For W_UK^T q and P V.
-template <typename Row, int R, int C>
-inline void weigh_tile(const Matrix& m, int64_t k, const float* a, int64_t a_stride, const float* keep,
-                       float* out, int64_t out_stride) {
-  V acc[R][C];
-  JAJU_UNROLL for (int i = 0; i < R; ++i) {
-    JAJU_UNROLL for (int c = 0; c < C; ++c) {
-      acc[i][c] = keep == nullptr ? zero() : mul(set1(keep[i]), load(out + i * out_stride + k + c * kLanes));
-    }
-  }
-  for (int64_t j = 0; j < m.rows; ++j) {
-    const Row row(m, j);
-    V values[C];
-    JAJU_UNROLL for (int c = 0; c < C; ++c) values[c] = row.at(k + c * kLanes);
-    JAJU_UNROLL for (int i = 0; i < R; ++i) {
-      const V weight = set1(a[i * a_stride + j]);
-      JAJU_UNROLL for (int c = 0; c < C; ++c) acc[i][c] = fma(weight, values[c], acc[i][c]);
-    }
-  }
-  JAJU_UNROLL for (int i = 0; i < R; ++i) {
-    JAJU_UNROLL for (int c = 0; c < C; ++c) store(out + i * out_stride + k + c * kLanes, acc[i][c]);
-  }
-}
-
-template <typename Row, int R>
-inline void weigh_inputs(const Matrix& m, int64_t width, const float* a, int64_t a_stride, const float* keep,
-                         float* out, int64_t out_stride) {
-  int64_t k = 0;
-  for (; k + kWeighVectors * kLanes <= width; k += kWeighVectors * kLanes) {
-    weigh_tile<Row, R, kWeighVectors>(m, k, a, a_stride, keep, out, out_stride);
-  }
-  for (; k + kLanes <= width; k += kLanes) weigh_tile<Row, R, 1>(m, k, a, a_stride, keep, out, out_stride);
-  if (k == width) return;
-  const int64_t lanes = width - k;
-  JAJU_UNROLL for (int i = 0; i < R; ++i) {
-    float* const to = out + i * out_stride + k;
-    V acc = keep == nullptr ? zero() : mul(set1(keep[i]), load_n(to, lanes));
-    for (int64_t j = 0; j < m.rows; ++j) {
-      acc = fma(set1(a[i * a_stride + j]), Row(m, j).at_n(k, lanes), acc);
-    }
-    store_n(to, acc, lanes);
-  }
-}
-
-inline void weigh_rows(const Matrix& m, int64_t width, const float* a, int64_t a_stride, int64_t n,
-                       const float* keep, float* out, int64_t out_stride) {
-  with_row_type(m.dtype, [&](auto type) {
-    using Row = typename decltype(type)::type;
-    int64_t i = 0;
-    const auto kept = [&] { return keep == nullptr ? nullptr : keep + i; };
-    for (; i + kWeighInputs <= n; i += kWeighInputs) {
-      weigh_inputs<Row, kWeighInputs>(m, width, a + i * a_stride, a_stride, kept(), out + i * out_stride,
-                                      out_stride);
-    }
-    if constexpr (kWeighInputs > 4) {
-      if (i + 4 <= n) {
-        weigh_inputs<Row, 4>(m, width, a + i * a_stride, a_stride, kept(), out + i * out_stride, out_stride);
-        i += 4;
-      }
-    }
-    for (; i + 2 <= n; i += 2) {
-      weigh_inputs<Row, 2>(m, width, a + i * a_stride, a_stride, kept(), out + i * out_stride, out_stride);
-    }
-    if (i < n) {
-      weigh_inputs<Row, 1>(m, width, a + i * a_stride, a_stride, kept(), out + i * out_stride, out_stride);
-    }
   });
 }
 

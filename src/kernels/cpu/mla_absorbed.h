@@ -56,6 +56,7 @@ struct Absorbed {
   uint16_t* queries = nullptr;    // both rounded; null in f32
   uint16_t* latents = nullptr;
   uint16_t* heads_in = nullptr;  // (n, heads * qk): the queries as they came, rounded
+  bool in_pairs = false;         // queries have their columns in the order of dot_pairs.h
 
   int64_t width() const { return a.latent + a.rope; }
   int64_t qk() const { return a.nope + a.rope; }
@@ -101,9 +102,9 @@ inline void Absorbed::absorb_queries(int64_t head) const {
     while (r + together < n && rows[r + together].row() == rows[r].row() + together) ++together;
     weigh_rows(w_uk, a.latent, q, a.q.stride, together, nullptr, to + r * stride, stride);
     for (int64_t t = 0; t < together; ++t) {
-      for (int64_t k = 0; k < a.rope; ++k) {
-        to[(r + t) * stride + a.latent + k] = q[t * a.q.stride + a.nope + k];
-      }
+      float* const query = to + (r + t) * stride;
+      for (int64_t k = 0; k < a.rope; ++k) query[a.latent + k] = q[t * a.q.stride + a.nope + k];
+      if (in_pairs) put_in_pair_order(query, width());
     }
     r += together - 1;
   }
@@ -111,9 +112,8 @@ inline void Absorbed::absorb_queries(int64_t head) const {
 
 // At most kMlaHeads heads from h0 on over the positions of one block; `first`: of their part. `next`: the
 // block in bf16 that memory is asked for meanwhile, or null.
-inline void Absorbed::pass_block(const Matrix& block, [[maybe_unused]] const void* next, bool first,
-                                 int64_t r, int64_t h0, int64_t heads, float* scores,
-                                 const Weighted& to) const {
+inline void Absorbed::pass_block(const Matrix& block, const void* next, bool first, int64_t r, int64_t h0,
+                                 int64_t heads, float* scores, const Weighted& to) const {
   const int64_t first_query = (r * a.n_heads + h0) * width();
   float keep[kMlaHeads];
   const float* const kept = first ? nullptr : keep;
@@ -134,9 +134,15 @@ inline void Absorbed::pass_block(const Matrix& block, [[maybe_unused]] const voi
     return;
   }
 #endif
-  Inputs in;
-  in.x = Rows(wide_queries + first_query, heads, width());
-  dot_block(block, 0, block.rows, in, 0, heads, scores, kBlock);
+  if (in_pairs) {
+    const PairRows rows_of_block{static_cast<const uint16_t*>(block.data), static_cast<const uint16_t*>(next),
+                                 width()};
+    dot_pairs(rows_of_block, block.rows, wide_queries + first_query, heads, scores, kBlock);
+  } else {
+    Inputs in;
+    in.x = Rows(wide_queries + first_query, heads, width());
+    dot_block(block, 0, block.rows, in, 0, heads, scores, kBlock);
+  }
   for (int64_t h = 0; h < heads; ++h) {
     keep[h] = softmax_step(scores + h * kBlock, block.rows, a.scale, to.running[h]);
   }
@@ -330,14 +336,16 @@ inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* r
   const int64_t width = a.latent + a.rope;
   Pieces scratch(context.shared_scratch);
   float* const wide_queries = scratch.floats(n * a.n_heads * width);
-  const bool in_bf16 = mla_in_bf16(context, a, rows[0].slice->cache);
-  Absorbed work{context, a, rows, n, in_bf16, in_bf16 && absorbs_on_tiles(a), wide_queries};
+  const bool on_tiles = absorbs_on_tiles(a);
+  const bool in_bf16 = mla_in_bf16(context, a, rows[0].slice->cache, on_tiles);
+  Absorbed work{context, a, rows, n, in_bf16, in_bf16 && on_tiles, wide_queries};
   if (work.in_bf16) {
     work.queries = scratch.halves(n * a.n_heads * width);
     work.latents = scratch.halves(n * a.n_heads * a.latent);
     work.heads_in = scratch.halves(n * a.n_heads * (a.nope + a.rope));
   } else {
     work.wide_latents = scratch.floats(n * a.n_heads * a.latent);
+    work.in_pairs = rows[0].slice->cache.layout.type == CacheType::bf16 && width % kPairColumns == 0;
   }
   const AbsorbedPlan plan = plan_wave(rows, n, a.n_heads, context.team.size(), work.on_tiles);
   const int64_t absorb_cost = product_cost(a.n_heads * a.nope, a.latent, n);

@@ -46,36 +46,77 @@ inline void scale_row(float* x, int64_t n, float factor) {
   for (int64_t k = 0; k < n; ++k) x[k] *= factor;
 }
 
-// Positions [0, n) of a block in q8 as f32 rows of `width` values: exact.
-inline void widen_block(const LatentCache& cache, int64_t block, int64_t n, float* to) {
-  const CacheRow& layout = cache.layout;
-  const auto widen = [](const int8_t* codes, const uint16_t* scales, int64_t values, float* row) {
-    for (int64_t k = 0; k < values; k += kLanes) {
-      const V value = mul(load_i8(codes + k), set1(bf16_to_f32(scales[k / CacheRow::kGroup])));
-      store_n(row + k, value, values - k < kLanes ? values - k : kLanes);
-    }
-  };
-  const std::byte* from = cache.block(block);
-  for (int64_t j = 0; j < n; ++j, from += layout.bytes(), to += layout.width()) {
-    const int64_t rope_at = layout.rope_codes_at();
-    widen(layout.codes(from), layout.scales(from), layout.latent, to);
-    widen(layout.codes(from) + rope_at, layout.scales(from) + rope_at / CacheRow::kGroup, layout.rope,
-          to + layout.latent);
-  }
+inline Matrix f32_matrix(const float* data, int64_t rows, int64_t cols) {
+  Matrix m;
+  m.data = data;
+  m.rows = rows;
+  m.cols = cols;
+  return m;
 }
 
-// The positions of one cache block as a matrix (n, width); `room` for q8, kBlock * width floats.
-inline Matrix block_matrix(const LatentCache& cache, int64_t block, int64_t n, float* room) {
+// The positions of a block that is not in q8, as they lie.
+inline Matrix rows_of_block(const LatentCache& cache, int64_t block, int64_t n) {
   Matrix m;
   m.data = cache.block(block);
   m.dtype = cache.layout.type == CacheType::bf16 ? DType::bf16 : DType::f32;
   m.rows = n;
   m.cols = cache.layout.width();
-  if (cache.layout.type == CacheType::q8) {
-    widen_block(cache, block, n, room);
-    m.data = room;
-  }
   return m;
+}
+
+// n values that a loader gives, as f32.
+template <typename Row>
+inline void widen(const Row& row, int64_t n, float* to) {
+  int64_t k = 0;
+  for (; k + kLanes <= n; k += kLanes) store(to + k, row.at(k));
+  if (k < n) store_n(to + k, row.at_n(k, n - k), n - k);
+}
+inline void widen_row(const Matrix& m, int64_t r, float* to) {
+  with_row_type(m.dtype, [&](auto type) { widen(typename decltype(type)::type(m, r), m.cols, to); });
+}
+
+// A row's codes of q8, from a group's first on: filled up to whole groups, so that none lies behind them.
+struct RowCodes {
+  const int8_t* codes;
+  const uint16_t* scales;
+  V at(int64_t k) const { return mul(load_i8(codes + k), set1(bf16_to_f32(scales[k / CacheRow::kGroup]))); }
+  V at_n(int64_t k, int64_t) const { return at(k); }
+};
+
+// Positions [0, n) of a block in f32, exactly: latents and rope keys, each a row every `latent_stride` and
+// `rope_stride` values.
+inline void widen_block(const LatentCache& cache, int64_t block, int64_t n, float* latents,
+                        int64_t latent_stride, float* ropes, int64_t rope_stride) {
+  const CacheRow& layout = cache.layout;
+  if (layout.type != CacheType::q8) {
+    const Matrix rows = rows_of_block(cache, block, n);
+    with_row_type(rows.dtype, [&](auto type) {
+      using Row = typename decltype(type)::type;
+      for (int64_t j = 0; j < n; ++j) {
+        Row row(rows, j);
+        widen(row, layout.latent, latents + j * latent_stride);
+        row.p += layout.latent;
+        widen(row, layout.rope, ropes + j * rope_stride);
+      }
+    });
+    return;
+  }
+  const std::byte* from = cache.block(block);
+  for (int64_t j = 0; j < n; ++j, from += layout.bytes()) {
+    const int64_t rope_at = layout.rope_codes_at();
+    const RowCodes latent{layout.codes(from), layout.scales(from)};
+    const RowCodes rope{latent.codes + rope_at, latent.scales + rope_at / CacheRow::kGroup};
+    widen(latent, layout.latent, latents + j * latent_stride);
+    widen(rope, layout.rope, ropes + j * rope_stride);
+  }
+}
+
+// The positions of one cache block as a matrix (n, width); `room` for q8, kBlock * width floats.
+inline Matrix block_matrix(const LatentCache& cache, int64_t block, int64_t n, float* room) {
+  if (cache.layout.type != CacheType::q8) return rows_of_block(cache, block, n);
+  const int64_t width = cache.layout.width();
+  widen_block(cache, block, n, room, width, room + cache.layout.latent, width);
+  return f32_matrix(room, n, width);
 }
 
 #ifdef JAJU_HAS_BF16_DOT
@@ -95,17 +136,16 @@ inline const uint16_t* block_in_bf16(const LatentCache& cache, int64_t block, in
 }
 #endif
 
-inline Matrix f32_matrix(const float* data, int64_t rows, int64_t cols) {
-  Matrix m;
-  m.data = data;
-  m.rows = rows;
-  m.cols = cols;
-  return m;
-}
-
-// Whether attention over this cache goes in bf16. Asked of what never changes within a sequence.
-inline bool mla_in_bf16(const Context& context, const MlaArgs& a, const LatentCache& cache) {
-  return takes_bf16(context, a.kv_b.dtype) && cache.layout.type != CacheType::f32;
+// Whether attention over this cache goes in bf16; on_tiles: whether it would then go to AMX tiles. Asked of
+// what never changes within a sequence.
+inline bool mla_in_bf16([[maybe_unused]] const Context& context, [[maybe_unused]] const MlaArgs& a,
+                        [[maybe_unused]] const LatentCache& cache, [[maybe_unused]] bool on_tiles) {
+#ifdef JAJU_HAS_BF16_DOT
+  return a.kv_b.dtype == DType::bf16 && cache.layout.type != CacheType::f32 &&
+         rounds_to_bf16(context, on_tiles || has_fast_bf16_dot());
+#else
+  return false;
+#endif
 }
 
 // Hands out a thread's or the shared scratch piece by piece, each at a cache line.

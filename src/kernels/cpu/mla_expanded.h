@@ -43,51 +43,49 @@ struct ExpandedHead {
   }
 };
 
+// Keys are expanded transposed, (qk, positions), so that queries weigh their rows: no sums across lanes. In
+// bf16 too.
 inline void expand_f32(Pieces scratch, const ExpandedHead& h) {
+  static_assert(kMlaKeyRows <= kInputBlock);
   const MlaArgs& a = h.a;
-  const int64_t width = a.latent + a.rope;
   const int64_t qk = h.qk();
-  float* const latents = scratch.floats(kBlock * width);
-  float* const keys = scratch.floats(kBlock * qk);
+  float* const latents = scratch.floats(kBlock * a.latent);
+  float* const ropes = scratch.floats(kBlock * a.rope);
+  float* const some_w_uk = scratch.floats(kMlaKeyRows * a.latent);
+  float* const keys = scratch.floats(kBlock * qk);  // (qk, positions)
   float* const values = scratch.floats(kBlock * a.v);
   float* const scores = scratch.floats(kMlaRows * kBlock);
+  float* const queries = scratch.floats(h.s.n_rows * qk);
+  for (int64_t i = 0; i < h.s.n_rows; ++i) {
+    __builtin_memcpy(queries + i * qk, h.query(i), static_cast<size_t>(qk) * sizeof(float));
+  }
   const Matrix w_uk = a.w_uk(h.head);
   const Matrix w_uv = a.w_uv(h.head);
-  Inputs queries;
-  queries.x = Rows(h.query(0), h.s.n_rows, qk, a.q.stride);
   h.for_blocks([&](int64_t start, int64_t n, int64_t first) {
-    const Matrix block = block_matrix(h.s.cache, start / kBlock, n, latents);
-    if (block.data != latents) {
-      with_row_type(block.dtype, [&](auto type) {
-        using Row = typename decltype(type)::type;
-        for (int64_t j = 0; j < n; ++j) {
-          const Row row(block, j);
-          for (int64_t k = 0; k < width; k += kLanes) {
-            const int64_t lanes = width - k < kLanes ? width - k : kLanes;
-            store_n(latents + j * width + k, row.at_n(k, lanes), lanes);
-          }
-        }
-      });
-    }
-    Inputs c;
-    c.x = Rows(latents, n, a.latent, width);
-    for (int64_t j = 0; j < n; j += kInputBlock) {
-      const int64_t m = n - j < kInputBlock ? n - j : kInputBlock;
-      dot_block(w_uk, 0, a.nope, c, j, m, keys + j * qk, qk);
-      dot_block(w_uv, 0, a.v, c, j, m, values + j * a.v, a.v);
+    widen_block(h.s.cache, start / kBlock, n, latents, a.latent, ropes, a.rope);
+    const Matrix latent_matrix = f32_matrix(latents, n, a.latent);
+    for (int64_t d = 0; d < a.nope; d += kMlaKeyRows) {
+      const int64_t m = a.nope - d < kMlaKeyRows ? a.nope - d : kMlaKeyRows;
+      for (int64_t i = 0; i < m; ++i) widen_row(w_uk, d + i, some_w_uk + i * a.latent);
+      Inputs rows;
+      rows.x = Rows(some_w_uk, m, a.latent);
+      dot_block(latent_matrix, 0, n, rows, 0, m, keys + d * kBlock, kBlock);
     }
     for (int64_t j = 0; j < n; ++j) {
-      for (int64_t k = 0; k < a.rope; ++k) keys[j * qk + a.nope + k] = latents[j * width + a.latent + k];
+      for (int64_t d = 0; d < a.rope; ++d) keys[(a.nope + d) * kBlock + j] = ropes[j * a.rope + d];
     }
-    const Matrix key_matrix = f32_matrix(keys, n, qk);
+    Inputs c;
+    c.x = Rows(latents, n, a.latent);
+    for (int64_t j = 0; j < n; j += kInputBlock) {
+      const int64_t m = n - j < kInputBlock ? n - j : kInputBlock;
+      dot_block(w_uv, 0, a.v, c, j, m, values + j * a.v, a.v);
+    }
+    const Matrix key_matrix = f32_matrix(keys, qk, kBlock);
     const Matrix value_matrix = f32_matrix(values, n, a.v);
     float keep[kMlaRows];
     for (int64_t i = first; i < h.s.n_rows; i += kMlaRows) {
       const int64_t m = h.s.n_rows - i < kMlaRows ? h.s.n_rows - i : kMlaRows;
-      for (int64_t j = 0; j < m; j += kInputBlock) {
-        dot_block(key_matrix, 0, n, queries, i + j, m - j < kInputBlock ? m - j : kInputBlock,
-                  scores + j * kBlock, kBlock);
-      }
+      weigh_rows(key_matrix, n, queries + i * qk, qk, m, nullptr, scores, kBlock);
       for (int64_t j = 0; j < m; ++j) {
         float* const s = scores + j * kBlock;
         const int64_t seen = h.visible(i + j, start, n);
@@ -103,7 +101,6 @@ inline void expand_f32(Pieces scratch, const ExpandedHead& h) {
 // Rows of a latent's width that stay in the first-level cache while what they are multiplied with passes.
 constexpr int64_t kCachedInputs = 24;
 
-// Keys are expanded transposed, (qk, positions), so that queries weigh their rows: no sums across lanes.
 inline void expand_bf16(Pieces scratch, const ExpandedHead& h) {
   const MlaArgs& a = h.a;
   const int64_t width = a.latent + a.rope;
@@ -224,8 +221,9 @@ inline void expand_head(Context& context, int thread, const MlaArgs& a, const Se
   const ExpandedHead h{a, s, head, sums, running};
   h.begin();
 #ifdef JAJU_HAS_BF16_DOT
-  if (mla_in_bf16(context, a, s.cache)) {
-    expands_on_tiles(a) ? expand_on_tiles(scratch, h) : expand_bf16(scratch, h);
+  const bool on_tiles = expands_on_tiles(a);
+  if (mla_in_bf16(context, a, s.cache, on_tiles)) {
+    on_tiles ? expand_on_tiles(scratch, h) : expand_bf16(scratch, h);
     return h.write();
   }
 #endif

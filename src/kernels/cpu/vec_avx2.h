@@ -16,9 +16,11 @@ constexpr int kLanes = 8;
 // Register tile of a matmul: rows of W times inputs. 12 accumulators of 16 registers.
 constexpr int kTileRows = 4;
 constexpr int kTileInputs = 3;
-// And of a weighted sum of rows: inputs times vectors of the rows.
+// And where bf16 is widened as it passes: inputs.
+constexpr int kPairInputs = 2;
+// And of a weighted sum of rows: inputs, and accumulators at most.
 constexpr int kWeighInputs = 6;
-constexpr int kWeighVectors = 2;
+constexpr int kWeighAccumulators = 12;
 
 inline __m256i first(int64_t n) {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
@@ -120,6 +122,31 @@ inline V load_bf16(const uint16_t* p) {
 }
 inline V load_bf16_n(const uint16_t* p, int64_t n) {
   return widen_bf16(halves_n(p, n));
+}
+// 16 values of bf16: those at even places, and those at odd ones.
+inline V load_bf16_even(const uint16_t* p) {
+  const __m256i both = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return {_mm256_castsi256_ps(_mm256_slli_epi32(both, 16))};
+}
+inline V load_bf16_odd(const uint16_t* p) {
+  const __m256i both = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  const __m256i upper_half = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
+  return {_mm256_castsi256_ps(_mm256_and_si256(both, upper_half))};
+}
+// 16 values in their order, to those at even and at odd places, ...
+inline void split_pairs(V first, V second, V& even, V& odd) {
+  const auto in_order = [](__m256 v) {
+    return V{_mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(v), 0xd8))};
+  };
+  even = in_order(_mm256_shuffle_ps(first.v, second.v, 0x88));
+  odd = in_order(_mm256_shuffle_ps(first.v, second.v, 0xdd));
+}
+// ... and back.
+inline void join_pairs(V even, V odd, V& first, V& second) {
+  const __m256 low = _mm256_unpacklo_ps(even.v, odd.v);
+  const __m256 high = _mm256_unpackhi_ps(even.v, odd.v);
+  first = {_mm256_permute2f128_ps(low, high, 0x20)};
+  second = {_mm256_permute2f128_ps(low, high, 0x31)};
 }
 inline V load_f16(const uint16_t* p) {
   return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};

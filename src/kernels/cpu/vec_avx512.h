@@ -16,9 +16,11 @@ constexpr int kLanes = 16;
 // Register tile of a matmul: rows of W times inputs. 24 accumulators of 32 registers.
 constexpr int kTileRows = 4;
 constexpr int kTileInputs = 6;
-// And of a weighted sum of rows: inputs times vectors of the rows.
+// And where bf16 is widened as it passes: inputs.
+constexpr int kPairInputs = 6;
+// And of a weighted sum of rows: inputs, and accumulators at most.
 constexpr int kWeighInputs = 6;
-constexpr int kWeighVectors = 4;
+constexpr int kWeighAccumulators = 24;
 
 inline __mmask16 first(int64_t n) {
   return static_cast<__mmask16>((1u << n) - 1u);
@@ -130,6 +132,26 @@ inline V load_bf16(const uint16_t* p) {
 }
 inline V load_bf16_n(const uint16_t* p, int64_t n) {
   return widen_bf16(_mm256_maskz_loadu_epi16(first(n), p));
+}
+// 32 values of bf16: those at even places, and those at odd ones.
+inline V load_bf16_even(const uint16_t* p) {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16))};
+}
+inline V load_bf16_odd(const uint16_t* p) {
+  const __m512i upper_half = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
+  return {_mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(p), upper_half))};
+}
+// 32 values in their order, to those at even and at odd places, ...
+inline void split_pairs(V first, V second, V& even, V& odd) {
+  const __m512i at = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  even = {_mm512_permutex2var_ps(first.v, at, second.v)};
+  odd = {_mm512_permutex2var_ps(first.v, _mm512_add_epi32(at, _mm512_set1_epi32(1)), second.v)};
+}
+// ... and back.
+inline void join_pairs(V even, V odd, V& first, V& second) {
+  const __m512i at = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  first = {_mm512_permutex2var_ps(even.v, at, odd.v)};
+  second = {_mm512_permutex2var_ps(even.v, _mm512_add_epi32(at, _mm512_set1_epi32(8)), odd.v)};
 }
 inline V load_f16(const uint16_t* p) {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
