@@ -519,13 +519,15 @@ TEST_P(Backend, AttentionBothWaysMatchesTheFormulaInDouble) {
   Context context = context_for(team, *ops);
   for (const CacheType cache : {CacheType::f32, CacheType::bf16, CacheType::q8}) {
     for (const DType weights : {DType::f32, DType::bf16, DType::f8_e4m3}) {
-      const AttentionCase c(cache, weights, {0, 100}, {70, 30});
-      const AttentionCase::Exact want = c.exact();
-      for (const bool absorbed : {false, true}) {
-        std::vector<float> got(want.out.size(), NAN);
-        (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
-        for (size_t i = 0; i < got.size(); ++i) {
-          ASSERT_NEAR(got[i], want.out[i], want.bound[i]) << (absorbed ? "absorbed " : "expanded ") << i;
+      for (const AttentionSizes& sizes : {kOddSizes, kTileSizes}) {
+        const AttentionCase c(cache, weights, {0, 100}, {70, 30}, sizes);
+        const AttentionCase::Exact want = c.exact();
+        for (const bool absorbed : {false, true}) {
+          std::vector<float> got(want.out.size(), NAN);
+          (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
+          for (size_t i = 0; i < got.size(); ++i) {
+            ASSERT_NEAR(got[i], want.out[i], want.bound[i]) << (absorbed ? "absorbed " : "expanded ") << i;
+          }
         }
       }
     }
@@ -573,13 +575,15 @@ TEST_P(Backend, AttentionReadsNothingThatIsNotThere) {
           }
         }
       }
-      for (const bool absorbed : {false, true}) {
-        Context context = context_for(team, *ops, Precision::bf16);
-        for (auto& scratch : context.thread_scratch) std::fill(scratch.begin(), scratch.end(), NAN);
-        std::fill(context.shared_scratch.begin(), context.shared_scratch.end(), NAN);
-        std::vector<float> got(static_cast<size_t>(c.n_rows * c.heads * c.v), NAN);
-        (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
-        for (const float x : got) ASSERT_TRUE(std::isfinite(x)) << (absorbed ? "absorbed" : "expanded");
+      for (const Precision precision : {Precision::f32, Precision::bf16}) {
+        for (const bool absorbed : {false, true}) {
+          Context context = context_for(team, *ops, precision);
+          for (auto& scratch : context.thread_scratch) std::fill(scratch.begin(), scratch.end(), NAN);
+          std::fill(context.shared_scratch.begin(), context.shared_scratch.end(), NAN);
+          std::vector<float> got(static_cast<size_t>(c.n_rows * c.heads * c.v), NAN);
+          (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
+          for (const float x : got) ASSERT_TRUE(std::isfinite(x)) << (absorbed ? "absorbed" : "expanded");
+        }
       }
     }
   }
@@ -617,17 +621,46 @@ TEST_P(Backend, AttentionBitsDoNotDependOnChunks) {
   }
 }
 
+// Precision::fastest is one of the two, the one that the CPU is known for; attention may go to tiles besides.
+TEST_P(Backend, FastestIsInF32OrInBf16) {
+  const bool dots = std::string(GetParam()) == "avx512" && cpu_has_fast_bf16_dot();
+  const bool tiles = std::string(GetParam()) == "avx512" && uses_bf16_tiles();
+  const int64_t rows = 20, cols = 1300, n = 9;
+  const OwnedMatrix w = random_matrix(DType::bf16, rows, cols, 3);
+  const std::vector<float> x = random_values(static_cast<size_t>(n * cols), 8);
+  const auto product = [&](Precision precision) {
+    std::vector<float> y(static_cast<size_t>(n * rows));
+    Context context = context_for(team, *ops, precision);
+    ops->matmul(context, w.view, Rows(x.data(), n, cols), MutRows(y.data(), n, rows));
+    return y;
+  };
+  EXPECT_EQ(product(Precision::fastest), product(dots ? Precision::bf16 : Precision::f32));
+  for (const AttentionSizes& sizes : {kOddSizes, kTileSizes}) {
+    const AttentionCase c(CacheType::bf16, DType::bf16, {0, 100}, {70, 30}, sizes);
+    const bool on_tiles = tiles && sizes.heads == kTileSizes.heads;
+    for (const bool absorbed : {false, true}) {
+      const auto attention = [&](Precision precision) {
+        std::vector<float> out(static_cast<size_t>(c.n_rows * c.heads * c.v), NAN);
+        Context context = context_for(team, *ops, precision);
+        (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(out));
+        return out;
+      };
+      EXPECT_EQ(attention(Precision::fastest), attention(dots || on_tiles ? Precision::bf16 : Precision::f32))
+          << (absorbed ? "absorbed, " : "expanded, ") << sizes.heads << " heads";
+    }
+  }
+}
+
 // Long caches are cut into parts, and heads into groups, which several threads share when there is little
 // else to do: the same bits as one thread that takes them in turn.
 TEST_P(Backend, AbsorbedAttentionOverALongCache) {
   ThreadTeam many(8), two(2), one(1);
   for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
-    for (const Precision precision : {Precision::f32, Precision::bf16}) {
-      // On tiles parts are half as long.
-      const bool tiles = precision == Precision::bf16;
-      const AttentionCase c(cache, DType::bf16, {tiles ? 4500 : 9000, 700}, {1, 3},
-                            tiles ? kTileSizes : kOddSizes);
-      const AttentionCase::Exact want = c.exact(tiles ? 0x1p-9 : 0.0);
+    for (const auto& [precision, sizes] : {std::pair{Precision::f32, kOddSizes},
+                                           {Precision::f32, kTileSizes},
+                                           {Precision::bf16, kTileSizes}}) {
+      const AttentionCase c(cache, DType::bf16, {4500, 700}, {1, 3}, sizes);
+      const AttentionCase::Exact want = c.exact(precision == Precision::bf16 ? 0x1p-9 : 0.0);
       std::vector<float> alone(want.out.size(), NAN);
       Context narrow = context_for(one, *ops, precision);
       ops->mla_absorbed(narrow, c.args(alone));

@@ -186,7 +186,8 @@ int64_t thread_floats(const ScratchSizes& s) {
   // Expanded: latents, keys and values of a block; queries, sums and running softmax of every query row;
   // scores and weights of some; rows of W_UK.
   const int64_t expanded = kBlock * (width + 2 * qk + 2 * s.v) + s.max_rows * (qk + s.v + 2) +
-                           2 * kMlaRows * kBlock + kMlaKeyRows * s.latent + s.latent * (s.nope + s.v) / 2 + kMlaTileRows * (qk + s.v);
+                           2 * kMlaRows * kBlock + kMlaKeyRows * s.latent + s.latent * (s.nope + s.v) / 2 +
+                           kMlaTileRows * (qk + s.v);
   // Absorbed: twice the weighted latents and softmax of every head; of some the scores and the weights; a
   // block. On tiles, of all heads: queries, scores, weights and softmax.
   const int64_t absorbed = 2 * s.n_heads * (s.latent + 2) + 2 * kMlaHeads * kBlock + kBlock * width +

@@ -31,9 +31,9 @@ bool has_bf16_tiles() {
   return uses_bf16_tiles();
 }
 const packed_dot::Kernels& packed_kernels() {
-  static const packed_dot::Kernels& best = uses_int8_tiles()  ? packed_amx::kKernels
-                                           : cpu_has_vnni() ? packed_vnni::kKernels
-                                                            : packed_avx2::kKernels;
+  static const packed_dot::Kernels& best = uses_int8_tiles() ? packed_amx::kKernels
+                                           : cpu_has_vnni()  ? packed_vnni::kKernels
+                                                             : packed_avx2::kKernels;
   return best;
 }
 }  // namespace

@@ -32,11 +32,11 @@ struct PairRows {
   int64_t cols;  // a multiple of kPairColumns
 };
 
-template <int R, int C, bool Fetches>
-[[gnu::noinline]] void pair_tile(const PairRows& w, int64_t r, const float* x, float* out,
-                                 int64_t out_stride) {
+// R rows from row r on times C inputs; P rows from `ahead` on are fetched.
+template <int R, int C, int P>
+[[gnu::noinline]] void pair_tile(const PairRows& w, int64_t r, const float* x, float* out, int64_t out_stride,
+                                 const uint16_t* ahead) {
   const uint16_t* const rows = w.first + r * w.cols;
-  const uint16_t* const next = w.next + r * w.cols;
   V acc[R][C];
   JAJU_UNROLL for (int a = 0; a < R; ++a) {
     JAJU_UNROLL for (int c = 0; c < C; ++c) acc[a][c] = zero();
@@ -50,8 +50,8 @@ template <int R, int C, bool Fetches>
       JAJU_UNROLL for (int a = 0; a < R; ++a) {
         const uint16_t* const pairs = rows + a * w.cols + k;
         weights[a] = kOdd ? load_bf16_odd(pairs) : load_bf16_even(pairs);
-        if constexpr (Fetches && !kOdd) _mm_prefetch(next + a * w.cols + k, _MM_HINT_T1);
       }
+      JAJU_UNROLL for (int a = 0; a < P && !kOdd; ++a) _mm_prefetch(ahead + a * w.cols + k, _MM_HINT_T1);
       JAJU_UNROLL for (int c = 0; c < C; ++c) {
         const V input = load(from + c * w.cols + k);
         JAJU_UNROLL for (int a = 0; a < R; ++a) acc[a][c] = fma(weights[a], input, acc[a][c]);
@@ -63,30 +63,43 @@ template <int R, int C, bool Fetches>
   sum_all<R, C>(acc, out + r, out_stride);
 }
 
-template <int R, int C, bool Fetches>
+template <int R, int C, int P>
 inline void pair_inputs(const PairRows& w, int64_t r, const float* x, int64_t n, float* out,
-                        int64_t out_stride) {
+                        int64_t out_stride, const uint16_t* ahead) {
   if constexpr (C > 1) {
-    if (n < C) return pair_inputs<R, C - 1, Fetches>(w, r, x, n, out, out_stride);
+    if (n < C) return pair_inputs<R, C - 1, P>(w, r, x, n, out, out_stride, ahead);
   }
-  pair_tile<R, C, Fetches>(w, r, x, out, out_stride);
+  pair_tile<R, C, P>(w, r, x, out, out_stride, ahead);
 }
 
-// out[i * out_stride + r] = row r . x[i] for n inputs, w.cols values apart and in pair order.
+// out[i * out_stride + r] = row r . x[i] for n inputs, w.cols values apart and in pair order. Inputs go in
+// groups of equal size, which share the fetching, so that memory is asked all the time.
 inline void dot_pairs(const PairRows& w, int64_t n_rows, const float* x, int64_t n, float* out,
                       int64_t out_stride) {
   const int64_t groups = (n + kPairInputs - 1) / kPairInputs;
+  const uint16_t* const next = w.next != nullptr ? w.next : w.first;
   const auto pass = [&](auto rows, int64_t r) {
     constexpr int R = decltype(rows)::value;
     for (int64_t g = 0; g < groups; ++g) {
       const int64_t i = n * g / groups;
       const int64_t count = n * (g + 1) / groups - i;
-      const float* const from = x + i * w.cols;
-      float* const to = out + i * out_stride;
-      if (g == 0 && w.next != nullptr) {
-        pair_inputs<R, kPairInputs, true>(w, r, from, count, to, out_stride);
-      } else {
-        pair_inputs<R, kPairInputs, false>(w, r, from, count, to, out_stride);
+      const int64_t first = R * g / groups;
+      const auto run = [&](auto tile) {
+        tile(w, r, x + i * w.cols, count, out + i * out_stride, out_stride, next + (r + first) * w.cols);
+      };
+      switch (w.next == nullptr ? 0 : R * (g + 1) / groups - first) {
+        case 0:
+          run(pair_inputs<R, kPairInputs, 0>);
+          break;
+        case 1:
+          run(pair_inputs<R, kPairInputs, 1>);
+          break;
+        case 2:
+          run(pair_inputs < R, kPairInputs, R < 2 ? R : 2 >);
+          break;
+        default:
+          run(pair_inputs<R, kPairInputs, R>);
+          break;
       }
     }
   };

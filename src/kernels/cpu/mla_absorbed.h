@@ -20,13 +20,13 @@ struct AbsorbedRow {
   int64_t i;  // row of the slice
   int64_t positions() const { return slice->first_pos + i + 1; }
   int64_t row() const { return slice->first_row + i; }
-  // A task takes all heads there, so shorter caches are shared as well.
-  int64_t part(bool on_tiles) const {
-    const int64_t least = (on_tiles ? 4 : 8) * kBlock;
+  // Short enough that threads which share a cache do not wait long for the last part (docs/benchmarks.md).
+  int64_t part() const {
+    constexpr int64_t kLeast = 4 * kBlock;
     const int64_t share = ceil_div(ceil_div(positions(), kMlaParts), kBlock) * kBlock;
-    return share > least ? share : least;
+    return share > kLeast ? share : kLeast;
   }
-  int64_t parts(bool on_tiles) const { return ceil_div(positions(), part(on_tiles)); }
+  int64_t parts() const { return ceil_div(positions(), part()); }
 };
 
 // What a task has for each of its heads: sums of exp(score - top) times the latents, and the softmax so far.
@@ -192,9 +192,8 @@ inline void Absorbed::attend_on_tiles(Pieces scratch, int64_t r, int64_t h0, int
     tops[h] = -INFINITY;
     totals[h] = 0;
   }
-  const int64_t begin = part * row.part(on_tiles);
-  const int64_t end =
-      begin + row.part(on_tiles) < row.positions() ? begin + row.part(on_tiles) : row.positions();
+  const int64_t begin = part * row.part();
+  const int64_t end = begin + row.part() < row.positions() ? begin + row.part() : row.positions();
   const bf16tiles::Tiles tiles;
   for (int64_t start = begin; start < end; start += kBlock) {
     const int64_t m = end - start < kBlock ? end - start : kBlock;
@@ -226,8 +225,8 @@ inline void Absorbed::attend(Pieces scratch, int64_t r, int64_t h0, int64_t head
   const LatentCache& cache = row.slice->cache;
   float* const scores = scratch.floats(2 * kMlaHeads * kBlock);
   float* const room = scratch.floats(cache.layout.type == CacheType::q8 ? kBlock * width() : 0);
-  const int64_t begin = part * row.part(false);
-  const int64_t end = begin + row.part(false) < row.positions() ? begin + row.part(false) : row.positions();
+  const int64_t begin = part * row.part();
+  const int64_t end = begin + row.part() < row.positions() ? begin + row.part() : row.positions();
   for (int64_t h = 0; h < heads; ++h) to.running[h] = {-INFINITY, 0.0f};
   for (int64_t start = begin; start < end; start += kBlock) {
     const int64_t m = end - start < kBlock ? end - start : kBlock;
@@ -316,7 +315,7 @@ inline AbsorbedPlan plan_wave(const AbsorbedRow* rows, int64_t n, int64_t n_head
                               bool on_tiles) {
   AbsorbedPlan plan;
   for (int64_t r = 0; r < n; ++r) {
-    const int64_t parts = rows[r].parts(on_tiles);
+    const int64_t parts = rows[r].parts();
     plan.parts = parts > plan.parts ? parts : plan.parts;
   }
   // As many tasks as keep threads from waiting long for the last one.
@@ -377,7 +376,7 @@ inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* r
       const Weighted part = weighted(room);
       for (int64_t h = 0; at_once && h < heads; ++h) work.absorb_queries(h0 + h);
       work.attend(room, r, h0, heads, 0, total);
-      for (int64_t p = 1; p < rows[r].parts(work.on_tiles); ++p) {
+      for (int64_t p = 1; p < rows[r].parts(); ++p) {
         work.attend(room, r, h0, heads, p, part);
         work.add_part(total, part, heads);
       }
@@ -400,7 +399,7 @@ inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* r
       const int64_t group = task % plan.groups;
       const int64_t part = task / plan.groups % plan.parts;
       const int64_t r = task / plan.groups / plan.parts;
-      if (part >= rows[r].parts(work.on_tiles)) return;
+      if (part >= rows[r].parts()) return;
       work.attend(Pieces(context.thread_scratch[static_cast<size_t>(thread)]), r, group * plan.heads,
                   heads_of(group), part, at(r, part, group * plan.heads));
     });
@@ -408,7 +407,7 @@ inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* r
     for_tasks(context, a.n_heads, add_cost + project_cost, [&](int64_t head, int) {
       for (int64_t r = 0; r < n; ++r) {
         const Weighted total = at(r, 0, head);
-        for (int64_t p = 1; p < rows[r].parts(work.on_tiles); ++p) work.add_part(total, at(r, p, head), 1);
+        for (int64_t p = 1; p < rows[r].parts(); ++p) work.add_part(total, at(r, p, head), 1);
         work.finish(total, r, head, 1);
       }
       work.project(head);

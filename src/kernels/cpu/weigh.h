@@ -61,7 +61,8 @@ inline void weigh_tile(const Matrix& m, int64_t k, const float* a, int64_t a_str
   V acc[R][C];
   JAJU_UNROLL for (int i = 0; i < R; ++i) {
     if (keep != nullptr) Columns<Row>::load_sums(out + i * out_stride + k, acc[i]);
-    JAJU_UNROLL for (int c = 0; c < C; ++c) acc[i][c] = keep == nullptr ? zero() : mul(set1(keep[i]), acc[i][c]);
+    JAJU_UNROLL for (int c = 0; c < C; ++c) acc[i][c] =
+        keep == nullptr ? zero() : mul(set1(keep[i]), acc[i][c]);
   }
   Row row(m, 0);
   for (int64_t j = 0; j < m.rows; ++j, row.next(m)) {
@@ -95,7 +96,9 @@ inline void weigh_rest(const Matrix& m, int64_t k, int64_t width, const float* a
 // Vectors of a tile: few inputs leave registers for more of them, without which sums would wait for
 // themselves.
 template <int R>
-constexpr int kWeighVectors = kWeighAccumulators / R >= 8 ? 8 : kWeighAccumulators / R >= 4 ? 4 : 2;
+constexpr int kWeighVectors = kWeighAccumulators / R >= 8   ? 8
+                              : kWeighAccumulators / R >= 4 ? 4
+                                                            : 2;
 
 template <typename Row, int R>
 inline void weigh_inputs(const Matrix& m, int64_t width, const float* a, int64_t a_stride, const float* keep,
