@@ -68,8 +68,8 @@ struct EngineOptions {
   int64_t context = 0;  // positions a session may hold; 0: the model's maximum, at most 32,768
   KvType kv_type = KvType::automatic;
   // How activations enter matmuls with bf16 weights. f32 is exact; bf16 rounds them first, as the Python
-  // implementations do, and is faster where the CPU has BF16 dot products. Not given: bf16 for a bf16
-  // checkpoint on such a CPU, else f32. evaluate() always uses f32.
+  // implementations do, where the CPU has BF16 dot products. Not given: for a bf16 checkpoint whichever is
+  // faster on this CPU, else f32. evaluate() always uses f32.
   std::optional<Precision> precision = std::nullopt;
   // Performance
   int threads = 0;  // 0: every CPU this process may use
