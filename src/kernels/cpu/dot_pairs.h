@@ -80,6 +80,7 @@ inline void dot_pairs(const PairRows& w, int64_t n_rows, const float* x, int64_t
   const uint16_t* const next = w.next != nullptr ? w.next : w.first;
   const auto pass = [&](auto rows, int64_t r) {
     constexpr int R = decltype(rows)::value;
+    constexpr int kTwo = R < 2 ? R : 2;
     for (int64_t g = 0; g < groups; ++g) {
       const int64_t i = n * g / groups;
       const int64_t count = n * (g + 1) / groups - i;
@@ -95,7 +96,7 @@ inline void dot_pairs(const PairRows& w, int64_t n_rows, const float* x, int64_t
           run(pair_inputs<R, kPairInputs, 1>);
           break;
         case 2:
-          run(pair_inputs < R, kPairInputs, R < 2 ? R : 2 >);
+          run(pair_inputs<R, kPairInputs, kTwo>);
           break;
         default:
           run(pair_inputs<R, kPairInputs, R>);

@@ -57,9 +57,11 @@ struct Absorbed {
   uint16_t* latents = nullptr;
   uint16_t* heads_in = nullptr;  // (n, heads * qk): the queries as they came, rounded
   bool in_pairs = false;         // queries have their columns in the order of dot_pairs.h
+  int64_t parts_apart = 1;       // from a thread's part of a cache to its next one, as a rule
 
   int64_t width() const { return a.latent + a.rope; }
   int64_t qk() const { return a.nope + a.rope; }
+  const void* block_after(const AbsorbedRow& row, int64_t part, int64_t start) const;
 
   void absorb_queries(int64_t head) const;
   void attend(Pieces scratch, int64_t r, int64_t h0, int64_t heads, int64_t part, const Weighted& to) const;
@@ -71,6 +73,16 @@ struct Absorbed {
   void finish(const Weighted& total, int64_t r, int64_t h0, int64_t heads) const;
   void project(int64_t head) const;
 };
+
+// The block in bf16 that a thread reads after the one at `start`, or null: what memory is asked for meanwhile,
+// since a layer's blocks lie apart, each in a page with those of the other layers.
+inline const void* Absorbed::block_after(const AbsorbedRow& row, int64_t part, int64_t start) const {
+  const LatentCache& cache = row.slice->cache;
+  if (cache.layout.type != CacheType::bf16) return nullptr;
+  const bool ends = start + kBlock >= (part + 1) * row.part();
+  const int64_t next = ends ? (part + parts_apart) * row.part() : start + kBlock;
+  return next < row.positions() ? cache.block(next / kBlock) : nullptr;
+}
 
 // q_latent = W_UK^T q_nope for one head of every row, the rope half behind it.
 inline void Absorbed::absorb_queries(int64_t head) const {
@@ -198,8 +210,7 @@ inline void Absorbed::attend_on_tiles(Pieces scratch, int64_t r, int64_t h0, int
   for (int64_t start = begin; start < end; start += kBlock) {
     const int64_t m = end - start < kBlock ? end - start : kBlock;
     const uint16_t* const block = block_in_bf16(cache, start / kBlock, m, room);
-    const bool follows = cache.layout.type == CacheType::bf16 && start + kBlock < row.positions();
-    const void* const next = follows ? cache.block(start / kBlock + 1) : nullptr;
+    const void* const next = block_after(row, part, start);
     bf16tiles::multiply(block, width(), kBlock, query_columns, width(), heads, scores, heads, false,
                         static_cast<const uint16_t*>(next));
     // Positions that are not there yet weigh nothing.
@@ -240,9 +251,7 @@ inline void Absorbed::attend(Pieces scratch, int64_t r, int64_t h0, int64_t head
     }
 #endif
     if (!in_bf16) block = block_matrix(cache, start / kBlock, m, room);
-    // A layer's blocks lie apart, each in a page with those of the other layers.
-    const bool follows = cache.layout.type == CacheType::bf16 && start + kBlock < row.positions();
-    const void* const next = follows ? cache.block(start / kBlock + 1) : nullptr;
+    const void* const next = block_after(row, part, start);
     for (int64_t h = 0; h < heads; h += kMlaHeads) {
       const int64_t count = heads - h < kMlaHeads ? heads - h : kMlaHeads;
       pass_block(block, next, start == begin, r, h0 + h, count, scores,
@@ -347,6 +356,9 @@ inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* r
     work.in_pairs = rows[0].slice->cache.layout.type == CacheType::bf16 && width % kPairColumns == 0;
   }
   const AbsorbedPlan plan = plan_wave(rows, n, a.n_heads, context.team.size(), work.on_tiles);
+  if (plan.share_parts && plan.groups < context.team.size()) {
+    work.parts_apart = context.team.size() / plan.groups;
+  }
   const int64_t absorb_cost = product_cost(a.n_heads * a.nope, a.latent, n);
   const int64_t project_cost = product_cost(a.n_heads * a.v, a.latent, n);
   // For one row a task takes its heads through all three steps: what W_UK and W_UV lose by not being read for

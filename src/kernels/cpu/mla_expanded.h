@@ -43,8 +43,8 @@ struct ExpandedHead {
   }
 };
 
-// Keys are expanded transposed, (qk, positions), so that queries weigh their rows: no sums across lanes. In
-// bf16 too.
+// Keys are expanded transposed, (qk, positions), so that queries weigh their rows: no sums across lanes. So
+// they are in bf16.
 inline void expand_f32(Pieces scratch, const ExpandedHead& h) {
   static_assert(kMlaKeyRows <= kInputBlock);
   const MlaArgs& a = h.a;
