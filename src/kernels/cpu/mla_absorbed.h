@@ -74,8 +74,8 @@ struct Absorbed {
   void project(int64_t head) const;
 };
 
-// The block in bf16 that a thread reads after the one at `start`, or null: what memory is asked for meanwhile,
-// since a layer's blocks lie apart, each in a page with those of the other layers.
+// The block in bf16 that a thread reads after the one at `start`, or null: what memory is asked for
+// meanwhile, since a layer's blocks lie apart, each in a page with those of the other layers.
 inline const void* Absorbed::block_after(const AbsorbedRow& row, int64_t part, int64_t start) const {
   const LatentCache& cache = row.slice->cache;
   if (cache.layout.type != CacheType::bf16) return nullptr;
