@@ -166,7 +166,7 @@ class Stream(ProgramTest):
         self.bad(1, "bench", self.model, "--memory", "30.5M", says=["30.5 MB of memory", "give at least"])
         self.bad(1, "bench", "--synthetic", SHAPE, "--memory", "100M", says="pack --random")
         (self.home / "none.json").write_text("{}")
-        self.bad(1, "bench", self.model, "--memory", "120M", "--pin", self.home / "none.json", says="none.json")
+        self.bad(1, "bench", self.model, "--memory", "130M", "--pin", self.home / "none.json", says="none.json")
 
     def test_too_little_address_space_is_an_error_and_no_crash(self):
         for limit in (200 * MIB, 460 * MIB):
