@@ -181,8 +181,8 @@ const Ops* find_ops(const std::string& name);
 // What the CPU offers, for `doctor`: {"avx2", true}, ...
 std::vector<std::pair<std::string, bool>> cpu_features();
 bool cpu_has_bf16_dot();
-// Whether that multiplies more pairs than fused multiply-adds in f32 do: twice as many on Zen 4 and 5, half
-// as many on Emerald Rapids (docs/benchmarks.md), so not on Intel's CPUs.
+// Whether that gives more products than fused multiply-adds in f32: twice as many on Zen 4 (docs/log.md),
+// half as many on Emerald Rapids (docs/benchmarks.md). Other CPUs are taken to be like their maker's.
 bool cpu_has_fast_bf16_dot();
 bool cpu_has_vnni();        // AVX-512 VNNI
 bool cpu_has_avx_vnni();    // VNNI without AVX-512

@@ -17,6 +17,12 @@
 
 namespace jaju::avx2 {
 namespace {
+bool has_bf16_dot() {
+  return false;
+}
+bool has_fast_bf16_dot() {
+  return false;
+}
 const packed_dot::Kernels& packed_kernels() {
   static const packed_dot::Kernels& best =
       uses_avx_vnni() ? packed_avx_vnni::kKernels : packed_avx2::kKernels;

@@ -30,24 +30,15 @@ inline int64_t copy_cost(int64_t values) {
   return values / 16;
 }
 
-// Whether inputs are rounded to bf16 where that is `fast`.
-inline bool rounds_to_bf16([[maybe_unused]] const Context& context, [[maybe_unused]] bool fast) {
-#ifdef JAJU_HAS_BF16_DOT
+// Whether inputs are rounded to bf16; fast: whether their products are then faster than in f32.
+inline bool rounds_to_bf16(const Context& context, bool fast) {
   if (context.precision == Precision::fastest) return fast && has_bf16_dot();
   return context.precision == Precision::bf16 && has_bf16_dot();
-#else
-  return false;
-#endif
 }
 
 // Whether a matrix is multiplied with inputs rounded to bf16.
 inline bool takes_bf16(const Context& context, DType type) {
-#ifdef JAJU_HAS_BF16_DOT
   return type == DType::bf16 && rounds_to_bf16(context, has_fast_bf16_dot());
-#else
-  (void)context, (void)type;
-  return false;
-#endif
 }
 
 // In which forms the matrices that read an input want it.

@@ -138,14 +138,9 @@ inline const uint16_t* block_in_bf16(const LatentCache& cache, int64_t block, in
 
 // Whether attention over this cache goes in bf16; on_tiles: whether it would then go to AMX tiles. Asked of
 // what never changes within a sequence.
-inline bool mla_in_bf16([[maybe_unused]] const Context& context, [[maybe_unused]] const MlaArgs& a,
-                        [[maybe_unused]] const LatentCache& cache, [[maybe_unused]] bool on_tiles) {
-#ifdef JAJU_HAS_BF16_DOT
+inline bool mla_in_bf16(const Context& context, const MlaArgs& a, const LatentCache& cache, bool on_tiles) {
   return a.kv_b.dtype == DType::bf16 && cache.layout.type != CacheType::f32 &&
          rounds_to_bf16(context, on_tiles || has_fast_bf16_dot());
-#else
-  return false;
-#endif
 }
 
 // Hands out a thread's or the shared scratch piece by piece, each at a cache line.
