@@ -110,7 +110,7 @@ Sizes sizes_of(const std::vector<PackShard>& shards) {
   Sizes sizes;
   sizes.shards = static_cast<int>(shards.size());
   Sizes::Part experts{"routed experts", "", 0, 0}, rest{"other matrices", "", 0, 0},
-      plain{"embedding, kv_b", "", 0, 0}, vectors{"norms, routers", "F32", 0, 0};
+      plain{"embedding", "", 0, 0}, vectors{"norms, routers", "F32", 0, 0};
   for (const PackShard& shard : shards) {
     for (const PackPart& p : shard.parts) {
       Sizes::Part& part = p.vector != nullptr        ? vectors
@@ -119,6 +119,7 @@ Sizes sizes_of(const std::vector<PackShard>& shards) {
                                                      : plain;
       if (part.scheme.empty())
         part.scheme = p.scheme != Scheme::none ? name_of(p.scheme) : name_of(p.spec.dtype);
+      if (&part == &plain && p.spec.name.find("kv_b") != std::string::npos) plain.name = "embedding, kv_b";
       part.values += p.values;
       part.bytes += p.bytes;
       sizes.bytes += p.bytes;
@@ -382,7 +383,7 @@ void add_pack(CLI::App& app, Action& action) {
   verb->add_flag("--quiet", words->quiet, "No progress");
   verb->footer(
       R"(The packed model is a directory like any other: jaju run, serve, eval, compare, bench and plan take it as it is,
-and any reader of safetensors opens it. Norms and routers stay F32, the embedding and kv_b keep their type. Memory use
+and any reader of safetensors opens it. Norms and routers stay F32, the embedding keeps its type. Memory use
 does not depend on the model's size. The work is done in DIR.partial, which gets its name when it is complete; the same
 command after an interruption goes on where it stopped. `jaju compare` says what the fewer bits cost.
 

@@ -9,6 +9,7 @@
 
 #include "base/amx.h"
 #include "kernels/backends.h"
+#include "kernels/cpu/packed_dot.h"
 
 namespace jaju {
 namespace {
@@ -178,16 +179,24 @@ int64_t staggered_stride(int64_t cols, int64_t element_bytes) {
 
 namespace {
 
-// What cpu/mla_*.h lay out; f32 throughout is the larger case, but for the tiles' packed weights and rows.
+// Of a row in int8, for packed matrices.
+int64_t code_floats(int64_t cols) {
+  return packed_dot::row_stride(cols) / static_cast<int64_t>(sizeof(float));
+}
+
+// What cpu/mla_*.h lay out; f32 throughout is the larger case, but for the tiles' packed weights and rows,
+// and for what packed kv_b multiplies.
 int64_t thread_floats(const ScratchSizes& s) {
   constexpr int64_t kBlock = LatentCache::kPositions;
   const int64_t width = s.latent + s.rope;
   const int64_t qk = s.nope + s.rope;
   // Expanded: latents, keys and values of a block; queries, sums and running softmax of every query row;
-  // scores and weights of some; rows of W_UK.
+  // scores and weights of some; rows of W_UK. With packed weights a block's latents in int8, and its keys and
+  // latents once more.
   const int64_t expanded = kBlock * (width + 2 * qk + 2 * s.v) + s.max_rows * (qk + s.v + 2) +
                            2 * kMlaRows * kBlock + kMlaKeyRows * s.latent + s.latent * (s.nope + s.v) / 2 +
-                           kMlaTileRows * (qk + s.v);
+                           kMlaTileRows * (qk + s.v) +
+                           kBlock * (code_floats(s.latent) + s.nope + s.latent / 2 + s.rope);
   // Absorbed: twice the weighted latents and softmax of every head; of some the scores and the weights; a
   // block. On tiles, of all heads: queries, scores, weights and softmax.
   const int64_t absorbed = 2 * s.n_heads * (s.latent + 2) + 2 * kMlaHeads * kBlock + kBlock * width +
@@ -196,9 +205,10 @@ int64_t thread_floats(const ScratchSizes& s) {
 }
 
 int64_t shared_floats(const ScratchSizes& s, int threads) {
-  // Absorbed: the queries of a wave of rows, their latents, the weighted latents, and the parts of long
-  // caches.
-  const int64_t row = s.n_heads * (2 * s.latent + 2 * s.rope + s.nope);
+  // Absorbed: the queries of a wave of rows, their latents, the weighted latents, what packed weights
+  // multiply of them, and the parts of long caches.
+  const int64_t row =
+      s.n_heads * (5 * s.latent / 2 + 2 * s.rope + s.nope + code_floats(std::max(s.nope, s.latent)));
   const int64_t wave = std::min(s.max_rows, kMlaWave) * row;
   const int64_t parts = threads * kMlaSharedHeads * (s.latent + 2);
   // An input may be wanted in f32 or bf16 and in int8, which takes at most 448 bytes for each 256 columns

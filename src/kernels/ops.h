@@ -13,7 +13,8 @@
 //  - All arithmetic is f32 on weights as stored (bf16, f16, f8 times its block scale, f32), except where
 //    Context::precision allows activations rounded to bf16, and with packed matrices (tensor/packed.h), whose
 //    inputs are rounded to int8, 256 columns of a row at a time. ref/ does neither.
-//  - products and mlps take packed matrices of any scheme, also mixed with others; embed and attention none.
+//  - products and mlps take packed matrices of any scheme, also mixed with others; so does attention, where
+//    heads begin at panels (MlaArgs); embed takes none.
 #pragma once
 
 #include <cstdint>
@@ -81,6 +82,9 @@ struct SequenceSlice {
 struct MlaArgs {
   Rows q;       // (n_rows, n_heads * (nope + rope)), rope half already rotated
   Matrix kv_b;  // (n_heads * (nope + v), latent): per head W_UK rows, then W_UV rows
+  // (n_heads * latent, nope): per head W_UK turned round, so that a packed one can be multiplied with queries
+  // as well as with latents. Both are packed, and nope, v and latent whole panels, or this is empty.
+  Matrix k_b;
   int64_t n_heads = 0;
   int64_t nope = 0;
   int64_t rope = 0;
@@ -92,6 +96,7 @@ struct MlaArgs {
 
   Matrix w_uk(int64_t head) const { return kv_b.slice_rows(head * (nope + v), nope); }
   Matrix w_uv(int64_t head) const { return kv_b.slice_rows(head * (nope + v) + nope, v); }
+  Matrix w_uk_turned(int64_t head) const { return k_b.slice_rows(head * latent, latent); }
 };
 
 // y (n, w.rows) = x (n, w.cols) W^T: one of several matrices that read the same x.

@@ -3,7 +3,8 @@
 // alone, the squared error of the matrix's outputs.
 //
 // Matrices that read the same rows share one list: gate and up of an MLP; the down projections of queries and
-// latents. The embedding and kv_b are not quantised and have none.
+// latents. The embedding is not quantised and has none; kv_b is, and has none either: all columns of latents
+// and queries count alike.
 //
 // The file is safetensors, F32, a tensor for each list, named after the first matrix that reads it:
 //   lm_head                                                           (hidden)

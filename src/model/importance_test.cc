@@ -195,7 +195,7 @@ TEST_F(ImportanceOf, AgreesWithPlainSumsOfWhatEntersTheKernels) {
       EXPECT_GT(unseen, 0) << "nothing to fall back for";
       EXPECT_EQ(tally.experts(), 3 * 12);
       EXPECT_EQ(3 * tally.experts_unseen(), unseen);  // gate, up and down of each
-      // Nothing of a packed model is without: every matrix of the plan but embedding and kv_b.
+      // Nothing of a packed model is without: every matrix of the plan (kv_b of odd heads is not packed).
       PackOptions options;
       options.importance = importance->get();
       for (const PackShard& shard : plan_pack(*weights, config_, options)) {

@@ -44,6 +44,7 @@ void Forward::attention(const Step& step, const AttentionWeights& w, int64_t cac
   MlaArgs args;
   args.q = q;
   args.kv_b = w.kv_b;
+  args.k_b = w.k_b;
   args.n_heads = c.n_heads;
   args.nope = c.qk_nope_dim;
   args.rope = c.qk_rope_dim;

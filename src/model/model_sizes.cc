@@ -93,8 +93,7 @@ int64_t Storage::bytes(int64_t rows, int64_t cols) const {
 }
 
 std::optional<Storage> storage_from_name(std::string_view name) {
-  if (const std::optional<Scheme> scheme = scheme_named(name))
-    return Storage{*scheme, DType::u8};
+  if (const std::optional<Scheme> scheme = scheme_named(name)) return Storage{*scheme, DType::u8};
   if (name == "bf16") return Storage{Scheme::none, DType::bf16};
   if (name == "f16") return Storage{Scheme::none, DType::f16};
   if (name == "f32") return Storage{Scheme::none, DType::f32};
@@ -143,6 +142,7 @@ Result<MeasuredModel> measure_model(const std::filesystem::path& dir, const Mode
     // In the release's file, but no implementation applies it.
     if (place.layer >= 0 && !config.is_moe(place.layer) && place.rest.ends_with("post_mlp_layernorm.weight"))
       continue;
+    if (place.rest.starts_with("self_attn.k_b_proj.")) m.keys_twice += t.info.bytes;
     const char* const group = resident_group(place);
     residents.add(group, loaded_bytes(t.info, group));
   }
@@ -191,8 +191,14 @@ MeasuredModel measure_config(const ModelConfig& c, const Storage& experts, const
                                          : rest.bytes(c.q_lora_rank, h) + floats(c.q_lora_rank) +
                                                rest.bytes(q_rows, c.q_lora_rank));
     r.add(kAttention, rest.bytes(c.kv_width(), h) + floats(c.kv_lora_rank));
+    const bool packs = quantised && packs_kv_b(c);
     r.add(kAttention,
-          (quantised ? plain : rest).bytes(c.n_heads * (c.qk_nope_dim + c.v_dim), c.kv_lora_rank));
+          (quantised && !packs ? plain : rest).bytes(c.n_heads * (c.qk_nope_dim + c.v_dim), c.kv_lora_rank));
+    if (packs) {
+      const int64_t keys = rest.bytes(c.n_heads * c.kv_lora_rank, c.qk_nope_dim);
+      r.add(kAttention, keys);
+      m.keys_twice += keys;
+    }
     r.add(kAttention, rest.bytes(h, c.n_heads * c.v_dim));
     r.add(kNorms, floats(2 * h));
     if (!c.is_moe(layer)) {

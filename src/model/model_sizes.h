@@ -38,6 +38,7 @@ struct MeasuredModel {
   bool packed = false;     // its large matrices are quantised by a scheme: products are of int8
   bool one_read = false;   // each expert is one extent at a multiple of 4 KiB: what the expert store reads
   int64_t file_bytes = 0;  // all files together; of a config what its tensors would take
+  int64_t keys_twice = 0;  // bytes of residents: packed keys beside those of kv_b; a token reads one of both
   int64_t parameters = 0;  // of these files, scales not counted; 0: packed, where codes do not tell
 };
 
@@ -46,7 +47,7 @@ struct MeasuredModel {
 Result<MeasuredModel> measure_model(const std::filesystem::path& dir, const ModelConfig& config);
 
 // What the config's model would take: routed experts stored as `experts`, other large matrices as `rest`.
-// With a scheme for `rest` the embedding and kv_b stay bf16 (model/pack.h). No selection bias but for
+// With a scheme for `rest` the embedding stays bf16 (model/pack.h). No selection bias but for
 // deepseek_v3, no MTP block: as released.
 MeasuredModel measure_config(const ModelConfig& config, const Storage& experts, const Storage& rest);
 

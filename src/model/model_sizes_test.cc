@@ -60,9 +60,11 @@ TEST(ModelSizes, AxK1Packed) {
   EXPECT_EQ(m.sizes.expert_read_bytes, m.sizes.slot_bytes);
   EXPECT_TRUE(m.one_read);
   EXPECT_EQ(m.experts, "q4");
-  // "Experts 4.5 bits + the rest 8.5: 297.7 GB" (facts, 3.4), and embedding and kv_b in bf16: 1.17 and 0.51
-  // billion weights of 7.5 bits more. Factors and f32 routers make up the rest.
-  const double more = (1'174'405'120.0 + 61 * 8'388'608.0) * 7.5 / 8;
+  // "Experts 4.5 bits + the rest 8.5: 297.7 GB" (facts, 3.4), the embedding in bf16, 1.17 billion weights of
+  // 7.5 bits more, and the keys of kv_b, half of 0.51 billion, once more. Factors and f32 routers make up the
+  // rest.
+  EXPECT_NEAR(static_cast<double>(m.keys_twice), 61 * 4'194'304 * 8.5 / 8, 61 * 64 * 512 / 16 * 64 + 1);
+  const double more = 1'174'405'120.0 * 7.5 / 8 + static_cast<double>(m.keys_twice);
   EXPECT_NEAR(static_cast<double>(m.file_bytes), 297.7e9 + more, 0.003 * 297.7e9);
 }
 
@@ -125,7 +127,8 @@ TEST(ModelSizes, AConfigAloneAgreesWithThePacker) {
       for (const PackPart& part : shard.parts) {
         const bool mtp = part.spec.name.starts_with(fmt::format("model.layers.{}.", config->n_layers));
         if (mtp) continue;
-        // Embedding and kv_b keep their type, which in a checkpoint of f32 is twice bf16.
+        // The embedding keeps its type, which in a checkpoint of f32 is twice bf16; so does kv_b of odd
+        // heads.
         if (part.scheme == Scheme::none && part.vector == nullptr) {
           plain += part.values * 2;
         } else {

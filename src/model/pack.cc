@@ -46,6 +46,24 @@ bool read_row(const Matrix& m, int64_t r, float* out) {
   return worst == 0.0f;
 }
 
+// The first key_rows of every head_rows of a matrix, each head's turned round: (heads * cols, key_rows).
+Matrix turn_keys(const Matrix& m, int64_t key_rows, int64_t head_rows, ThreadTeam& team,
+                 std::vector<float>& room) {
+  const int64_t heads = m.rows / head_rows;
+  room.resize(static_cast<size_t>(heads * m.cols * key_rows));
+  team.parallel_for(heads, [&](int64_t head, int) {
+    float* const to = room.data() + head * m.cols * key_rows;
+    for (int64_t d = 0; d < key_rows; ++d) {
+      for (int64_t k = 0; k < m.cols; ++k) to[k * key_rows + d] = m.at(head * head_rows + d, k);
+    }
+  });
+  Matrix turned;
+  turned.data = room.data();
+  turned.rows = heads * m.cols;
+  turned.cols = key_rows;
+  return turned;
+}
+
 class Writer {
  public:
   Writer(const PackOptions& options, ThreadTeam& team, int64_t total)
@@ -59,10 +77,13 @@ class Writer {
   Status part(const PackPart& p);
   Status quantised(const PackPart& p, const Matrix& m, const float* importance);
   Status drawn(const PackPart& p, const Matrix& m);
+  Status made_once(const PackPart& p, const Matrix& m);
   Status plain(const PackPart& p, const Matrix& m);
   Status emit(const void* data, int64_t bytes) {
     JAJU_RETURN_IF_ERROR(file_->append(data, bytes));
     XXH3_64bits_update(hash_.get(), data, static_cast<size_t>(bytes));
+    const auto* const from = static_cast<const std::byte*>(data);
+    if (copy_ != nullptr) copy_->insert(copy_->end(), from, from + bytes);
     report(bytes);
     return {};
   }
@@ -88,6 +109,8 @@ class Writer {
   std::unique_ptr<SafetensorsWriter> file_;
   std::vector<std::byte> piece_;
   std::map<std::pair<Scheme, int64_t>, std::vector<std::byte>> drawn_;  // panels to draw from, by columns
+  std::map<std::pair<Scheme, bool>, std::vector<std::byte>> made_;      // kv_b; or its keys turned round
+  std::vector<std::byte>* copy_ = nullptr;                              // of what is emitted
   uint64_t random_state_ = 1;
 };
 
@@ -110,6 +133,18 @@ Status Writer::drawn(const PackPart& p, const Matrix& m) {
     JAJU_RETURN_IF_ERROR(emit(from.data() + at, static_cast<int64_t>(each)));
   }
   return {};
+}
+
+// Random weights are the same memory for all layers: kv_b is quantised in one of them, for all.
+Status Writer::made_once(const PackPart& p, const Matrix& m) {
+  std::vector<std::byte>& made = made_[{p.scheme, p.key_rows > 0}];
+  if (made.empty()) {
+    copy_ = &made;
+    const Status status = quantised(p, m, nullptr);
+    copy_ = nullptr;
+    return status;
+  }
+  return emit(made.data(), static_cast<int64_t>(made.size()));
 }
 
 // Panels are independent: one task each.
@@ -181,9 +216,13 @@ Status Writer::part(const PackPart& p) {
   }
   if (p.scheme == Scheme::none) return plain(p, p.matrices.front());
   int64_t written = 0;
+  std::vector<float> room;
   for (size_t i = 0; i < p.matrices.size(); ++i) {
-    const Matrix& m = p.matrices[i];
-    JAJU_RETURN_IF_ERROR(options_.random ? drawn(p, m) : quantised(p, m, p.importance[i]));
+    const Matrix m =
+        p.key_rows > 0 ? turn_keys(p.matrices[i], p.key_rows, p.head_rows, team_, room) : p.matrices[i];
+    JAJU_RETURN_IF_ERROR(!options_.random ? quantised(p, m, p.importance[i])
+                         : p.of_kv_b      ? made_once(p, m)
+                                          : drawn(p, m));
     written += packed_bytes(p.scheme, m.rows, m.cols);
   }
   const std::vector<std::byte> padding(static_cast<size_t>(p.bytes - written));

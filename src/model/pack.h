@@ -3,13 +3,14 @@
 // tensor.
 //
 // Experts get one scheme, every other large matrix another; MXFP4 and NVFP4 can stay what they are. Norms,
-// routers and their biases stay F32; the embedding and kv_b keep their type (a lookup and the absorbed
-// attention read them by rows), f8 ones become BF16. With importance (importance.h) the errors
+// routers and their biases stay F32; the embedding keeps its type (a lookup reads it by rows), f8 becomes
+// BF16, and so does kv_b where heads are not whole panels; else it is packed, its keys twice
+// (packed_names.h). With importance (importance.h) the errors
 // of columns that matter count for more.
 //
-// Streams: pieces of 32 MB, and 16 rows in f32 for each thread, beside the mapped checkpoint. The work is
-// done in DIR.partial (base/staged_dir.h), shard by shard of whole layers; interrupted, it goes on with the
-// shards it has.
+// Streams: pieces of 32 MB, a layer's keys and 16 rows in f32 for each thread, beside the mapped checkpoint.
+// The work is done in DIR.partial (base/staged_dir.h), shard by shard of whole layers; interrupted, it goes
+// on with the shards it has.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +39,7 @@ struct PackOptions {
   const Importance* importance = nullptr;  // of the same weights; must outlive the plan
   std::string source{};                    // the checkpoint's name, for packed.json
   // Quantised matrices of panels drawn from a few dozen made of the weights (Weights::random_shape), no two
-  // matrices the same: for measuring, at the speed of the disk.
+  // matrices the same but kv_b, whose keys stand in two tensors: for measuring, at the speed of the disk.
   bool random = false;
   std::function<void(int64_t done, int64_t total)> progress{};  // bytes written; may be null
 };
@@ -49,8 +50,12 @@ struct PackPart {
   Scheme scheme = Scheme::none;
   std::vector<Matrix> matrices;            // quantised, behind one another; or one as it is
   std::vector<const float*> importance{};  // of each quantised matrix; null: all columns alike
+  // Above 0: of the one matrix, kv_b, the first key_rows of every head_rows, each head's turned round.
+  int64_t key_rows = 0;
+  int64_t head_rows = 0;
+  bool of_kv_b = false;  // so its numbers stand in another part as well
   const Vector* vector = nullptr;
-  int64_t values = 0;  // of matrices and vector
+  int64_t values = 0;  // of matrices and vector; none of what stands twice
   int64_t bytes = 0;   // padding included
 };
 

@@ -10,7 +10,7 @@ namespace {
 
 class Planner {
  public:
-  explicit Planner(const PackOptions& options) : options_(options) {}
+  Planner(const ModelConfig& config, const PackOptions& options) : config_(config), options_(options) {}
 
   void vector(const std::string& name, const Vector& v, std::vector<int64_t> shape = {}) {
     if (v.empty()) return;
@@ -49,6 +49,22 @@ class Planner {
     packed(prefix + "down_proj.weight", w.down);
   }
 
+  void kv_b(const std::string& prefix, const Matrix& m) {
+    if (!packs_kv_b(config_)) return plain(prefix + "kv_b_proj.weight", m);
+    packed(prefix + "kv_b_proj.weight", m);
+    quantised_.back().of_kv_b = true;
+    // Its numbers would not survive being turned round as four-bit floats: groups lie the other way.
+    const Scheme scheme = options_.rest;
+    const int64_t bytes = packed_bytes(scheme, config_.n_heads * config_.kv_lora_rank, config_.qk_nope_dim);
+    PackPart keys = part_of(packed_name(prefix + "k_b_proj.weight", scheme), scheme, {m}, bytes);
+    keys.key_rows = config_.qk_nope_dim;
+    keys.head_rows = config_.qk_nope_dim + config_.v_dim;
+    keys.of_kv_b = true;
+    keys.values = 0;
+    keys.importance = {nullptr};
+    quantised_.push_back(std::move(keys));
+  }
+
   void attention(const std::string& prefix, const AttentionWeights& a) {
     packed(prefix + "q_proj.weight", a.q);
     packed(prefix + "q_a_proj.weight", a.q_a);
@@ -56,7 +72,7 @@ class Planner {
     packed(prefix + "q_b_proj.weight", a.q_b);
     packed(prefix + "kv_a_proj_with_mqa.weight", a.kv_a);
     vector(prefix + "kv_a_layernorm.weight", a.kv_a_norm);
-    plain(prefix + "kv_b_proj.weight", a.kv_b);
+    kv_b(prefix, a.kv_b);
     packed(prefix + "o_proj.weight", a.o);
   }
 
@@ -139,6 +155,7 @@ class Planner {
     return part;
   }
 
+  const ModelConfig& config_;
   const PackOptions& options_;
   std::vector<PackPart> experts_, quantised_, plain_;
   std::vector<PackShard> shards_;
@@ -148,7 +165,7 @@ class Planner {
 
 std::vector<PackShard> plan_pack(const Weights& weights, const ModelConfig& config,
                                  const PackOptions& options) {
-  Planner plan(options);
+  Planner plan(config, options);
   plan.plain("model.embed_tokens.weight", weights.embed);
   // The head is read whole for every token: quantised also where it is the embedding.
   plan.packed("lm_head.weight", weights.head);

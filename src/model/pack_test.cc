@@ -465,19 +465,80 @@ TEST_F(Pack, AnExpertTooFewOrOfAnotherSizeIsNamed) {
   EXPECT_FALSE(Weights::load(dir_ / "to", config_).ok());
 }
 
+// What the message is when a matrix of the checkpoint is in q8.
+std::string refusal_with_packed(const ModelConfig& config, const std::string& name, const fs::path& dir) {
+  SyntheticCheckpoint checkpoint(config, {});
+  const SyntheticTensor& plain = checkpoint.at(name);
+  const int64_t bytes = packed_bytes(Scheme::q8, plain.shape[0], plain.shape[1]);
+  checkpoint.remove(name);
+  checkpoint.add(packed_name(name, Scheme::q8), DType::u8, {bytes});
+  checkpoint.write(dir);
+  const auto refused = Weights::load(dir, config);
+  EXPECT_FALSE(refused.ok());
+  return refused.message();
+}
+
 // What kernels read by rows may not come packed, whatever a file says.
-TEST_F(Pack, APackedEmbeddingOrKvBIsRefused) {
-  for (const std::string name : {"model.embed_tokens.weight", "model.layers.1.self_attn.kv_b_proj.weight"}) {
-    SyntheticCheckpoint checkpoint(config_, {});
-    const SyntheticTensor& plain = checkpoint.at(name);
-    const int64_t bytes = packed_bytes(Scheme::q8, plain.shape[0], plain.shape[1]);
-    checkpoint.remove(name);
-    checkpoint.add(packed_name(name, Scheme::q8), DType::u8, {bytes});
+TEST_F(Pack, APackedEmbeddingIsRefused) {
+  const std::string name = "model.embed_tokens.weight";
+  const std::string message = refusal_with_packed(config_, name, dir_ / "from");
+  EXPECT_NE(message.find("missing '" + name + "'"), std::string::npos) << message;
+}
+
+ModelConfig config_with_whole_panels() {
+  ModelConfig c = odd_config();
+  c.qk_nope_dim = 32;
+  c.v_dim = 16;
+  c.kv_lora_rank = 80;
+  return c;
+}
+
+// kv_b, and the keys of its heads once more, turned round: with values of every type.
+TEST_F(Pack, KvBIsPackedWhereHeadsAreWholePanels) {
+  config_ = config_with_whole_panels();
+  const int64_t rows = config_.qk_nope_dim + config_.v_dim;
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f8_e4m3}) {
+    SCOPED_TRACE(name_of(dtype));
+    SyntheticCheckpoint checkpoint(config_, {.dtype = dtype, .mtp = true});
     checkpoint.write(dir_ / "from");
-    const auto refused = Weights::load(dir_ / "from", config_);
-    ASSERT_FALSE(refused.ok());
-    EXPECT_NE(refused.message().find("missing '" + name + "'"), std::string::npos) << refused.message();
+    const auto from = load("from");
+    ASSERT_NE(from, nullptr);
+    ASSERT_TRUE(pack(*from, "to", {.experts = Scheme::q4, .rest = Scheme::q8}).ok());
+    const auto to = load("to");
+    ASSERT_NE(to, nullptr);
+    EXPECT_EQ(to->parameters.attention, from->parameters.attention);
+    std::vector<std::pair<const LayerWeights*, const LayerWeights*>> layers = {
+        {&to->mtp->layer, &from->mtp->layer}};
+    for (size_t i = 0; i < from->layers.size(); ++i) layers.emplace_back(&to->layers[i], &from->layers[i]);
+    for (const auto& [a, b] : layers) {
+      const Matrix& kv_b = b->attention.kv_b;
+      expect_near(a->attention.kv_b, kv_b, Scheme::q8, "kv_b");
+      std::vector<float> turned;
+      for (int64_t h = 0; h < config_.n_heads; ++h) {
+        for (int64_t k = 0; k < config_.kv_lora_rank; ++k) {
+          for (int64_t d = 0; d < config_.qk_nope_dim; ++d) turned.push_back(kv_b.at(h * rows + d, k));
+        }
+      }
+      Matrix keys;
+      keys.data = turned.data();
+      keys.rows = config_.n_heads * config_.kv_lora_rank;
+      keys.cols = config_.qk_nope_dim;
+      expect_near(a->attention.k_b, keys, Scheme::q8, "k_b");
+    }
+    fs::remove_all(dir_ / "to");
+    fs::remove_all(dir_ / "from");
+    fs::create_directories(dir_ / "from");
   }
+}
+
+TEST_F(Pack, APackedKvBWithoutItsKeysOrWithOddHeadsIsRefused) {
+  const std::string name = "model.layers.1.self_attn.kv_b_proj.weight";
+  const std::string odd = refusal_with_packed(config_, name, dir_ / "from");
+  EXPECT_NE(odd.find("'" + name + "' is packed, which it cannot be with heads of 20 and 18 rows"),
+            std::string::npos)
+      << odd;
+  const std::string alone = refusal_with_packed(config_with_whole_panels(), name, dir_ / "from");
+  EXPECT_NE(alone.find("missing 'model.layers.1.self_attn.k_b_proj.weight'"), std::string::npos) << alone;
 }
 
 // The matrices of a packed model as f32, in memory of their own.
@@ -502,7 +563,8 @@ class Unpacked {
     replace(w.head);
     for (LayerWeights& layer : w.layers) {
       AttentionWeights& a = layer.attention;
-      for (Matrix* m : {&a.q, &a.q_a, &a.q_b, &a.kv_a, &a.o}) replace(*m);
+      for (Matrix* m : {&a.q, &a.q_a, &a.q_b, &a.kv_a, &a.kv_b, &a.o}) replace(*m);
+      a.k_b = {};
       replace(layer.dense);
       replace(layer.moe.shared);
       for (MlpWeights& expert : layer.moe.experts) replace(expert);

@@ -18,7 +18,7 @@ std::vector<const Matrix*> matrices_of(const Weights& w) {
   const auto add_mlp = [&](const MlpWeights& mlp) { add({&mlp.gate, &mlp.up, &mlp.down}); };
   const auto add_layer = [&](const LayerWeights& layer) {
     const AttentionWeights& a = layer.attention;
-    add({&a.q, &a.q_a, &a.q_b, &a.kv_a, &a.kv_b, &a.o});
+    add({&a.q, &a.q_a, &a.q_b, &a.kv_a, &a.kv_b, &a.k_b, &a.o});
     if (!layer.is_moe) return add_mlp(layer.dense);
     for (const MlpWeights& expert : layer.moe.experts) add_mlp(expert);
     add_mlp(layer.moe.shared);

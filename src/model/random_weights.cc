@@ -9,6 +9,7 @@
 #include "base/huge_pages.h"
 #include "base/split_mix.h"
 #include "formats/safetensors.h"
+#include "model/packed_names.h"
 #include "model/weights.h"
 #include "tensor/quantize.h"
 
@@ -124,6 +125,48 @@ class PanelPool {
   std::vector<std::byte> panel_;
 };
 
+// kv_b and its keys turned round (packed_names.h) must be the same numbers: one head's keys, quantised both
+// ways, stand in for those of all heads and layers.
+class KeyPool {
+ public:
+  KeyPool(const ModelConfig& c, Scheme scheme) : c_(c) {
+    const int64_t nope = c.qk_nope_dim, latent = c.kv_lora_rank;
+    std::vector<float> keys(static_cast<size_t>(nope * latent)), turned(keys.size());
+    for (float& value : keys) value = random_value(state_);
+    for (int64_t d = 0; d < nope; ++d) {
+      for (int64_t k = 0; k < latent; ++k)
+        turned[static_cast<size_t>(k * nope + d)] = keys[static_cast<size_t>(d * latent + k)];
+    }
+    keys_ = quantised(scheme, keys, nope, latent);
+    turned_ = quantised(scheme, turned, latent, nope);
+  }
+
+  void fill(const Matrix& kv_b, const Matrix& k_b) const {
+    const auto copy = [](const std::vector<std::byte>& from, const Matrix& m, int64_t row) {
+      std::memcpy(const_cast<std::byte*>(m.panel(row / kPanelRows)), from.data(), from.size());
+    };
+    for (int64_t h = 0; h < c_.n_heads; ++h) {
+      copy(keys_, kv_b, h * (c_.qk_nope_dim + c_.v_dim));
+      copy(turned_, k_b, h * c_.kv_lora_rank);
+    }
+  }
+
+ private:
+  static std::vector<std::byte> quantised(Scheme scheme, const std::vector<float>& values, int64_t rows,
+                                          int64_t cols) {
+    std::vector<std::byte> panels(static_cast<size_t>(packed_bytes(scheme, rows, cols)));
+    for (int64_t r = 0; r < rows; r += kPanelRows) {
+      quantize_panel(scheme, values.data() + r * cols, kPanelRows, cols, nullptr,
+                     panels.data() + r / kPanelRows * panel_bytes(scheme, cols));
+    }
+    return panels;
+  }
+
+  const ModelConfig& c_;
+  uint64_t state_ = 4;
+  std::vector<std::byte> keys_, turned_;
+};
+
 // Walks the shape twice: once to learn the size, once to hand the memory out.
 class Builder {
  public:
@@ -134,6 +177,7 @@ class Builder {
     for (const Scheme scheme : {types.experts, types.rest}) {
       if (scheme != Scheme::none) panels_.try_emplace(scheme, scheme);
     }
+    if (types.rest != Scheme::none && packs_kv_b(config)) keys_.emplace(config, types.rest);
   }
 
   int64_t bytes() const { return offset_; }
@@ -188,7 +232,10 @@ class Builder {
     }
     a.kv_a = matrix(c_.kv_width(), h, types_.rest);
     a.kv_a_norm = ones(c_.kv_lora_rank);
-    a.kv_b = matrix(c_.n_heads * (c_.qk_nope_dim + c_.v_dim), c_.kv_lora_rank, Scheme::none);
+    const Scheme kv_b = packs_kv_b(c_) ? types_.rest : Scheme::none;
+    a.kv_b = matrix(c_.n_heads * (c_.qk_nope_dim + c_.v_dim), c_.kv_lora_rank, kv_b);
+    if (kv_b != Scheme::none) a.k_b = matrix(c_.n_heads * c_.kv_lora_rank, c_.qk_nope_dim, kv_b);
+    if (keys_) keys_->fill(a.kv_b, a.k_b);
     a.o = matrix(h, c_.n_heads * c_.v_dim, types_.rest);
     if (!w.is_moe) {
       w.dense = mlp(c_.intermediate_size, types_.rest);
@@ -234,6 +281,7 @@ class Builder {
   RandomMemory* memory_;
   std::optional<Pool> pool_;
   std::map<Scheme, PanelPool> panels_;
+  std::optional<KeyPool> keys_;
   int64_t offset_ = 0;
   int64_t largest_ = 0;
   int64_t filled_ = 0;

@@ -330,8 +330,24 @@ AttentionWeights Loader::attention(const std::string& prefix) {
   }
   a.kv_a = matrix(prefix + "kv_a_proj_with_mqa.weight", c.kv_width(), c.hidden_size, kAttention);
   a.kv_a_norm = vector(prefix + "kv_a_layernorm.weight", {c.kv_lora_rank}, kAttention);
-  a.kv_b = plain_matrix(prefix + "kv_b_proj.weight", c.n_heads * (c.qk_nope_dim + c.v_dim), c.kv_lora_rank,
-                        kAttention);
+  a.kv_b =
+      matrix(prefix + "kv_b_proj.weight", c.n_heads * (c.qk_nope_dim + c.v_dim), c.kv_lora_rank, kAttention);
+  if (a.kv_b.packed()) {
+    if (!packs_kv_b(c)) {
+      problems.add(fmt::format(
+          "'{}kv_b_proj.weight' is packed, which it cannot be with heads of {} and {} rows and {} columns: "
+          "pack the model again",
+          prefix, c.qk_nope_dim, c.v_dim, c.kv_lora_rank));
+    }
+    const std::string keys = prefix + "k_b_proj.weight";
+    if (packed_as(keys) == Scheme::none) {
+      problems.add(
+          fmt::format("missing '{}', which belongs to a packed kv_b_proj: pack the model again", keys));
+    } else {
+      a.k_b = matrix(keys, c.n_heads * c.kv_lora_rank, c.qk_nope_dim, kAttention);
+      tally(kAttention).parameters -= a.k_b.rows * a.k_b.cols;  // kv_b's own
+    }
+  }
   a.o = matrix(prefix + "o_proj.weight", c.hidden_size, c.n_heads * c.v_dim, kAttention);
   return a;
 }

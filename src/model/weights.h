@@ -33,7 +33,10 @@ struct AttentionWeights {
   Matrix kv_a;       // kv_a_proj_with_mqa (kv_lora_rank + qk_rope_dim, hidden); latent rows first
   Vector kv_a_norm;  // (kv_lora_rank)
   Matrix kv_b;       // (n_heads * (qk_nope_dim + v_dim), kv_lora_rank); per head W_UK rows, then W_UV rows
-  Matrix o;          // (hidden, n_heads * v_dim)
+  // (n_heads * kv_lora_rank, qk_nope_dim): per head W_UK turned round; only beside a packed kv_b
+  // (packed_names.h).
+  Matrix k_b;
+  Matrix o;  // (hidden, n_heads * v_dim)
 };
 
 // SwiGLU: down(silu(gate x) * up x).

@@ -68,8 +68,8 @@ bool factors_have_bad(const MlpWeights& w) {
 bool factors_have_bad(const LayerWeights& w) {
   const AttentionWeights& a = w.attention;
   return factors_have_bad(a.q) || factors_have_bad(a.q_a) || factors_have_bad(a.q_b) ||
-         factors_have_bad(a.kv_a) || factors_have_bad(a.o) || factors_have_bad(w.dense) ||
-         factors_have_bad(w.moe.shared) ||
+         factors_have_bad(a.kv_a) || factors_have_bad(a.kv_b) || factors_have_bad(a.k_b) ||
+         factors_have_bad(a.o) || factors_have_bad(w.dense) || factors_have_bad(w.moe.shared) ||
          std::any_of(w.moe.experts.begin(), w.moe.experts.end(),
                      [](const MlpWeights& e) { return factors_have_bad(e); });
 }

@@ -35,8 +35,8 @@ Result<std::map<std::string, uint64_t, std::less<>>> checksums(const fs::path& d
 // Every matrix of a layer but its routed experts.
 void add_matrices(LayerWeights& w, std::vector<Matrix*>& to) {
   AttentionWeights& a = w.attention;
-  for (Matrix* m : {&a.q, &a.q_a, &a.q_b, &a.kv_a, &a.kv_b, &a.o, &w.dense.gate, &w.dense.up, &w.dense.down,
-                    &w.moe.shared.gate, &w.moe.shared.up, &w.moe.shared.down}) {
+  for (Matrix* m : {&a.q, &a.q_a, &a.q_b, &a.kv_a, &a.kv_b, &a.k_b, &a.o, &w.dense.gate, &w.dense.up,
+                    &w.dense.down, &w.moe.shared.gate, &w.moe.shared.up, &w.moe.shared.down}) {
     if (!m->empty()) to.push_back(m);
   }
 }

@@ -51,7 +51,11 @@ struct Costs {
         fixed_bytes += static_cast<double>(m->bytes());
       }
       kv_b_flop += flop_of(a.kv_b);
-      fixed_bytes += static_cast<double>(a.kv_b.bytes());
+      // Of a packed one decoding reads the values' rows, and the keys turned round.
+      const auto value_rows = static_cast<double>(c.v_dim) / static_cast<double>(c.qk_nope_dim + c.v_dim);
+      const auto kv_b_bytes = static_cast<double>(a.kv_b.bytes());
+      fixed_bytes +=
+          a.k_b.empty() ? kv_b_bytes : kv_b_bytes * value_rows + static_cast<double>(a.k_b.bytes());
       before_mlp = row_flop;
       if (!layer.is_moe) {
         row_flop += flop_of(layer.dense);

@@ -55,6 +55,7 @@ class Hasher {
     }
     const AttentionWeights& a = w.attention;
     for (const Matrix* m : {&a.q, &a.q_a, &a.q_b, &a.kv_a, &a.kv_b, &a.o}) matrix(*m);
+    if (!a.k_b.empty()) matrix(a.k_b);
     if (!w.is_moe) return mlp(w.dense);
     const size_t n = w.moe.experts.size();
     number(static_cast<int64_t>(n));

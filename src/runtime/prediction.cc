@@ -81,6 +81,7 @@ TokenCosts token_costs(const ModelConfig& c, const MeasuredModel& model, KvType 
     if (part.name == "mtp" || (head && part.name == "embedding")) continue;
     t.dense_bytes += d(part.bytes);
   }
+  t.dense_bytes -= d(model.keys_twice);
   const ParameterCount count = count_parameters(c, false, false);
   t.kv_bytes = d(kv_bytes_per_token(c, kv_type));
   const double expert = 3.0 * d(c.hidden_size) * d(c.moe_intermediate_size);

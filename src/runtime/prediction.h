@@ -34,7 +34,7 @@ inline constexpr double kCacheHalfLife = ExpertUse::kHalfLife;
 
 // What one token costs.
 struct TokenCosts {
-  double dense_bytes = 0;  // residents but the embedding table
+  double dense_bytes = 0;  // residents but the embedding table and what stands twice
   double kv_bytes = 0;     // of one cached position
   double dense_ops = 0;    // products with residents, head excepted
   double head_ops = 0;

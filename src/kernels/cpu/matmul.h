@@ -23,8 +23,11 @@ inline void for_tasks(Context& context, int64_t n, int64_t nanoseconds, const Bo
 inline int64_t product_cost(int64_t rows, int64_t cols, int64_t n) {
   return rows * cols * (n + 4) / 64;
 }
+inline int64_t product_cost(bool packed, int64_t rows, int64_t cols, int64_t n) {
+  return packed ? rows * cols * (n + 2) / 256 : product_cost(rows, cols, n);
+}
 inline int64_t product_cost(const Matrix& w, int64_t n) {
-  return w.packed() ? w.rows * w.cols * (n + 2) / 256 : product_cost(w.rows, w.cols, n);
+  return product_cost(w.packed(), w.rows, w.cols, n);
 }
 inline int64_t copy_cost(int64_t values) {
   return values / 16;

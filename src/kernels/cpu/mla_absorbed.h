@@ -52,10 +52,11 @@ struct Absorbed {
   bool in_bf16;                   // queries and weighted latents are then kept rounded
   bool on_tiles;                  // for bf16
   float* wide_queries;            // (n, heads, width)
-  float* wide_latents = nullptr;  // (n, heads, latent); null in bf16
-  uint16_t* queries = nullptr;    // both rounded; null in f32
+  float* wide_latents = nullptr;  // (n, heads, latent); null where `latents` are there
+  uint16_t* queries = nullptr;    // both rounded; null in f32, and the latents with packed weights
   uint16_t* latents = nullptr;
-  uint16_t* heads_in = nullptr;  // (n, heads * qk): the queries as they came, rounded
+  uint16_t* heads_in = nullptr;  // (n, heads * qk): the queries as they came, rounded, for W_UK in bf16
+  std::byte* codes = nullptr;    // (heads, n): what packed W_UK, and later W_UV, multiply, in int8
   bool in_pairs = false;         // queries have their columns in the order of dot_pairs.h
   int64_t parts_apart = 1;       // from a thread's part of a cache to its next one, as a rule
 
@@ -63,7 +64,10 @@ struct Absorbed {
   int64_t qk() const { return a.nope + a.rope; }
   const void* block_after(const AbsorbedRow& row, int64_t part, int64_t start) const;
 
+  template <typename RowAt>
+  Inputs round_rows(int64_t head, int64_t cols, const RowAt& row_at) const;
   void absorb_queries(int64_t head) const;
+  void absorb_in_int8(int64_t head) const;
   void attend(Pieces scratch, int64_t r, int64_t h0, int64_t heads, int64_t part, const Weighted& to) const;
   void attend_on_tiles(Pieces scratch, int64_t r, int64_t h0, int64_t heads, int64_t part,
                        const Weighted& to) const;
@@ -84,8 +88,37 @@ inline const void* Absorbed::block_after(const AbsorbedRow& row, int64_t part, i
   return next < row.positions() ? cache.block(next / kBlock) : nullptr;
 }
 
-// q_latent = W_UK^T q_nope for one head of every row, the rope half behind it.
+// In int8 what packed weights of a head multiply: row_at(r) has `cols` values, for each of the n rows.
+template <typename RowAt>
+inline Inputs Absorbed::round_rows(int64_t head, int64_t cols, const RowAt& row_at) const {
+  const int64_t apart = packed_dot::row_stride(a.nope > a.latent ? a.nope : a.latent);
+  std::byte* const to = codes + head * n * apart;
+  for (int64_t r = 0; r < n; ++r) packed_kernels().quantize_row(row_at(r), cols, to + r * apart);
+  Inputs in;
+  in.int8 = to;
+  in.int8_stride = apart;
+  return in;
+}
+
+// q_latent = W_UK^T q_nope for one head of every row, the rope half behind it; W_UK packed.
+inline void Absorbed::absorb_in_int8(int64_t head) const {
+  float* const to = wide_queries + head * width();
+  const int64_t stride = a.n_heads * width();
+  const auto query = [&](int64_t r) { return a.q.row(rows[r].row()) + head * qk(); };
+  dot_block(a.w_uk_turned(head), 0, a.latent, round_rows(head, a.nope, query), 0, n, to, stride);
+  for (int64_t r = 0; r < n; ++r) {
+    float* const wide = to + r * stride;
+    __builtin_memcpy(wide + a.latent, query(r) + a.nope, static_cast<size_t>(a.rope) * sizeof(float));
+#ifdef JAJU_HAS_BF16_DOT
+    if (in_bf16) bf16dot::round_row(wide, width(), queries + r * stride + head * width());
+#endif
+    if (in_pairs) put_in_pair_order(wide, width());
+  }
+}
+
+// The same with W_UK of any type.
 inline void Absorbed::absorb_queries(int64_t head) const {
+  if (a.kv_b.packed()) return absorb_in_int8(head);
   const Matrix w_uk = a.w_uk(head);
   float* const to = wide_queries + head * width();
   const int64_t stride = a.n_heads * width();
@@ -281,7 +314,7 @@ inline void Absorbed::finish(const Weighted& total, int64_t r, int64_t h0, int64
     const int64_t at = (r * a.n_heads + h0 + h) * a.latent;
     scale_row(from, a.latent, 1.0f / total.running[h].total);
 #ifdef JAJU_HAS_BF16_DOT
-    if (in_bf16) {
+    if (latents != nullptr) {
       bf16dot::round_row(from, a.latent, latents + at);
       continue;
     }
@@ -294,19 +327,22 @@ inline void Absorbed::finish(const Weighted& total, int64_t r, int64_t h0, int64
 inline void Absorbed::project(int64_t head) const {
   const Matrix w_uv = a.w_uv(head);
   const int64_t stride = a.n_heads * a.latent;
+  Inputs in;
+  if (w_uv.packed()) {
+    in = round_rows(head, a.latent, [&](int64_t r) { return wide_latents + r * stride + head * a.latent; });
+  } else if (latents != nullptr) {
+    in.bf16 = latents + head * a.latent;
+    in.bf16_stride = stride;
+  } else {
+    in.x = Rows(wide_latents + head * a.latent, n, a.latent, stride);
+  }
   for (int64_t r = 0; r < n;) {
     int64_t together = 1;
     while (together < kInputBlock && r + together < n &&
            rows[r + together].row() == rows[r].row() + together) {
       ++together;
     }
-    Inputs in;
-    in.x = Rows(wide_latents + r * stride + head * a.latent, together, a.latent, stride);
-    if (in_bf16) {
-      in.bf16 = latents + r * stride + head * a.latent;
-      in.bf16_stride = stride;
-    }
-    dot_block(w_uv, 0, a.v, in, 0, together, a.out.row(rows[r].row()) + head * a.v, a.out.stride);
+    dot_block(w_uv, 0, a.v, in, r, together, a.out.row(rows[r].row()) + head * a.v, a.out.stride);
     r += together;
   }
 }
@@ -344,23 +380,28 @@ inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* r
   const int64_t width = a.latent + a.rope;
   Pieces scratch(context.shared_scratch);
   float* const wide_queries = scratch.floats(n * a.n_heads * width);
+  const bool packed = a.kv_b.packed();
   const bool on_tiles = absorbs_on_tiles(a);
   const bool in_bf16 = mla_in_bf16(context, a, rows[0].slice->cache, on_tiles);
   Absorbed work{context, a, rows, n, in_bf16, in_bf16 && on_tiles, wide_queries};
   if (work.in_bf16) {
     work.queries = scratch.halves(n * a.n_heads * width);
+  } else {
+    work.in_pairs = rows[0].slice->cache.layout.type == CacheType::bf16 && width % kPairColumns == 0;
+  }
+  if (work.in_bf16 && !packed) {
     work.latents = scratch.halves(n * a.n_heads * a.latent);
     work.heads_in = scratch.halves(n * a.n_heads * (a.nope + a.rope));
   } else {
     work.wide_latents = scratch.floats(n * a.n_heads * a.latent);
-    work.in_pairs = rows[0].slice->cache.layout.type == CacheType::bf16 && width % kPairColumns == 0;
   }
+  if (packed) work.codes = scratch.codes(n * a.n_heads, a.nope > a.latent ? a.nope : a.latent);
   const AbsorbedPlan plan = plan_wave(rows, n, a.n_heads, context.team.size(), work.on_tiles);
   if (plan.share_parts && plan.groups < context.team.size()) {
     work.parts_apart = context.team.size() / plan.groups;
   }
-  const int64_t absorb_cost = product_cost(a.n_heads * a.nope, a.latent, n);
-  const int64_t project_cost = product_cost(a.n_heads * a.v, a.latent, n);
+  const int64_t absorb_cost = product_cost(packed, a.n_heads * a.nope, a.latent, n);
+  const int64_t project_cost = product_cost(packed, a.n_heads * a.v, a.latent, n);
   // For one row a task takes its heads through all three steps: what W_UK and W_UV lose by not being read for
   // several rows at once is nothing then, and two waits for all threads are saved.
   const bool at_once = n == 1 && !plan.share_parts && (!work.on_tiles || plan.groups >= context.team.size());
@@ -428,7 +469,7 @@ inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* r
 }
 
 inline void mla_absorbed(Context& context, const MlaArgs& a) {
-  JAJU_CHECK(!a.kv_b.packed());
+  JAJU_CHECK(a.kv_b.packed() == a.k_b.packed());
   AbsorbedRow rows[kMlaWave];
   int64_t n = 0;
   const auto flush = [&] {

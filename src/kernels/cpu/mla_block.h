@@ -1,9 +1,10 @@
 // Multi-head latent attention, both ways, one cache block (64 positions) at a time with a running softmax
 // (Milakov and Gimelshein, arXiv 1805.02867). Blocks start at multiples of 64 positions whatever the chunk,
-// so a prompt cut anywhere gives the same bits. Where Context::precision allows, weights are bf16 and the
-// cache is not f32, queries, keys, values and softmax weights are rounded to bf16 and multiplied in pairs;
-// sums stay f32. A block in q8 is widened before it is read, once for all heads of a row when decoding.
-// Included once per ISA.
+// so a prompt cut anywhere gives the same bits. Where Context::precision allows, weights are bf16 or packed
+// and the cache is not f32, queries, keys, values and softmax weights are rounded to bf16 and multiplied in
+// pairs; sums stay f32. What a packed W_UK or W_UV multiplies is rounded to int8, a row of one head by
+// itself. A block in q8 is widened before it is read, once for all heads of a row when decoding. Included
+// once per ISA.
 #pragma once
 
 namespace jaju::JAJU_ISA {
@@ -139,8 +140,16 @@ inline const uint16_t* block_in_bf16(const LatentCache& cache, int64_t block, in
 // Whether attention over this cache goes in bf16; on_tiles: whether it would then go to AMX tiles. Asked of
 // what never changes within a sequence.
 inline bool mla_in_bf16(const Context& context, const MlaArgs& a, const LatentCache& cache, bool on_tiles) {
-  return a.kv_b.dtype == DType::bf16 && cache.layout.type != CacheType::f32 &&
+  return (a.kv_b.dtype == DType::bf16 || a.kv_b.packed()) && cache.layout.type != CacheType::f32 &&
          rounds_to_bf16(context, on_tiles || has_fast_bf16_dot());
+}
+
+// Rows in int8, as Pieces::codes has room for them.
+inline Inputs rows_of_codes(const std::byte* codes, int64_t cols) {
+  Inputs in;
+  in.int8 = codes;
+  in.int8_stride = packed_dot::row_stride(cols);
+  return in;
 }
 
 // Hands out a thread's or the shared scratch piece by piece, each at a cache line.
@@ -154,6 +163,11 @@ class Pieces {
     return piece;
   }
   uint16_t* halves(int64_t n) { return reinterpret_cast<uint16_t*>(floats((n + 1) / 2)); }
+  // n rows in int8, for packed matrices.
+  std::byte* codes(int64_t n, int64_t cols) {
+    const int64_t bytes = n * packed_dot::row_stride(cols);
+    return reinterpret_cast<std::byte*>(floats(bytes / static_cast<int64_t>(sizeof(float))));
+  }
 
  private:
   float* next_;

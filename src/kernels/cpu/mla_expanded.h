@@ -43,6 +43,72 @@ struct ExpandedHead {
   }
 };
 
+// A block's latents in int8, for packed W_UK and W_UV.
+class LatentCodes {
+ public:
+  LatentCodes(Pieces& scratch, const MlaArgs& a) : a_(a) {
+    if (!a.kv_b.packed()) return;
+    codes_ = scratch.codes(kBlock, a.latent);
+    latents_ = scratch.floats(kBlock * a.latent);
+    ropes_ = scratch.floats(kBlock * a.rope);
+  }
+  // Positions [0, n) of a block of the cache.
+  Inputs round(const LatentCache& cache, int64_t block, int64_t n) const {
+    widen_block(cache, block, n, latents_, a_.latent, ropes_, a_.rope);
+    return round(latents_, n);
+  }
+  // The same, widened already, (n, latent).
+  Inputs round(const float* latents, int64_t n) const {
+    const Inputs in = rows_of_codes(codes_, a_.latent);
+    for (int64_t j = 0; j < n; ++j) {
+      packed_kernels().quantize_row(latents + j * a_.latent, a_.latent, codes_ + j * in.int8_stride);
+    }
+    return in;
+  }
+
+ private:
+  const MlaArgs& a_;
+  std::byte* codes_ = nullptr;
+  float* latents_ = nullptr;
+  float* ropes_ = nullptr;
+};
+
+// Of a block's n latents in int8: keys (nope, positions) of packed W_UK. room: kBlock * nope floats.
+inline void expand_packed_keys(const ExpandedHead& h, const Inputs& latents, int64_t n, float* room,
+                               float* keys) {
+  const int64_t nope = h.a.nope;
+  dot_block(h.a.w_uk(h.head), 0, nope, latents, 0, n, room, nope);
+  for (int64_t d = 0; d < nope; ++d) {
+    for (int64_t j = 0; j < n; ++j) keys[d * kBlock + j] = room[j * nope + d];
+  }
+}
+// Values (positions, v) of packed W_UV.
+inline void expand_packed_values(const ExpandedHead& h, const Inputs& latents, int64_t n, float* values) {
+  dot_block(h.a.w_uv(h.head), 0, h.a.v, latents, 0, n, values, h.a.v);
+}
+
+// Both of a block's latents in f32, (n, latent), with weights that are not packed. room: kMlaKeyRows rows of
+// W_UK.
+inline void expand_plain(const ExpandedHead& h, const float* latents, int64_t n, float* room, float* keys,
+                         float* values) {
+  const MlaArgs& a = h.a;
+  const Matrix w_uk = a.w_uk(h.head);
+  const Matrix latent_matrix = f32_matrix(latents, n, a.latent);
+  for (int64_t d = 0; d < a.nope; d += kMlaKeyRows) {
+    const int64_t m = a.nope - d < kMlaKeyRows ? a.nope - d : kMlaKeyRows;
+    for (int64_t i = 0; i < m; ++i) widen_row(w_uk, d + i, room + i * a.latent);
+    Inputs rows;
+    rows.x = Rows(room, m, a.latent);
+    dot_block(latent_matrix, 0, n, rows, 0, m, keys + d * kBlock, kBlock);
+  }
+  Inputs c;
+  c.x = Rows(latents, n, a.latent);
+  for (int64_t j = 0; j < n; j += kInputBlock) {
+    const int64_t m = n - j < kInputBlock ? n - j : kInputBlock;
+    dot_block(a.w_uv(h.head), 0, a.v, c, j, m, values + j * a.v, a.v);
+  }
+}
+
 // Keys are expanded transposed, (qk, positions), so that queries weigh their rows: no sums across lanes. So
 // they are in bf16.
 inline void expand_f32(Pieces scratch, const ExpandedHead& h) {
@@ -51,34 +117,27 @@ inline void expand_f32(Pieces scratch, const ExpandedHead& h) {
   const int64_t qk = h.qk();
   float* const latents = scratch.floats(kBlock * a.latent);
   float* const ropes = scratch.floats(kBlock * a.rope);
-  float* const some_w_uk = scratch.floats(kMlaKeyRows * a.latent);
   float* const keys = scratch.floats(kBlock * qk);  // (qk, positions)
   float* const values = scratch.floats(kBlock * a.v);
   float* const scores = scratch.floats(kMlaRows * kBlock);
   float* const queries = scratch.floats(h.s.n_rows * qk);
+  const bool packed = a.kv_b.packed();
+  const LatentCodes codes(scratch, a);
+  float* const room = scratch.floats(packed ? kBlock * a.nope : kMlaKeyRows * a.latent);
   for (int64_t i = 0; i < h.s.n_rows; ++i) {
     __builtin_memcpy(queries + i * qk, h.query(i), static_cast<size_t>(qk) * sizeof(float));
   }
-  const Matrix w_uk = a.w_uk(h.head);
-  const Matrix w_uv = a.w_uv(h.head);
   h.for_blocks([&](int64_t start, int64_t n, int64_t first) {
     widen_block(h.s.cache, start / kBlock, n, latents, a.latent, ropes, a.rope);
-    const Matrix latent_matrix = f32_matrix(latents, n, a.latent);
-    for (int64_t d = 0; d < a.nope; d += kMlaKeyRows) {
-      const int64_t m = a.nope - d < kMlaKeyRows ? a.nope - d : kMlaKeyRows;
-      for (int64_t i = 0; i < m; ++i) widen_row(w_uk, d + i, some_w_uk + i * a.latent);
-      Inputs rows;
-      rows.x = Rows(some_w_uk, m, a.latent);
-      dot_block(latent_matrix, 0, n, rows, 0, m, keys + d * kBlock, kBlock);
+    if (packed) {
+      const Inputs in_int8 = codes.round(latents, n);
+      expand_packed_keys(h, in_int8, n, room, keys);
+      expand_packed_values(h, in_int8, n, values);
+    } else {
+      expand_plain(h, latents, n, room, keys, values);
     }
     for (int64_t j = 0; j < n; ++j) {
       for (int64_t d = 0; d < a.rope; ++d) keys[(a.nope + d) * kBlock + j] = ropes[j * a.rope + d];
-    }
-    Inputs c;
-    c.x = Rows(latents, n, a.latent);
-    for (int64_t j = 0; j < n; j += kInputBlock) {
-      const int64_t m = n - j < kInputBlock ? n - j : kInputBlock;
-      dot_block(w_uv, 0, a.v, c, j, m, values + j * a.v, a.v);
     }
     const Matrix key_matrix = f32_matrix(keys, qk, kBlock);
     const Matrix value_matrix = f32_matrix(values, n, a.v);
@@ -113,6 +172,9 @@ inline void expand_bf16(Pieces scratch, const ExpandedHead& h) {
   uint16_t* const weights = scratch.halves(kMlaRows * kBlock);
   uint16_t* const queries = scratch.halves(h.s.n_rows * qk);
   uint16_t* const widened = scratch.halves(kBlock * width);  // of q8
+  const bool packed = a.kv_b.packed();
+  const LatentCodes codes(scratch, a);
+  float* const room = scratch.floats(packed ? kBlock * a.nope : 0);
   for (int64_t i = 0; i < h.s.n_rows; ++i) bf16dot::round_row(h.query(i), qk, queries + i * qk);
   const auto halves = [](const void* p) { return static_cast<const uint16_t*>(p); };
   const uint16_t* const w_uk = halves(a.w_uk(h.head).data);
@@ -120,7 +182,12 @@ inline void expand_bf16(Pieces scratch, const ExpandedHead& h) {
   h.for_blocks([&](int64_t start, int64_t n, int64_t first) {
     const uint16_t* const latents = block_in_bf16(h.s.cache, start / kBlock, n, widened);
     const uint16_t* x[kCachedInputs];
-    for (int64_t d = 0; d < a.nope; d += kCachedInputs) {
+    Inputs in_int8;
+    if (packed) {
+      in_int8 = codes.round(h.s.cache, start / kBlock, n);
+      expand_packed_keys(h, in_int8, n, room, wide);
+    }
+    for (int64_t d = 0; !packed && d < a.nope; d += kCachedInputs) {
       const int64_t m = a.nope - d < kCachedInputs ? a.nope - d : kCachedInputs;
       for (int64_t j = 0; j < m; ++j) x[j] = w_uk + (d + j) * a.latent;
       bf16dot::dot_rows(latents, width, n, a.latent, x, m, wide + d * kBlock, kBlock);
@@ -130,7 +197,8 @@ inline void expand_bf16(Pieces scratch, const ExpandedHead& h) {
       for (int64_t d = 0; d < a.rope; ++d)
         keys[(a.nope + d) * kBlock + j] = latents[j * width + a.latent + d];
     }
-    for (int64_t j = 0; j < n; j += kCachedInputs) {
+    if (packed) expand_packed_values(h, in_int8, n, wide);
+    for (int64_t j = 0; !packed && j < n; j += kCachedInputs) {
       const int64_t m = n - j < kCachedInputs ? n - j : kCachedInputs;
       for (int64_t i = 0; i < m; ++i) x[i] = latents + (j + i) * width;
       bf16dot::dot_rows(w_uv, a.latent, a.v, a.latent, x, m, wide + j * a.v, a.v);
@@ -175,13 +243,24 @@ inline void expand_on_tiles(Pieces scratch, const ExpandedHead& h) {
   uint16_t* const queries = scratch.halves((h.s.n_rows + kMlaTileRows) * qk);
   uint16_t* const widened = scratch.halves(kBlock * width);  // of q8
   for (int64_t i = 0; i < h.s.n_rows; ++i) bf16dot::round_row(h.query(i), qk, queries + i * qk);
-  const auto halves = [](const void* p) { return static_cast<const uint16_t*>(p); };
-  bf16tiles::pack_columns(halves(a.w_uk(h.head).data), a.latent, a.nope, a.latent, w_uk);
-  bf16tiles::pack_columns(halves(a.w_uv(h.head).data), a.latent, a.v, a.latent, w_uv);
-  const bf16tiles::Tiles tiles;
+  const bool packed = a.kv_b.packed();
+  const LatentCodes codes(scratch, a);
+  if (!packed) {
+    const auto halves = [](const void* p) { return static_cast<const uint16_t*>(p); };
+    bf16tiles::pack_columns(halves(a.w_uk(h.head).data), a.latent, a.nope, a.latent, w_uk);
+    bf16tiles::pack_columns(halves(a.w_uv(h.head).data), a.latent, a.v, a.latent, w_uv);
+  }
   h.for_blocks([&](int64_t start, int64_t n, int64_t first) {
     const uint16_t* const latents = block_in_bf16(h.s.cache, start / kBlock, n, widened);
-    bf16tiles::multiply(latents, width, kBlock, w_uk, a.latent, a.nope, wide, a.nope, false);
+    Inputs in_int8;
+    if (packed) in_int8 = codes.round(h.s.cache, start / kBlock, n);
+    // The tiles are given back in between: products of packed matrices take their own.
+    const auto expand = [&](const Matrix& w, const uint16_t* columns) {
+      if (packed) return dot_block(w, 0, w.rows, in_int8, 0, n, wide, w.rows);
+      const bf16tiles::Tiles tiles;
+      bf16tiles::multiply(latents, width, kBlock, columns, a.latent, w.rows, wide, w.rows, false);
+    };
+    expand(a.w_uk(h.head), w_uk);
     for (int64_t j = 0; j < n; ++j) {
       uint16_t* const key = keys + j * qk;
       bf16dot::round_row(wide + j * a.nope, a.nope, key);
@@ -189,10 +268,11 @@ inline void expand_on_tiles(Pieces scratch, const ExpandedHead& h) {
                        static_cast<size_t>(a.rope) * sizeof *key);
     }
     bf16tiles::pack_columns(keys, qk, kBlock, qk, key_columns);
-    bf16tiles::multiply(latents, width, kBlock, w_uv, a.latent, a.v, wide, a.v, false);
+    expand(a.w_uv(h.head), w_uv);
     // Positions that are not there yet weigh nothing; what stands in their places could be no number.
     __builtin_memset(wide + n * a.v, 0, static_cast<size_t>((kBlock - n) * a.v) * sizeof(float));
     bf16tiles::pack_rows(wide, a.v, kBlock, a.v, values);
+    const bf16tiles::Tiles tiles;
     for (int64_t i = first; i < h.s.n_rows; i += kMlaRows) {
       const int64_t m = h.s.n_rows - i < kMlaRows ? h.s.n_rows - i : kMlaRows;
       const int64_t rows = ceil_div(m, kMlaTileRows) * kMlaTileRows;
@@ -232,12 +312,11 @@ inline void expand_head(Context& context, int thread, const MlaArgs& a, const Se
 }
 
 inline void mla_expanded(Context& context, const MlaArgs& a) {
-  JAJU_CHECK(!a.kv_b.packed());
   const auto n_slices = static_cast<int64_t>(a.slices.size());
   int64_t cost = 0;
   for (const SequenceSlice& s : a.slices) {
     const int64_t positions = s.first_pos + s.n_rows;
-    cost += product_cost((a.nope + a.v) * a.n_heads, a.latent, positions) +
+    cost += product_cost(a.kv_b, positions) +
             product_cost((a.nope + a.rope + a.v) * a.n_heads, positions, s.n_rows);
   }
   for_tasks(context, n_slices * a.n_heads, cost, [&](int64_t task, int thread) {

@@ -86,7 +86,6 @@ void softmax(float* s, int64_t n) {
 
 // The reference allocates in its loops: it is truth, not speed.
 void mla_expanded(Context& context, const MlaArgs& a) {
-  JAJU_CHECK(!a.kv_b.packed());
   for (const SequenceSlice& s : a.slices) {
     context.team.parallel_for(a.n_heads, [&](int64_t h, int) {
       const Matrix w_uk = a.w_uk(h);
@@ -126,7 +125,7 @@ void mla_expanded(Context& context, const MlaArgs& a) {
 }
 
 void mla_absorbed(Context& context, const MlaArgs& a) {
-  JAJU_CHECK(!a.kv_b.packed());
+  JAJU_CHECK(a.kv_b.packed() == a.k_b.packed());
   for (const SequenceSlice& s : a.slices) {
     context.team.parallel_for(s.n_rows * a.n_heads, [&](int64_t task, int) {
       const int64_t i = task / a.n_heads;
@@ -138,7 +137,10 @@ void mla_absorbed(Context& context, const MlaArgs& a) {
       const Matrix w_uv = a.w_uv(h);
       std::vector<float> q_latent(static_cast<size_t>(a.latent));  // W_UK^T q_nope
       for (int64_t d = 0; d < a.nope; ++d) {
-        for (int64_t k = 0; k < a.latent; ++k) q_latent[static_cast<size_t>(k)] += q[d] * w_uk.at(d, k);
+        for (int64_t k = 0; k < a.latent; ++k) {
+          const float weight = a.k_b.empty() ? w_uk.at(d, k) : a.k_b.at(h * a.latent + k, d);
+          q_latent[static_cast<size_t>(k)] += q[d] * weight;
+        }
       }
       std::vector<float> score(static_cast<size_t>(n_keys));
       for (int64_t j = 0; j < n_keys; ++j) {

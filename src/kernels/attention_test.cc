@@ -1,0 +1,415 @@
+// Attention of every backend this CPU can run against the fact sheet's formula in double, with weights of
+// every type. kernels_test.cc says where tolerances come from.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+
+#include "kernels/kernels_test_tools.h"
+#include "tensor/quantize.h"
+
+namespace jaju {
+namespace {
+
+class Attention : public Backend {
+ protected:
+  // ref/ rounds nothing that packed weights multiply.
+  bool rounds_to_int8() const { return std::string(GetParam()) != "ref"; }
+};
+
+struct AttentionSizes {
+  int64_t heads, nope, rope, v, latent;
+};
+constexpr AttentionSizes kOddSizes = {11, 24, 10, 20, 40};
+// Multiples of what AMX tiles hold, as models have them; what is not goes round them.
+constexpr AttentionSizes kTileSizes = {16, 32, 32, 16, 64};
+
+// Weights of some type, or packed.
+struct WeightKind {
+  DType dtype = DType::u8;
+  Scheme scheme = Scheme::none;
+};
+constexpr WeightKind kBf16{DType::bf16};
+constexpr WeightKind kQ8{DType::u8, Scheme::q8};
+constexpr WeightKind kQ4i{DType::u8, Scheme::q4i};
+
+OwnedMatrix packed_matrix(Scheme scheme, const std::vector<float>& values, int64_t rows, int64_t cols) {
+  OwnedMatrix m;
+  m.view.dtype = DType::u8;
+  m.view.scheme = scheme;
+  m.view.rows = rows;
+  m.view.cols = cols;
+  m.bytes.resize(static_cast<size_t>(m.view.bytes()));
+  for (int64_t r = 0; r < rows; r += kPanelRows) {
+    quantize_panel(scheme, values.data() + r * cols, std::min(kPanelRows, rows - r), cols, nullptr,
+                   reinterpret_cast<std::byte*>(m.bytes.data()) + r / kPanelRows * panel_bytes(scheme, cols));
+  }
+  m.view.data = m.bytes.data();
+  return m;
+}
+
+// At most 256 values as int8 times a scale, as packed matrices take them.
+std::vector<double> rounded_to_int8(const std::vector<float>& x) {
+  float largest = 0;
+  for (const float value : x) largest = std::max(largest, std::abs(value));
+  std::vector<double> out;
+  for (const float value : x) {
+    out.push_back(static_cast<double>(std::nearbyint(value * (127.0f / largest))) *
+                  static_cast<double>(largest / 127.0f));
+  }
+  return out;
+}
+
+// Two sequences of different lengths at different positions over scattered pages.
+struct AttentionCase : AttentionSizes {
+  CacheType cache_type;
+  OwnedMatrix kv_b;
+  OwnedMatrix k_b;  // of packed weights
+  std::vector<float> q;
+  std::vector<std::vector<std::byte>> storage;
+  std::vector<std::byte*> pages[2];
+  std::vector<SequenceSlice> slices;
+  int64_t n_rows = 0;
+
+  AttentionCase(CacheType cache, WeightKind weights, std::array<int64_t, 2> first_pos,
+                std::array<int64_t, 2> rows, const AttentionSizes& sizes = kOddSizes)
+      : AttentionSizes(sizes), cache_type(cache) {
+    if (weights.scheme == Scheme::none) {
+      kv_b = random_matrix(weights.dtype, heads * (nope + v), latent, 50);
+    } else {
+      pack(weights.scheme);
+    }
+    for (size_t s = 0; s < 2; ++s) {
+      const int64_t end = first_pos[s] + rows[s];
+      const CacheRow layout{cache, latent, rope};
+      const int64_t page_bytes = LatentCache::block_bytes(layout);
+      for (int64_t p = 0; p * LatentCache::kPositions < end; ++p) {
+        storage.emplace_back(static_cast<size_t>(page_bytes) + 8);
+        pages[s].push_back(storage.back().data());
+      }
+      SequenceSlice slice{n_rows, rows[s], first_pos[s], {pages[s].data(), 8, layout}};
+      const std::vector<float> values =
+          random_values(static_cast<size_t>(end * layout.width()), static_cast<uint32_t>(60 + s));
+      for (int64_t pos = 0; pos < end; ++pos) {
+        layout.store(values.data() + pos * layout.width(), slice.cache.row(pos));
+      }
+      n_rows += rows[s];
+      slices.push_back(slice);
+    }
+    for (size_t s = 0; s < 2; ++s) slices[s].cache.pages = pages[s].data();
+    q = random_values(static_cast<size_t>(n_rows * heads * (nope + rope)), 70);
+  }
+  void pack(Scheme scheme) {
+    const std::vector<float> values = random_values(static_cast<size_t>(heads * (nope + v) * latent), 50);
+    std::vector<float> keys;
+    for (int64_t h = 0; h < heads; ++h) {
+      for (int64_t k = 0; k < latent; ++k) {
+        for (int64_t d = 0; d < nope; ++d)
+          keys.push_back(values[static_cast<size_t>((h * (nope + v) + d) * latent + k)]);
+      }
+    }
+    kv_b = packed_matrix(scheme, values, heads * (nope + v), latent);
+    k_b = packed_matrix(scheme, keys, heads * latent, nope);
+  }
+  MlaArgs args(std::vector<float>& out) const {
+    return {Rows(q.data(), n_rows, heads * (nope + rope)),
+            kv_b.view,
+            k_b.view,
+            heads,
+            nope,
+            rope,
+            v,
+            latent,
+            0.3f,
+            slices,
+            MutRows(out.data(), n_rows, heads * v)};
+  }
+  // The fact sheet's formula in double, and how far f32 in any order may be from it: scores are off by at
+  // most e = (terms) * eps * sum |q w c| * scale, which moves each weight by a factor within exp(2e); values
+  // add theirs. `rounding`: how far the bf16 form may move a query, a key, a value or a weight by rounding
+  // it; at most three such factors meet in a score, and three in a value times its weight, and in both one
+  // more where a q8 cache is widened to bf16. What q8 lost when it was stored is no error here.
+  //
+  // Of packed weights both ways have keys of their own, and what those multiply is rounded to int8, by
+  // `int8`, which is no error either: latents or, absorbed, queries. What the values' rows multiply then, an
+  // average of latents, is off by half a step of the largest at most.
+  struct Exact {
+    std::vector<double> out, bound;
+  };
+  Exact exact(bool absorbed, double rounding = 0, bool int8 = true) const {
+    int8 = int8 && kv_b.view.packed();
+    const double factors = cache_type == CacheType::q8 ? 4 : 3;
+    Exact result;
+    result.out.resize(static_cast<size_t>(n_rows * heads * v));
+    result.bound.resize(result.out.size());
+    const double scale = static_cast<double>(0.3f);
+    for (const SequenceSlice& s : slices) {
+      const int64_t end = s.first_pos + s.n_rows;
+      std::vector<std::vector<double>> latents;  // of every position
+      double largest = 0;
+      for (int64_t j = 0; j < end; ++j) {
+        std::vector<float> stored;
+        for (int64_t k = 0; k < latent; ++k) stored.push_back(s.cache.at(j, k));
+        for (const float value : stored) largest = std::max(largest, static_cast<double>(std::abs(value)));
+        if (int8 && !absorbed) {
+          latents.push_back(rounded_to_int8(stored));
+        } else {
+          latents.emplace_back(stored.begin(), stored.end());
+        }
+      }
+      for (int64_t h = 0; h < heads; ++h) {
+        std::vector<double> weights;  // (nope + v, latent)
+        for (int64_t d = 0; d < nope + v; ++d) {
+          const bool turned = absorbed && !k_b.view.empty() && d < nope;
+          for (int64_t k = 0; k < latent; ++k) {
+            weights.push_back(static_cast<double>(turned ? k_b.view.at(h * latent + k, d)
+                                                         : kv_b.view.at(h * (nope + v) + d, k)));
+          }
+        }
+        const auto weight = [&](int64_t d, int64_t k) {
+          return weights[static_cast<size_t>(d * latent + k)];
+        };
+        // Keys and values of every position, and the same with absolute values.
+        std::vector<std::vector<double>> rows(static_cast<size_t>(end)), sizes(static_cast<size_t>(end));
+        for (int64_t j = 0; j < end; ++j) {
+          for (int64_t d = 0; d < nope + v; ++d) {
+            double sum = 0, size = 0;
+            for (int64_t k = 0; k < latent; ++k) {
+              const double term = weight(d, k) * latents[static_cast<size_t>(j)][static_cast<size_t>(k)];
+              sum += term;
+              size += std::abs(term);
+            }
+            rows[static_cast<size_t>(j)].push_back(sum);
+            sizes[static_cast<size_t>(j)].push_back(size);
+          }
+        }
+        for (int64_t i = 0; i < s.n_rows; ++i) {
+          const float* const of_head = q.data() + ((s.first_row + i) * heads + h) * (nope + rope);
+          std::vector<double> query(of_head, of_head + nope + rope);
+          if (int8 && absorbed) {
+            const std::vector<double> rounded = rounded_to_int8({of_head, of_head + nope});
+            std::copy(rounded.begin(), rounded.end(), query.begin());
+          }
+          const int64_t n_keys = s.first_pos + i + 1;
+          std::vector<double> p;
+          double total = 0, score_error = 0;
+          for (int64_t j = 0; j < n_keys; ++j) {
+            const auto at = static_cast<size_t>(j);
+            double score = 0, size = 0;
+            for (int64_t d = 0; d < nope; ++d) {
+              score += query[static_cast<size_t>(d)] * rows[at][static_cast<size_t>(d)];
+              size += std::abs(query[static_cast<size_t>(d)]) * sizes[at][static_cast<size_t>(d)];
+            }
+            for (int64_t d = 0; d < rope; ++d) {
+              const double term = query[static_cast<size_t>(nope + d)] * cached(s, j, latent + d);
+              score += term;
+              size += std::abs(term);
+            }
+            p.push_back(std::exp(score * scale));
+            total += p.back();
+            const double relative = static_cast<double>(latent + nope + rope + 4) * kEps + factors * rounding;
+            score_error = std::max(score_error, relative * size * scale);
+          }
+          for (int64_t d = 0; d < v; ++d) {
+            double sum = 0, size = 0;
+            for (int64_t j = 0; j < n_keys; ++j) {
+              sum += p[static_cast<size_t>(j)] / total *
+                     rows[static_cast<size_t>(j)][static_cast<size_t>(nope + d)];
+              size += p[static_cast<size_t>(j)] / total *
+                      sizes[static_cast<size_t>(j)][static_cast<size_t>(nope + d)];
+            }
+            const auto at = static_cast<size_t>((s.first_row + i) * heads * v + h * v + d);
+            result.out[at] = sum;
+            result.bound[at] = (std::expm1(2 * score_error) + factors * rounding +
+                                static_cast<double>(2 * n_keys + latent + 16) * kEps) *
+                               size;
+            for (int64_t k = 0; int8 && absorbed && k < latent; ++k)
+              result.bound[at] += std::abs(weight(nope + d, k)) * largest / 253;
+          }
+        }
+      }
+    }
+    return result;
+  }
+  double cached(const SequenceSlice& s, int64_t pos, int64_t k) const {
+    return static_cast<double>(s.cache.at(pos, k));
+  }
+};
+
+struct AttentionKind {
+  WeightKind weights;
+  AttentionSizes sizes;
+};
+constexpr AttentionKind kKinds[] = {{kBf16, kOddSizes}, {kBf16, kTileSizes}, {kQ8, kTileSizes}};
+
+TEST_P(Attention, BothWaysMatchTheFormulaInDouble) {
+  Context context = context_for(team, *ops);
+  for (const CacheType cache : {CacheType::f32, CacheType::bf16, CacheType::q8}) {
+    for (const WeightKind weights : {WeightKind{DType::f32}, kBf16, WeightKind{DType::f8_e4m3}, kQ8, kQ4i}) {
+      for (const AttentionSizes& sizes : {kOddSizes, kTileSizes}) {
+        if (weights.scheme != Scheme::none && sizes.nope % kPanelRows != 0) continue;
+        const AttentionCase c(cache, weights, {0, 100}, {70, 30}, sizes);
+        for (const bool absorbed : {false, true}) {
+          const AttentionCase::Exact want = c.exact(absorbed, 0, rounds_to_int8());
+          std::vector<float> got(want.out.size(), NAN);
+          (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
+          for (size_t i = 0; i < got.size(); ++i) {
+            ASSERT_NEAR(got[i], want.out[i], want.bound[i]) << (absorbed ? "absorbed " : "expanded ") << i;
+          }
+        }
+      }
+    }
+  }
+}
+
+// In bf16 the worst case is wide, so the mean is held as well: four roundings of 2^-9 in a score of size 2 or
+// so.
+TEST_P(Attention, InBf16IsNearTheFormula) {
+  Context context = context_for(team, *ops, Precision::bf16);
+  for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
+    for (const auto& [weights, sizes] : kKinds) {
+      const AttentionCase c(cache, weights, {0, 100}, {70, 30}, sizes);
+      for (const bool absorbed : {false, true}) {
+        const AttentionCase::Exact want = c.exact(absorbed, 0x1p-9, rounds_to_int8());
+        SCOPED_TRACE(testing::Message()
+                     << (absorbed ? "absorbed, " : "expanded, ") << sizes.heads << " heads");
+        std::vector<float> got(want.out.size(), NAN);
+        (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
+        double errors = 0, squares = 0;
+        for (size_t i = 0; i < got.size(); ++i) {
+          ASSERT_NEAR(got[i], want.out[i], want.bound[i]) << i;
+          errors += std::pow(static_cast<double>(got[i]) - want.out[i], 2);
+          squares += want.out[i] * want.out[i];
+        }
+        EXPECT_LE(std::sqrt(errors / squares), 0x1p-6);
+      }
+    }
+  }
+}
+
+// The places of positions that are not there yet, and scratch memory, may hold what is no number.
+TEST_P(Attention, ReadsNothingThatIsNotThere) {
+  const uint16_t not_a_number = 0x7fc0;
+  for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
+    for (const auto& [weights, sizes] : kKinds) {
+      const AttentionCase c(cache, weights, {0, 100}, {70, 30}, sizes);
+      for (const SequenceSlice& s : c.slices) {
+        const int64_t end = s.first_pos + s.n_rows;
+        const int64_t blocks = (end + LatentCache::kPositions - 1) / LatentCache::kPositions;
+        for (int64_t pos = end; pos < blocks * LatentCache::kPositions; ++pos) {
+          std::byte* const row = s.cache.row(pos);
+          for (int64_t at = 0; at + 2 <= s.cache.layout.bytes(); at += 2) {
+            std::memcpy(row + at, &not_a_number, sizeof not_a_number);
+          }
+        }
+      }
+      for (const Precision precision : {Precision::f32, Precision::bf16}) {
+        for (const bool absorbed : {false, true}) {
+          Context context = context_for(team, *ops, precision);
+          for (auto& scratch : context.thread_scratch) std::fill(scratch.begin(), scratch.end(), NAN);
+          std::fill(context.shared_scratch.begin(), context.shared_scratch.end(), NAN);
+          std::vector<float> got(static_cast<size_t>(c.n_rows * c.heads * c.v), NAN);
+          (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
+          for (const float x : got) ASSERT_TRUE(std::isfinite(x)) << (absorbed ? "absorbed" : "expanded");
+        }
+      }
+    }
+  }
+}
+
+// A chunk boundary anywhere, and a neighbour in the batch, change no bit.
+TEST_P(Attention, BitsDoNotDependOnChunks) {
+  for (const auto& [weights, sizes] : kKinds) {
+    for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
+      const AttentionCase c(cache, weights, {0, 37}, {90, 20}, sizes);
+      std::vector<float> whole(static_cast<size_t>(c.n_rows * c.heads * c.v));
+      for (const Precision precision : {Precision::f32, Precision::bf16}) {
+        Context context = context_for(team, *ops, precision);
+        for (const bool absorbed : {false, true}) {
+          const auto attend = absorbed ? ops->mla_absorbed : ops->mla_expanded;
+          attend(context, c.args(whole));
+          for (const int64_t cut : {1, 13, 64, 89}) {
+            std::vector<float> parts(whole.size());
+            for (const auto& [from, to] : {std::pair<int64_t, int64_t>{0, cut}, {cut, 90}}) {
+              SequenceSlice part = c.slices[0];
+              part.first_row += from;
+              part.first_pos += from;
+              part.n_rows = to - from;
+              MlaArgs args = c.args(parts);
+              args.slices = {&part, 1};
+              attend(context, args);
+            }
+            ASSERT_EQ(0, std::memcmp(whole.data(), parts.data(), static_cast<size_t>(90 * c.heads * c.v) * 4))
+                << "cut at " << cut;
+          }
+        }
+      }
+    }
+  }
+}
+
+// Precision::fastest is one of the two, the one that the CPU is known for; attention may go to tiles besides.
+TEST_P(Attention, FastestIsInF32OrInBf16) {
+  const bool dots = std::string(GetParam()) == "avx512" && cpu_has_fast_bf16_dot();
+  const bool tiles = std::string(GetParam()) == "avx512" && uses_bf16_tiles();
+  const int64_t rows = 20, cols = 1300, n = 9;
+  const OwnedMatrix w = random_matrix(DType::bf16, rows, cols, 3);
+  const std::vector<float> x = random_values(static_cast<size_t>(n * cols), 8);
+  const auto product = [&](Precision precision) {
+    std::vector<float> y(static_cast<size_t>(n * rows));
+    Context context = context_for(team, *ops, precision);
+    ops->matmul(context, w.view, Rows(x.data(), n, cols), MutRows(y.data(), n, rows));
+    return y;
+  };
+  if (std::string(GetParam()) == "avx512" && cpu_has_bf16_dot()) {
+    EXPECT_NE(product(Precision::f32), product(Precision::bf16));  // or the next line would hold anyway
+  }
+  EXPECT_EQ(product(Precision::fastest), product(dots ? Precision::bf16 : Precision::f32));
+  for (const auto& [weights, sizes] : kKinds) {
+    const AttentionCase c(CacheType::bf16, weights, {0, 100}, {70, 30}, sizes);
+    const bool on_tiles = tiles && sizes.heads == kTileSizes.heads;
+    for (const bool absorbed : {false, true}) {
+      const auto attention = [&](Precision precision) {
+        std::vector<float> out(static_cast<size_t>(c.n_rows * c.heads * c.v), NAN);
+        Context context = context_for(team, *ops, precision);
+        (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(out));
+        return out;
+      };
+      EXPECT_EQ(attention(Precision::fastest), attention(dots || on_tiles ? Precision::bf16 : Precision::f32))
+          << (absorbed ? "absorbed, " : "expanded, ") << sizes.heads << " heads";
+    }
+  }
+}
+
+// Long caches are cut into parts, and heads into groups, which several threads share when there is little
+// else to do: the same bits as one thread that takes them in turn.
+TEST_P(Attention, AbsorbedOverALongCache) {
+  ThreadTeam many(8), two(2), one(1);
+  for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
+    for (const auto& [precision, kind] : {std::pair{Precision::f32, kKinds[0]},
+                                          {Precision::f32, kKinds[1]},
+                                          {Precision::bf16, kKinds[1]},
+                                          {Precision::f32, kKinds[2]},
+                                          {Precision::bf16, kKinds[2]}}) {
+      const AttentionCase c(cache, kind.weights, {4500, 700}, {1, 3}, kind.sizes);
+      const AttentionCase::Exact want =
+          c.exact(true, precision == Precision::bf16 ? 0x1p-9 : 0.0, rounds_to_int8());
+      std::vector<float> alone(want.out.size(), NAN);
+      Context narrow = context_for(one, *ops, precision);
+      ops->mla_absorbed(narrow, c.args(alone));
+      for (ThreadTeam* threads : {&two, &many}) {
+        std::vector<float> shared(want.out.size(), NAN);
+        Context wide = context_for(*threads, *ops, precision);
+        ops->mla_absorbed(wide, c.args(shared));
+        EXPECT_EQ(0, std::memcmp(shared.data(), alone.data(), alone.size() * 4)) << threads->size();
+      }
+      for (size_t i = 0; i < alone.size(); ++i) ASSERT_NEAR(alone[i], want.out[i], want.bound[i]) << i;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Attention, testing::Values("ref", "avx2", "avx512"),
+                         [](const auto& p) { return std::string(p.param); });
+
+}  // namespace
+}  // namespace jaju
