@@ -13,7 +13,7 @@
 //  - All arithmetic is f32 on weights as stored (bf16, f16, f8 times its block scale, f32), except where
 //    Context::precision allows activations rounded to bf16, and with packed matrices (tensor/packed.h), whose
 //    inputs are rounded to int8, 256 columns of a row at a time. ref/ does neither.
-//  - products and mlps take packed matrices of any scheme, also mixed with others; so does attention, where
+//  - products and mlps take packed matrices of any scheme, also mixed with others; attention takes q8, where
 //    heads begin at panels (MlaArgs); embed takes none.
 #pragma once
 
@@ -83,7 +83,7 @@ struct MlaArgs {
   Rows q;       // (n_rows, n_heads * (nope + rope)), rope half already rotated
   Matrix kv_b;  // (n_heads * (nope + v), latent): per head W_UK rows, then W_UV rows
   // (n_heads * latent, nope): per head W_UK turned round, so that a packed one can be multiplied with queries
-  // as well as with latents. Both are packed, and nope, v and latent whole panels, or this is empty.
+  // as well as with latents. Both are in q8, and nope, v and latent whole panels, or this is empty.
   Matrix k_b;
   int64_t n_heads = 0;
   int64_t nope = 0;

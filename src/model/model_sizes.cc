@@ -192,10 +192,10 @@ MeasuredModel measure_config(const ModelConfig& c, const Storage& experts, const
                                                rest.bytes(q_rows, c.q_lora_rank));
     r.add(kAttention, rest.bytes(c.kv_width(), h) + floats(c.kv_lora_rank));
     const bool packs = quantised && packs_kv_b(c);
-    r.add(kAttention,
-          (quantised && !packs ? plain : rest).bytes(c.n_heads * (c.qk_nope_dim + c.v_dim), c.kv_lora_rank));
+    const Storage kv_b = packs ? Storage{kKvBScheme, DType::u8} : quantised ? plain : rest;
+    r.add(kAttention, kv_b.bytes(c.n_heads * (c.qk_nope_dim + c.v_dim), c.kv_lora_rank));
     if (packs) {
-      const int64_t keys = rest.bytes(c.n_heads * c.kv_lora_rank, c.qk_nope_dim);
+      const int64_t keys = kv_b.bytes(c.n_heads * c.kv_lora_rank, c.qk_nope_dim);
       r.add(kAttention, keys);
       m.keys_twice += keys;
     }

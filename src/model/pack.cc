@@ -109,7 +109,7 @@ class Writer {
   std::unique_ptr<SafetensorsWriter> file_;
   std::vector<std::byte> piece_;
   std::map<std::pair<Scheme, int64_t>, std::vector<std::byte>> drawn_;  // panels to draw from, by columns
-  std::map<std::pair<Scheme, bool>, std::vector<std::byte>> made_;      // kv_b; or its keys turned round
+  std::map<bool, std::vector<std::byte>> made_;                         // kv_b; or its keys turned round
   std::vector<std::byte>* copy_ = nullptr;                              // of what is emitted
   uint64_t random_state_ = 1;
 };
@@ -137,7 +137,7 @@ Status Writer::drawn(const PackPart& p, const Matrix& m) {
 
 // Random weights are the same memory for all layers: kv_b is quantised in one of them, for all.
 Status Writer::made_once(const PackPart& p, const Matrix& m) {
-  std::vector<std::byte>& made = made_[{p.scheme, p.key_rows > 0}];
+  std::vector<std::byte>& made = made_[p.key_rows > 0];
   if (made.empty()) {
     copy_ = &made;
     const Status status = quantised(p, m, nullptr);

@@ -4,7 +4,7 @@
 //
 // Experts get one scheme, every other large matrix another; MXFP4 and NVFP4 can stay what they are. Norms,
 // routers and their biases stay F32; the embedding keeps its type (a lookup reads it by rows), f8 becomes
-// BF16, and so does kv_b where heads are not whole panels; else it is packed, its keys twice
+// BF16, and so does kv_b where heads are not whole panels; else it is in q8, its keys twice
 // (packed_names.h). With importance (importance.h) the errors
 // of columns that matter count for more.
 //

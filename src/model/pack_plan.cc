@@ -50,18 +50,20 @@ class Planner {
   }
 
   void kv_b(const std::string& prefix, const Matrix& m) {
-    if (!packs_kv_b(config_)) return plain(prefix + "kv_b_proj.weight", m);
-    packed(prefix + "kv_b_proj.weight", m);
-    quantised_.back().of_kv_b = true;
-    // Its numbers would not survive being turned round as four-bit floats: groups lie the other way.
-    const Scheme scheme = options_.rest;
-    const int64_t bytes = packed_bytes(scheme, config_.n_heads * config_.kv_lora_rank, config_.qk_nope_dim);
-    PackPart keys = part_of(packed_name(prefix + "k_b_proj.weight", scheme), scheme, {m}, bytes);
+    if (m.empty()) return;
+    const std::string name = prefix + "kv_b_proj.weight";
+    if (!packs_kv_b(config_)) return plain(name, m);
+    PackPart whole =
+        part_of(packed_name(name, kKvBScheme), kKvBScheme, {m}, packed_bytes(kKvBScheme, m.rows, m.cols));
+    whole.of_kv_b = true;
+    PackPart keys = whole;
+    keys.spec.name = packed_name(prefix + "k_b_proj.weight", kKvBScheme);
+    keys.bytes = packed_bytes(kKvBScheme, config_.n_heads * config_.kv_lora_rank, config_.qk_nope_dim);
+    keys.spec.shape = {keys.bytes};
     keys.key_rows = config_.qk_nope_dim;
     keys.head_rows = config_.qk_nope_dim + config_.v_dim;
-    keys.of_kv_b = true;
     keys.values = 0;
-    keys.importance = {nullptr};
+    quantised_.push_back(std::move(whole));
     quantised_.push_back(std::move(keys));
   }
 

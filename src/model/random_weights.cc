@@ -129,7 +129,7 @@ class PanelPool {
 // ways, stand in for those of all heads and layers.
 class KeyPool {
  public:
-  KeyPool(const ModelConfig& c, Scheme scheme) : c_(c) {
+  explicit KeyPool(const ModelConfig& c) : c_(c) {
     const int64_t nope = c.qk_nope_dim, latent = c.kv_lora_rank;
     std::vector<float> keys(static_cast<size_t>(nope * latent)), turned(keys.size());
     for (float& value : keys) value = random_value(state_);
@@ -137,8 +137,8 @@ class KeyPool {
       for (int64_t k = 0; k < latent; ++k)
         turned[static_cast<size_t>(k * nope + d)] = keys[static_cast<size_t>(d * latent + k)];
     }
-    keys_ = quantised(scheme, keys, nope, latent);
-    turned_ = quantised(scheme, turned, latent, nope);
+    keys_ = quantised(keys, nope, latent);
+    turned_ = quantised(turned, latent, nope);
   }
 
   void fill(const Matrix& kv_b, const Matrix& k_b) const {
@@ -152,12 +152,11 @@ class KeyPool {
   }
 
  private:
-  static std::vector<std::byte> quantised(Scheme scheme, const std::vector<float>& values, int64_t rows,
-                                          int64_t cols) {
-    std::vector<std::byte> panels(static_cast<size_t>(packed_bytes(scheme, rows, cols)));
+  static std::vector<std::byte> quantised(const std::vector<float>& values, int64_t rows, int64_t cols) {
+    std::vector<std::byte> panels(static_cast<size_t>(packed_bytes(kKvBScheme, rows, cols)));
     for (int64_t r = 0; r < rows; r += kPanelRows) {
-      quantize_panel(scheme, values.data() + r * cols, kPanelRows, cols, nullptr,
-                     panels.data() + r / kPanelRows * panel_bytes(scheme, cols));
+      quantize_panel(kKvBScheme, values.data() + r * cols, kPanelRows, cols, nullptr,
+                     panels.data() + r / kPanelRows * panel_bytes(kKvBScheme, cols));
     }
     return panels;
   }
@@ -177,7 +176,10 @@ class Builder {
     for (const Scheme scheme : {types.experts, types.rest}) {
       if (scheme != Scheme::none) panels_.try_emplace(scheme, scheme);
     }
-    if (types.rest != Scheme::none && packs_kv_b(config)) keys_.emplace(config, types.rest);
+    if (types.rest != Scheme::none && packs_kv_b(config)) {
+      panels_.try_emplace(kKvBScheme, kKvBScheme);
+      keys_.emplace(config);
+    }
   }
 
   int64_t bytes() const { return offset_; }
@@ -232,7 +234,7 @@ class Builder {
     }
     a.kv_a = matrix(c_.kv_width(), h, types_.rest);
     a.kv_a_norm = ones(c_.kv_lora_rank);
-    const Scheme kv_b = packs_kv_b(c_) ? types_.rest : Scheme::none;
+    const Scheme kv_b = types_.rest != Scheme::none && packs_kv_b(c_) ? kKvBScheme : Scheme::none;
     a.kv_b = matrix(c_.n_heads * (c_.qk_nope_dim + c_.v_dim), c_.kv_lora_rank, kv_b);
     if (kv_b != Scheme::none) a.k_b = matrix(c_.n_heads * c_.kv_lora_rank, c_.qk_nope_dim, kv_b);
     if (keys_) keys_->fill(a.kv_b, a.k_b);

@@ -339,10 +339,14 @@ AttentionWeights Loader::attention(const std::string& prefix) {
           "pack the model again",
           prefix, c.qk_nope_dim, c.v_dim, c.kv_lora_rank));
     }
+    if (a.kv_b.scheme != kKvBScheme) {
+      problems.add(fmt::format("'{}kv_b_proj.weight' is in {}, it must be in {}: pack the model again",
+                               prefix, name_of(a.kv_b.scheme), name_of(kKvBScheme)));
+    }
     const std::string keys = prefix + "k_b_proj.weight";
-    if (packed_as(keys) == Scheme::none) {
-      problems.add(
-          fmt::format("missing '{}', which belongs to a packed kv_b_proj: pack the model again", keys));
+    if (packed_as(keys) != kKvBScheme) {
+      problems.add(fmt::format("missing '{}', which belongs to a packed kv_b_proj: pack the model again",
+                               packed_name(keys, kKvBScheme)));
     } else {
       a.k_b = matrix(keys, c.n_heads * c.kv_lora_rank, c.qk_nope_dim, kAttention);
       tally(kAttention).parameters -= a.k_b.rows * a.k_b.cols;  // kv_b's own

@@ -226,6 +226,39 @@ inline bool expands_on_tiles(const MlaArgs& a) {
          a.latent % bf16tiles::kDepth == 0 && (a.nope + a.rope) % bf16tiles::kDepth == 0;
 }
 
+// bf16tiles::pack_columns of a matrix in q8, whose panels have as many rows as the unit columns.
+inline void pack_q8_columns(const Matrix& w, uint16_t* to) {
+  static_assert(kPanelRows == bf16tiles::kSide);
+  JAJU_CHECK(w.scheme == Scheme::q8 && w.rows % kPanelRows == 0);
+  for (int64_t p = 0; p < w.rows / kPanelRows; ++p) {
+    float factors[kPanelRows];
+    __builtin_memcpy(factors, w.panel(p), sizeof factors);
+    for (int64_t k = 0; k < w.cols; k += 4) {
+      const std::byte* const block =
+          w.panel(p) + kPanelHeaderBytes + k / kBlockCols * block_bytes(Scheme::q8);
+      const int64_t in_block = k % kBlockCols;
+      uint8_t scales[kPanelRows];
+      __builtin_memcpy(scales, block + in_block / kGroupCols * kPanelRows, sizeof scales);
+      uint32_t codes[kPanelRows];  // four columns of each row
+      constexpr int64_t kScaleBytes = kPanelRows * kBlockCols / kGroupCols;
+      __builtin_memcpy(codes, block + kScaleBytes + in_block / 4 * static_cast<int64_t>(sizeof codes),
+                       sizeof codes);
+      for (int shift = 0; shift < 32; shift += 16, to += 2 * kPanelRows) {
+        float pairs[2 * kPanelRows];
+        for (int64_t r = 0; r < kPanelRows; ++r) {
+          const auto b = static_cast<int>(static_cast<int8_t>(scales[r]));
+          const int scale = b < 0 ? -b * b : b * b;
+          const int first = static_cast<int>(codes[r] >> shift & 255) - 128;
+          const int second = static_cast<int>(codes[r] >> (shift + 8) & 255) - 128;
+          pairs[2 * r] = factors[r] * static_cast<float>(scale * first);
+          pairs[2 * r + 1] = factors[r] * static_cast<float>(scale * second);
+        }
+        bf16dot::round_row(pairs, 2 * kPanelRows, to);
+      }
+    }
+  }
+}
+
 // The same on tiles: W_UK, W_UV, then a block's keys and values in the unit's order.
 inline void expand_on_tiles(Pieces scratch, const ExpandedHead& h) {
   const MlaArgs& a = h.a;
@@ -243,24 +276,16 @@ inline void expand_on_tiles(Pieces scratch, const ExpandedHead& h) {
   uint16_t* const queries = scratch.halves((h.s.n_rows + kMlaTileRows) * qk);
   uint16_t* const widened = scratch.halves(kBlock * width);  // of q8
   for (int64_t i = 0; i < h.s.n_rows; ++i) bf16dot::round_row(h.query(i), qk, queries + i * qk);
-  const bool packed = a.kv_b.packed();
-  const LatentCodes codes(scratch, a);
-  if (!packed) {
-    const auto halves = [](const void* p) { return static_cast<const uint16_t*>(p); };
-    bf16tiles::pack_columns(halves(a.w_uk(h.head).data), a.latent, a.nope, a.latent, w_uk);
-    bf16tiles::pack_columns(halves(a.w_uv(h.head).data), a.latent, a.v, a.latent, w_uv);
-  }
+  const auto pack = [](const Matrix& w, uint16_t* to) {
+    if (w.packed()) return pack_q8_columns(w, to);
+    bf16tiles::pack_columns(static_cast<const uint16_t*>(w.data), w.cols, w.rows, w.cols, to);
+  };
+  pack(a.w_uk(h.head), w_uk);
+  pack(a.w_uv(h.head), w_uv);
+  const bf16tiles::Tiles tiles;
   h.for_blocks([&](int64_t start, int64_t n, int64_t first) {
     const uint16_t* const latents = block_in_bf16(h.s.cache, start / kBlock, n, widened);
-    Inputs in_int8;
-    if (packed) in_int8 = codes.round(h.s.cache, start / kBlock, n);
-    // The tiles are given back in between: products of packed matrices take their own.
-    const auto expand = [&](const Matrix& w, const uint16_t* columns) {
-      if (packed) return dot_block(w, 0, w.rows, in_int8, 0, n, wide, w.rows);
-      const bf16tiles::Tiles tiles;
-      bf16tiles::multiply(latents, width, kBlock, columns, a.latent, w.rows, wide, w.rows, false);
-    };
-    expand(a.w_uk(h.head), w_uk);
+    bf16tiles::multiply(latents, width, kBlock, w_uk, a.latent, a.nope, wide, a.nope, false);
     for (int64_t j = 0; j < n; ++j) {
       uint16_t* const key = keys + j * qk;
       bf16dot::round_row(wide + j * a.nope, a.nope, key);
@@ -268,11 +293,10 @@ inline void expand_on_tiles(Pieces scratch, const ExpandedHead& h) {
                        static_cast<size_t>(a.rope) * sizeof *key);
     }
     bf16tiles::pack_columns(keys, qk, kBlock, qk, key_columns);
-    expand(a.w_uv(h.head), w_uv);
+    bf16tiles::multiply(latents, width, kBlock, w_uv, a.latent, a.v, wide, a.v, false);
     // Positions that are not there yet weigh nothing; what stands in their places could be no number.
     __builtin_memset(wide + n * a.v, 0, static_cast<size_t>((kBlock - n) * a.v) * sizeof(float));
     bf16tiles::pack_rows(wide, a.v, kBlock, a.v, values);
-    const bf16tiles::Tiles tiles;
     for (int64_t i = first; i < h.s.n_rows; i += kMlaRows) {
       const int64_t m = h.s.n_rows - i < kMlaRows ? h.s.n_rows - i : kMlaRows;
       const int64_t rows = ceil_div(m, kMlaTileRows) * kMlaTileRows;
