@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "kernels/cpu/plain_bf16.h"
 #include "kernels/kernels_test_tools.h"
 #include "tensor/quantize.h"
 
@@ -13,11 +14,24 @@ namespace {
 
 class Attention : public Backend {
  protected:
+  // plain_bf16 and plain_tiles: attention in bf16 where the CPU has none.
+  const Ops* backend(const std::string& name) const override {
+    if (!name.starts_with("plain_")) return find_ops(name);
+    plain_bf16::with_tiles = name == "plain_tiles";
+    return find_ops("avx2") != nullptr ? &plain_bf16::ops() : nullptr;
+  }
+  bool on_tiles() const {
+    const std::string name = GetParam();
+    return name == "plain_tiles" || (name == "avx512" && uses_bf16_tiles());
+  }
+  bool has_fast_dots() const {
+    const std::string name = GetParam();
+    return name.starts_with("plain_") || (name == "avx512" && cpu_has_fast_bf16_dot());
+  }
   // Whether what packed weights multiply is rounded to int8: ref/ does not, nor does a prompt on tiles.
   bool rounds_to_int8(bool absorbed, Precision precision) const {
     if (std::string(GetParam()) == "ref") return false;
-    return absorbed || precision == Precision::f32 || std::string(GetParam()) != "avx512" ||
-           !uses_bf16_tiles();
+    return absorbed || precision == Precision::f32 || !on_tiles();
   }
 };
 
@@ -355,8 +369,7 @@ TEST_P(Attention, BitsDoNotDependOnChunks) {
 
 // Precision::fastest is one of the two, the one that the CPU is known for; attention may go to tiles besides.
 TEST_P(Attention, FastestIsInF32OrInBf16) {
-  const bool dots = std::string(GetParam()) == "avx512" && cpu_has_fast_bf16_dot();
-  const bool tiles = std::string(GetParam()) == "avx512" && uses_bf16_tiles();
+  const bool dots = has_fast_dots();
   const int64_t rows = 20, cols = 1300, n = 9;
   const OwnedMatrix w = random_matrix(DType::bf16, rows, cols, 3);
   const std::vector<float> x = random_values(static_cast<size_t>(n * cols), 8);
@@ -372,7 +385,7 @@ TEST_P(Attention, FastestIsInF32OrInBf16) {
   EXPECT_EQ(product(Precision::fastest), product(dots ? Precision::bf16 : Precision::f32));
   for (const auto& [weights, sizes] : kKinds) {
     const AttentionCase c(CacheType::bf16, weights, {0, 100}, {70, 30}, sizes);
-    const bool on_tiles = tiles && sizes.heads == kTileSizes.heads;
+    const bool tiles = on_tiles() && sizes.heads == kTileSizes.heads;
     for (const bool absorbed : {false, true}) {
       const auto attention = [&](Precision precision) {
         std::vector<float> out(static_cast<size_t>(c.n_rows * c.heads * c.v), NAN);
@@ -380,7 +393,7 @@ TEST_P(Attention, FastestIsInF32OrInBf16) {
         (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(out));
         return out;
       };
-      EXPECT_EQ(attention(Precision::fastest), attention(dots || on_tiles ? Precision::bf16 : Precision::f32))
+      EXPECT_EQ(attention(Precision::fastest), attention(dots || tiles ? Precision::bf16 : Precision::f32))
           << (absorbed ? "absorbed, " : "expanded, ") << sizes.heads << " heads";
     }
   }
@@ -413,7 +426,8 @@ TEST_P(Attention, AbsorbedOverALongCache) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Attention, testing::Values("ref", "avx2", "avx512"),
+INSTANTIATE_TEST_SUITE_P(All, Attention,
+                         testing::Values("ref", "avx2", "avx512", "plain_bf16", "plain_tiles"),
                          [](const auto& p) { return std::string(p.param); });
 
 }  // namespace

@@ -63,7 +63,7 @@ inline OwnedMatrix random_matrix(DType type, int64_t rows, int64_t cols, uint32_
 class Backend : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    const Ops* found = find_ops(GetParam());
+    const Ops* found = backend(GetParam());
     if (found == nullptr) GTEST_SKIP() << "this CPU cannot run " << GetParam();
     ops = found;
   }
@@ -79,6 +79,7 @@ class Backend : public testing::TestWithParam<const char*> {
                               .latent = 256});
     return context;
   }
+  virtual const Ops* backend(const std::string& name) const { return find_ops(name); }
   const Ops* ops = nullptr;
   ThreadTeam team{2};
 };
