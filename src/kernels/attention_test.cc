@@ -65,18 +65,6 @@ OwnedMatrix packed_matrix(Scheme scheme, const std::vector<float>& values, int64
   return m;
 }
 
-// At most 256 values as int8 times a scale, as packed matrices take them.
-std::vector<double> rounded_to_int8(const std::vector<float>& x) {
-  float largest = 0;
-  for (const float value : x) largest = std::max(largest, std::abs(value));
-  std::vector<double> out;
-  for (const float value : x) {
-    out.push_back(static_cast<double>(std::nearbyint(value * (127.0f / largest))) *
-                  static_cast<double>(largest / 127.0f));
-  }
-  return out;
-}
-
 // Two sequences of different lengths at different positions over scattered pages.
 struct AttentionCase : AttentionSizes {
   CacheType cache_type;
@@ -170,7 +158,7 @@ struct AttentionCase : AttentionSizes {
         for (int64_t k = 0; k < latent; ++k) stored.push_back(s.cache.at(j, k));
         for (const float value : stored) largest = std::max(largest, static_cast<double>(std::abs(value)));
         if (int8 && !absorbed) {
-          latents.push_back(rounded_to_int8(stored));
+          latents.push_back(rounded_to_int8(stored.data(), latent));
         } else {
           latents.emplace_back(stored.begin(), stored.end());
         }
@@ -205,7 +193,7 @@ struct AttentionCase : AttentionSizes {
           const float* const of_head = q.data() + ((s.first_row + i) * heads + h) * (nope + rope);
           std::vector<double> query(of_head, of_head + nope + rope);
           if (int8 && absorbed) {
-            const std::vector<double> rounded = rounded_to_int8({of_head, of_head + nope});
+            const std::vector<double> rounded = rounded_to_int8(of_head, nope);
             std::copy(rounded.begin(), rounded.end(), query.begin());
           }
           const int64_t n_keys = s.first_pos + i + 1;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -58,6 +59,21 @@ inline OwnedMatrix random_matrix(DType type, int64_t rows, int64_t cols, uint32_
   }
   m.view.data = m.bytes.data();
   return m;
+}
+
+// A row as int8 times a scale for each 256 columns.
+inline std::vector<double> rounded_to_int8(const float* x, int64_t cols) {
+  std::vector<double> out(static_cast<size_t>(cols));
+  for (int64_t first = 0; first < cols; first += 256) {
+    const int64_t last = std::min(cols, first + 256);
+    float largest = 0;
+    for (int64_t c = first; c < last; ++c) largest = std::max(largest, std::abs(x[c]));
+    for (int64_t c = first; largest > 0 && c < last; ++c) {
+      const float code = std::nearbyint(x[c] * (127.0f / largest));
+      out[static_cast<size_t>(c)] = static_cast<double>(code) * static_cast<double>(largest / 127.0f);
+    }
+  }
+  return out;
 }
 
 class Backend : public testing::TestWithParam<const char*> {

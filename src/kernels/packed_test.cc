@@ -11,6 +11,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/kernels_test_tools.h"
 #include "kernels/ops.h"
 #include "kernels/packed_check.h"
 #include "tensor/quantize.h"
@@ -56,21 +57,6 @@ Owned matrix_of(Scheme scheme, DType type, const std::vector<float>& values, int
 
 Owned random_packed(Scheme scheme, int64_t rows, int64_t cols, uint32_t seed) {
   return matrix_of(scheme, DType::u8, normal_values(rows * cols, seed, 0.05f), rows, cols);
-}
-
-// A row as int8 times a scale for each 256 columns.
-std::vector<double> rounded_to_int8(const float* x, int64_t cols) {
-  std::vector<double> out(static_cast<size_t>(cols));
-  for (int64_t first = 0; first < cols; first += 256) {
-    const int64_t last = std::min(cols, first + 256);
-    float largest = 0;
-    for (int64_t c = first; c < last; ++c) largest = std::max(largest, std::abs(x[c]));
-    for (int64_t c = first; largest > 0 && c < last; ++c) {
-      const float code = std::nearbyint(x[c] * (127.0f / largest));
-      out[static_cast<size_t>(c)] = static_cast<double>(code) * static_cast<double>(largest / 127.0f);
-    }
-  }
-  return out;
 }
 
 struct Sum {

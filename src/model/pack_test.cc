@@ -465,13 +465,14 @@ TEST_F(Pack, AnExpertTooFewOrOfAnotherSizeIsNamed) {
   EXPECT_FALSE(Weights::load(dir_ / "to", config_).ok());
 }
 
-// What the message is when a matrix of the checkpoint is in q8.
-std::string refusal_with_packed(const ModelConfig& config, const std::string& name, const fs::path& dir) {
+// What the message is when a matrix of the checkpoint is packed.
+std::string refusal_with_packed(const ModelConfig& config, const std::string& name, const fs::path& dir,
+                                Scheme scheme = Scheme::q8) {
   SyntheticCheckpoint checkpoint(config, {});
   const SyntheticTensor& plain = checkpoint.at(name);
-  const int64_t bytes = packed_bytes(Scheme::q8, plain.shape[0], plain.shape[1]);
+  const int64_t bytes = packed_bytes(scheme, plain.shape[0], plain.shape[1]);
   checkpoint.remove(name);
-  checkpoint.add(packed_name(name, Scheme::q8), DType::u8, {bytes});
+  checkpoint.add(packed_name(name, scheme), DType::u8, {bytes});
   checkpoint.write(dir);
   const auto refused = Weights::load(dir, config);
   EXPECT_FALSE(refused.ok());
@@ -531,7 +532,7 @@ TEST_F(Pack, KvBIsPackedWhereHeadsAreWholePanels) {
   }
 }
 
-TEST_F(Pack, APackedKvBWithoutItsKeysOrWithOddHeadsIsRefused) {
+TEST_F(Pack, APackedKvBWithoutItsKeysOrWithOddHeadsOrNotInQ8IsRefused) {
   const std::string name = "model.layers.1.self_attn.kv_b_proj.weight";
   const std::string odd = refusal_with_packed(config_, name, dir_ / "from");
   EXPECT_NE(odd.find("'" + name + "' is packed, which it cannot be with heads of 20 and 18 rows"),
@@ -539,6 +540,8 @@ TEST_F(Pack, APackedKvBWithoutItsKeysOrWithOddHeadsIsRefused) {
       << odd;
   const std::string alone = refusal_with_packed(config_with_whole_panels(), name, dir_ / "from");
   EXPECT_NE(alone.find("missing 'model.layers.1.self_attn.k_b_proj.weight.q8'"), std::string::npos) << alone;
+  const std::string narrow = refusal_with_packed(config_with_whole_panels(), name, dir_ / "from", Scheme::q4);
+  EXPECT_NE(narrow.find("'" + name + "' is in q4, it must be in q8"), std::string::npos) << narrow;
 }
 
 // The matrices of a packed model as f32, in memory of their own.

@@ -92,12 +92,7 @@ inline const void* Absorbed::block_after(const AbsorbedRow& row, int64_t part, i
 template <typename RowAt>
 inline Inputs Absorbed::round_rows(int64_t head, int64_t cols, const RowAt& row_at) const {
   const int64_t apart = packed_dot::row_stride(a.nope > a.latent ? a.nope : a.latent);
-  std::byte* const to = codes + head * n * apart;
-  for (int64_t r = 0; r < n; ++r) packed_kernels().quantize_row(row_at(r), cols, to + r * apart);
-  Inputs in;
-  in.int8 = to;
-  in.int8_stride = apart;
-  return in;
+  return round_to_int8(codes + head * n * apart, apart, n, cols, row_at);
 }
 
 // q_latent = W_UK^T q_nope for one head of every row, the rope half behind it; W_UK packed.

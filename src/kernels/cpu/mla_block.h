@@ -3,8 +3,8 @@
 // so a prompt cut anywhere gives the same bits. Where Context::precision allows, weights are bf16 or packed
 // and the cache is not f32, queries, keys, values and softmax weights are rounded to bf16 and multiplied in
 // pairs; sums stay f32. What a packed W_UK or W_UV multiplies is rounded to int8, a row of one head by
-// itself. A block in q8 is widened before it is read, once for all heads of a row when decoding. Included
-// once per ISA.
+// itself; only prompts on tiles have those in bf16 instead. A block in q8 is widened before it is read, once
+// for all heads of a row when decoding. Included once per ISA.
 #pragma once
 
 namespace jaju::JAJU_ISA {
@@ -144,11 +144,13 @@ inline bool mla_in_bf16(const Context& context, const MlaArgs& a, const LatentCa
          rounds_to_bf16(context, on_tiles || has_fast_bf16_dot());
 }
 
-// Rows in int8, as Pieces::codes has room for them.
-inline Inputs rows_of_codes(const std::byte* codes, int64_t cols) {
+// n rows in int8, `apart` bytes apart, for packed matrices: row_at(r) has `cols` values.
+template <typename RowAt>
+inline Inputs round_to_int8(std::byte* to, int64_t apart, int64_t n, int64_t cols, const RowAt& row_at) {
+  for (int64_t r = 0; r < n; ++r) packed_kernels().quantize_row(row_at(r), cols, to + r * apart);
   Inputs in;
-  in.int8 = codes;
-  in.int8_stride = packed_dot::row_stride(cols);
+  in.int8 = to;
+  in.int8_stride = apart;
   return in;
 }
 
@@ -163,7 +165,7 @@ class Pieces {
     return piece;
   }
   uint16_t* halves(int64_t n) { return reinterpret_cast<uint16_t*>(floats((n + 1) / 2)); }
-  // n rows in int8, for packed matrices.
+  // n rows in int8, row_stride(cols) apart.
   std::byte* codes(int64_t n, int64_t cols) {
     const int64_t bytes = n * packed_dot::row_stride(cols);
     return reinterpret_cast<std::byte*>(floats(bytes / static_cast<int64_t>(sizeof(float))));

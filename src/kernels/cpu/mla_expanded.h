@@ -59,11 +59,8 @@ class LatentCodes {
   }
   // The same, widened already, (n, latent).
   Inputs round(const float* latents, int64_t n) const {
-    const Inputs in = rows_of_codes(codes_, a_.latent);
-    for (int64_t j = 0; j < n; ++j) {
-      packed_kernels().quantize_row(latents + j * a_.latent, a_.latent, codes_ + j * in.int8_stride);
-    }
-    return in;
+    return round_to_int8(codes_, packed_dot::row_stride(a_.latent), n, a_.latent,
+                         [&](int64_t j) { return latents + j * a_.latent; });
   }
 
  private:
