@@ -28,6 +28,11 @@ class Attention : public Backend {
     const std::string name = GetParam();
     return name.starts_with("plain_") || (name == "avx512" && cpu_has_fast_bf16_dot());
   }
+  // Whether decoding rows far behind are multiplied in 16 bits where the CPU chooses.
+  bool has_int16() const {
+    const std::string name = GetParam();
+    return name == "avx2" || (name == "avx512" && cpu_has_vnni() && !has_fast_dots() && !on_tiles());
+  }
   // Whether what packed weights multiply is rounded to int8: ref/ does not, nor does a prompt on tiles.
   bool rounds_to_int8(bool absorbed, Precision precision) const {
     if (std::string(GetParam()) == "ref") return false;
@@ -136,13 +141,64 @@ struct AttentionCase : AttentionSizes {
   // more where a q8 cache is widened to bf16, and where packed weights are. What q8 lost when it was stored
   // is no error here.
   //
+  // `int16`: rows behind kInt16Positions round queries and positions to the codes of mla_int16.h, each part
+  // of a row to most_code steps of either sign, and weights to most_weight.
+  //
   // Of packed weights both ways have keys of their own, and what those multiply is rounded to int8, by
   // `int8`, which is no error either: latents or, absorbed, queries. What the values' rows multiply then, an
   // average of latents, is off by half a step of the largest at most.
   struct Exact {
     std::vector<double> out, bound;
   };
-  Exact exact(bool absorbed, double rounding = 0, bool int8 = true) const {
+  static double most_code(int64_t columns) {
+    return std::min(32767.0, std::floor(std::sqrt(2147483647.0 / static_cast<double>(columns))));
+  }
+  // Half a step of codes for values [from, from + n) of a row.
+  template <typename Values>
+  static double half_step(const Values& value, int64_t from, int64_t n) {
+    double largest = 0;
+    for (int64_t k = 0; k < n; ++k) largest = std::max(largest, std::abs(value(from + k)));
+    return largest / most_code(n) / 2 * (1 + 8 * kEps);
+  }
+  // How far from its sum of products a score may be, and what rounding adds to a value of the latents.
+  struct Int16Errors {
+    double score = 0;
+    std::vector<double> latents;  // half steps, of every position
+  };
+  Int16Errors int16_errors(const SequenceSlice& s, int64_t n_keys, const std::vector<double>& query) const {
+    Int16Errors e;
+    const auto of_query = [&](int64_t k) { return query[static_cast<size_t>(k)]; };
+    for (int64_t j = 0; j < n_keys; ++j) {
+      const auto of_key = [&](int64_t k) { return cached(s, j, k); };
+      double error = 0;
+      for (const auto& [from, n] : {std::pair{int64_t{0}, latent}, {latent, rope}}) {
+        const double of_q = half_step(of_query, from, n);
+        const double of_k = half_step(of_key, from, n);
+        for (int64_t k = from; k < from + n; ++k)
+          error += std::abs(of_query(k)) * of_k + std::abs(of_key(k)) * of_q + of_q * of_k;
+      }
+      e.score = std::max(e.score, error);
+      e.latents.push_back(half_step(of_key, 0, latent));
+    }
+    return e;
+  }
+  // Of a weighted sum of latents, weights `p` of `total`.
+  double int16_sum_error(const Int16Errors& e, const std::vector<double>& p, double total) const {
+    const double code = most_code(latent);
+    const double most_weight = std::min(32767.0, std::floor(2147483647.0 / 64 / code));
+    double error = 0;
+    for (size_t block = 0; block < p.size(); block += 64) {
+      double top = 0;
+      for (size_t j = block; j < std::min(p.size(), block + 64); ++j) {
+        error += p[j] / total * e.latents[j];
+        top = std::max(top, p[j] / total * 2 * e.latents[j]);
+      }
+      error += top / most_weight / 2 * 64 * code;
+    }
+    return error;
+  }
+
+  Exact exact(bool absorbed, double rounding = 0, bool int8 = true, bool int16 = false) const {
     int8 = int8 && kv_b.view.packed();
     const double factors = (cache_type == CacheType::q8 ? 4 : 3) + (kv_b.view.packed() ? 1 : 0);
     Exact result;
@@ -199,6 +255,18 @@ struct AttentionCase : AttentionSizes {
           const int64_t n_keys = s.first_pos + i + 1;
           std::vector<double> p;
           double total = 0, score_error = 0;
+          Int16Errors in_int16;
+          if (absorbed && int16 && n_keys >= 256) {
+            std::vector<double> absorbed_query;
+            for (int64_t k = 0; k < latent; ++k) {
+              double sum = 0;
+              for (int64_t d = 0; d < nope; ++d) sum += query[static_cast<size_t>(d)] * weight(d, k);
+              absorbed_query.push_back(sum);
+            }
+            for (int64_t d = 0; d < rope; ++d) absorbed_query.push_back(query[static_cast<size_t>(nope + d)]);
+            in_int16 = int16_errors(s, n_keys, absorbed_query);
+            score_error = in_int16.score * scale;
+          }
           for (int64_t j = 0; j < n_keys; ++j) {
             const auto at = static_cast<size_t>(j);
             double score = 0, size = 0;
@@ -214,8 +282,9 @@ struct AttentionCase : AttentionSizes {
             p.push_back(std::exp(score * scale));
             total += p.back();
             const double relative = static_cast<double>(latent + nope + rope + 4) * kEps + factors * rounding;
-            score_error = std::max(score_error, relative * size * scale);
+            score_error = std::max(score_error, relative * size * scale + in_int16.score * scale);
           }
+          const double sum_error = in_int16.latents.empty() ? 0 : int16_sum_error(in_int16, p, total);
           for (int64_t d = 0; d < v; ++d) {
             double sum = 0, size = 0;
             for (int64_t j = 0; j < n_keys; ++j) {
@@ -229,8 +298,8 @@ struct AttentionCase : AttentionSizes {
             result.bound[at] = (std::expm1(2 * score_error) + factors * rounding +
                                 static_cast<double>(2 * n_keys + latent + 16) * kEps) *
                                size;
-            for (int64_t k = 0; int8 && absorbed && k < latent; ++k)
-              result.bound[at] += std::abs(weight(nope + d, k)) * largest / 253;
+            for (int64_t k = 0; absorbed && k < latent; ++k)
+              result.bound[at] += std::abs(weight(nope + d, k)) * (sum_error + (int8 ? largest / 253 : 0));
           }
         }
       }
@@ -299,7 +368,7 @@ TEST_P(Attention, ReadsNothingThatIsNotThere) {
   const uint16_t not_a_number = 0x7fc0;
   for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
     for (const auto& [weights, sizes] : kKinds) {
-      const AttentionCase c(cache, weights, {0, 100}, {70, 30}, sizes);
+      const AttentionCase c(cache, weights, {0, 300}, {70, 30}, sizes);
       for (const SequenceSlice& s : c.slices) {
         const int64_t end = s.first_pos + s.n_rows;
         const int64_t blocks = (end + LatentCache::kPositions - 1) / LatentCache::kPositions;
@@ -310,7 +379,7 @@ TEST_P(Attention, ReadsNothingThatIsNotThere) {
           }
         }
       }
-      for (const Precision precision : {Precision::f32, Precision::bf16}) {
+      for (const Precision precision : {Precision::f32, Precision::bf16, Precision::fastest}) {
         for (const bool absorbed : {false, true}) {
           Context context = context_for(team, *ops, precision);
           for (auto& scratch : context.thread_scratch) std::fill(scratch.begin(), scratch.end(), NAN);
@@ -328,26 +397,30 @@ TEST_P(Attention, ReadsNothingThatIsNotThere) {
 TEST_P(Attention, BitsDoNotDependOnChunks) {
   for (const auto& [weights, sizes] : kKinds) {
     for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
-      const AttentionCase c(cache, weights, {0, 37}, {90, 20}, sizes);
-      std::vector<float> whole(static_cast<size_t>(c.n_rows * c.heads * c.v));
-      for (const Precision precision : {Precision::f32, Precision::bf16}) {
-        Context context = context_for(team, *ops, precision);
-        for (const bool absorbed : {false, true}) {
-          const auto attend = absorbed ? ops->mla_absorbed : ops->mla_expanded;
-          attend(context, c.args(whole));
-          for (const int64_t cut : {1, 13, 64, 89}) {
-            std::vector<float> parts(whole.size());
-            for (const auto& [from, to] : {std::pair<int64_t, int64_t>{0, cut}, {cut, 90}}) {
-              SequenceSlice part = c.slices[0];
-              part.first_row += from;
-              part.first_pos += from;
-              part.n_rows = to - from;
-              MlaArgs args = c.args(parts);
-              args.slices = {&part, 1};
-              attend(context, args);
+      for (const int64_t first : {0, 200}) {  // and across kInt16Positions
+        if (first > 0 && !has_int16()) continue;
+        const AttentionCase c(cache, weights, {first, 37}, {90, 20}, sizes);
+        std::vector<float> whole(static_cast<size_t>(c.n_rows * c.heads * c.v));
+        for (const Precision precision : {Precision::f32, Precision::bf16, Precision::fastest}) {
+          Context context = context_for(team, *ops, precision);
+          for (const bool absorbed : {false, true}) {
+            const auto attend = absorbed ? ops->mla_absorbed : ops->mla_expanded;
+            attend(context, c.args(whole));
+            for (const int64_t cut : {1, 13, 64, 89}) {
+              std::vector<float> parts(whole.size());
+              for (const auto& [from, to] : {std::pair<int64_t, int64_t>{0, cut}, {cut, 90}}) {
+                SequenceSlice part = c.slices[0];
+                part.first_row += from;
+                part.first_pos += from;
+                part.n_rows = to - from;
+                MlaArgs args = c.args(parts);
+                args.slices = {&part, 1};
+                attend(context, args);
+              }
+              ASSERT_EQ(0,
+                        std::memcmp(whole.data(), parts.data(), static_cast<size_t>(90 * c.heads * c.v) * 4))
+                  << "cut at " << cut;
             }
-            ASSERT_EQ(0, std::memcmp(whole.data(), parts.data(), static_cast<size_t>(90 * c.heads * c.v) * 4))
-                << "cut at " << cut;
           }
         }
       }
@@ -355,7 +428,40 @@ TEST_P(Attention, BitsDoNotDependOnChunks) {
   }
 }
 
-// Precision::fastest is one of the two, the one that the CPU is known for; attention may go to tiles besides.
+// Rows far behind, rounded to 16 bits: within the worst case, and on the whole as near as five roundings of
+// 2^-12, which is what codes of 5,792 steps to the largest of 64 or 32 values come to.
+TEST_P(Attention, InInt16IsNearTheFormula) {
+  if (!has_int16()) GTEST_SKIP() << "this CPU takes bf16 or f32";
+  Context context = context_for(team, *ops, Precision::fastest);
+  Context in_f32 = context_for(team, *ops, Precision::f32);
+  for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
+    for (const WeightKind weights : {kBf16, kQ8}) {
+      const AttentionCase c(cache, weights, {240, 700}, {40, 3}, kTileSizes);
+      const AttentionCase::Exact want = c.exact(true, 0, true, true);
+      std::vector<float> got(want.out.size(), NAN), wide(want.out.size(), NAN);
+      ops->mla_absorbed(context, c.args(got));
+      ops->mla_absorbed(in_f32, c.args(wide));
+      double errors = 0, squares = 0;
+      for (size_t i = 0; i < got.size(); ++i) {
+        ASSERT_NEAR(got[i], want.out[i], want.bound[i]) << i;
+        errors += std::pow(static_cast<double>(got[i] - wide[i]), 2);
+        squares += want.out[i] * want.out[i];
+      }
+      // Packed weights round the weighted latents to int8 after that, here and there to another code.
+      if (weights.scheme == Scheme::none) {
+        EXPECT_LE(std::sqrt(errors / squares), 5 * 0x1p-12);
+      }
+      // The rows before kInt16Positions are those of f32, the ones behind are not.
+      const auto row = static_cast<size_t>(c.heads * c.v);
+      EXPECT_EQ(0, std::memcmp(got.data(), wide.data(), 15 * row * sizeof(float)));
+      for (size_t i = 15; i < 43; ++i)
+        EXPECT_NE(0, std::memcmp(&got[i * row], &wide[i * row], row * sizeof(float))) << i;
+    }
+  }
+}
+
+// Precision::fastest is one of the two, the one that the CPU is known for; attention may go to tiles besides,
+// and rows far behind to int16.
 TEST_P(Attention, FastestIsInF32OrInBf16) {
   const bool dots = has_fast_dots();
   const int64_t rows = 20, cols = 1300, n = 9;
@@ -396,10 +502,14 @@ TEST_P(Attention, AbsorbedOverALongCache) {
                                           {Precision::f32, kKinds[1]},
                                           {Precision::bf16, kKinds[1]},
                                           {Precision::f32, kKinds[2]},
-                                          {Precision::bf16, kKinds[2]}}) {
+                                          {Precision::bf16, kKinds[2]},
+                                          {Precision::fastest, kKinds[1]},
+                                          {Precision::fastest, kKinds[2]}}) {
+      if (precision == Precision::fastest && !has_int16()) continue;
       const AttentionCase c(cache, kind.weights, {4500, 700}, {1, 3}, kind.sizes);
       const AttentionCase::Exact want =
-          c.exact(true, precision == Precision::bf16 ? 0x1p-9 : 0.0, rounds_to_int8(true, precision));
+          c.exact(true, precision == Precision::bf16 ? 0x1p-9 : 0.0, rounds_to_int8(true, precision),
+                  precision == Precision::fastest);
       std::vector<float> alone(want.out.size(), NAN);
       Context narrow = context_for(one, *ops, precision);
       ops->mla_absorbed(narrow, c.args(alone));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/backends.h"
+#include "kernels/cpu/int16_dot.h"
 #include "kernels/cpu/packed_dot.h"
 #include "kernels/cpu/unroll.h"
 
@@ -22,6 +23,9 @@ bool has_bf16_dot() {
 }
 bool has_fast_bf16_dot() {
   return false;
+}
+const int16dot::Kernels* int16_kernels() {
+  return &int16dot::kAvx2;
 }
 const packed_dot::Kernels& packed_kernels() {
   static const packed_dot::Kernels& best =
@@ -40,5 +44,6 @@ const packed_dot::Kernels& packed_kernels() {
 #include "kernels/cpu/matmul.h"
 #include "kernels/cpu/mla_block.h"
 #include "kernels/cpu/mla_expanded.h"
+#include "kernels/cpu/mla_int16.h"
 #include "kernels/cpu/mla_absorbed.h"
 #include "kernels/cpu/table.h"

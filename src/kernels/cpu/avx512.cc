@@ -10,6 +10,7 @@
 #include "kernels/backends.h"
 #include "kernels/cpu/bf16_dot.h"
 #include "kernels/cpu/bf16_tiles.h"
+#include "kernels/cpu/int16_dot.h"
 #include "kernels/cpu/packed_dot.h"
 #include "kernels/cpu/unroll.h"
 
@@ -30,6 +31,10 @@ bool has_fast_bf16_dot() {
 bool has_bf16_tiles() {
   return uses_bf16_tiles();
 }
+const int16dot::Kernels* int16_kernels() {
+  static const int16dot::Kernels* const best = cpu_has_vnni() ? &int16dot::kVnni : nullptr;
+  return best;
+}
 const packed_dot::Kernels& packed_kernels() {
   static const packed_dot::Kernels& best = uses_int8_tiles() ? packed_amx::kKernels
                                            : cpu_has_vnni()  ? packed_vnni::kKernels
@@ -48,5 +53,6 @@ const packed_dot::Kernels& packed_kernels() {
 #include "kernels/cpu/matmul.h"
 #include "kernels/cpu/mla_block.h"
 #include "kernels/cpu/mla_expanded.h"
+#include "kernels/cpu/mla_int16.h"
 #include "kernels/cpu/mla_absorbed.h"
 #include "kernels/cpu/table.h"

@@ -12,6 +12,9 @@ namespace {
 // them: a block comes from memory, or out of q8, once, and lies in the second-level cache while kMlaHeads
 // heads after kMlaHeads read it, whose queries lie in the first.
 //
+// How a row is multiplied goes by the CPU and by where the row stands: in bf16, on AMX tiles, in f32, or,
+// behind kInt16Positions of a CPU without fast products of bf16, in int16 (mla_int16.h).
+//
 // The cache of a row is cut into parts whose length depends on its position alone, each summed by itself, the
 // parts then added from the first to the last: so the team can share one long cache, and the bits are the
 // same where it does not.
@@ -57,35 +60,47 @@ struct Absorbed {
   uint16_t* latents = nullptr;
   uint16_t* heads_in = nullptr;  // (n, heads * qk): the queries as they came, rounded, for W_UK in bf16
   std::byte* codes = nullptr;    // (heads, n): what packed W_UK, and later W_UV, multiply, in int8
-  bool in_pairs = false;         // queries have their columns in the order of dot_pairs.h
-  int64_t parts_apart = 1;       // from a thread's part of a cache to its next one, as a rule
+  bool in_pairs = false;         // queries in f32 have their columns in the order of dot_pairs.h
+  const int16dot::Kernels* int16 =
+      nullptr;                             // what rows far enough behind are multiplied with; null: as others
+  int16dot::CodedRows coded_queries = {};  // of those, (n * heads)
+  int64_t parts_apart = 1;                 // from a thread's part of a cache to its next one, as a rule
 
   int64_t width() const { return a.latent + a.rope; }
   int64_t qk() const { return a.nope + a.rope; }
-  const void* block_after(const AbsorbedRow& row, int64_t part, int64_t start) const;
+  bool goes_in_int16(int64_t r) const { return int16 != nullptr && rows[r].positions() >= kInt16Positions; }
+  const std::byte* block_after(const AbsorbedRow& row, int64_t part, int64_t start) const;
+  const uint16_t* bf16_block_after(const AbsorbedRow& row, int64_t part, int64_t start) const;
 
   template <typename RowAt>
   Inputs round_rows(int64_t head, int64_t cols, const RowAt& row_at) const;
   void absorb_queries(int64_t head) const;
   void absorb_in_int8(int64_t head) const;
+  void place_query(int64_t r, int64_t head) const;
   void attend(Pieces scratch, int64_t r, int64_t h0, int64_t heads, int64_t part, const Weighted& to) const;
   void attend_on_tiles(Pieces scratch, int64_t r, int64_t h0, int64_t heads, int64_t part,
                        const Weighted& to) const;
-  void pass_block(const Matrix& block, const void* next, bool first, int64_t r, int64_t h0, int64_t heads,
+  void attend_in_int16(Pieces scratch, int64_t r, int64_t h0, int64_t heads, int64_t part,
+                       const Weighted& to) const;
+  void pass_block(const Matrix& block, const uint16_t* next, bool first, int64_t r, int64_t h0, int64_t heads,
                   float* scores, const Weighted& to) const;
   void add_part(const Weighted& total, const Weighted& part, int64_t heads) const;
   void finish(const Weighted& total, int64_t r, int64_t h0, int64_t heads) const;
   void project(int64_t head) const;
 };
 
-// The block in bf16 that a thread reads after the one at `start`, or null: what memory is asked for
-// meanwhile, since a layer's blocks lie apart, each in a page with those of the other layers.
-inline const void* Absorbed::block_after(const AbsorbedRow& row, int64_t part, int64_t start) const {
+// The block that a thread reads after the one at `start`, or null: what memory is asked for meanwhile, since
+// a layer's blocks lie apart, each in a page with those of the other layers.
+inline const std::byte* Absorbed::block_after(const AbsorbedRow& row, int64_t part, int64_t start) const {
   const LatentCache& cache = row.slice->cache;
-  if (cache.layout.type != CacheType::bf16) return nullptr;
   const bool ends = start + kBlock >= (part + 1) * row.part();
   const int64_t next = ends ? (part + parts_apart) * row.part() : start + kBlock;
   return next < row.positions() ? cache.block(next / kBlock) : nullptr;
+}
+// The same where rows of bf16 are multiplied as they lie.
+inline const uint16_t* Absorbed::bf16_block_after(const AbsorbedRow& row, int64_t part, int64_t start) const {
+  if (row.slice->cache.layout.type != CacheType::bf16) return nullptr;
+  return reinterpret_cast<const uint16_t*>(block_after(row, part, start));
 }
 
 // In int8 what packed weights of a head multiply: row_at(r) has `cols` values, for each of the n rows.
@@ -93,6 +108,13 @@ template <typename RowAt>
 inline Inputs Absorbed::round_rows(int64_t head, int64_t cols, const RowAt& row_at) const {
   const int64_t apart = packed_dot::row_stride(a.nope > a.latent ? a.nope : a.latent);
   return round_to_int8(codes + head * n * apart, apart, n, cols, row_at);
+}
+
+// A query in f32, absorbed, as its scores want it.
+inline void Absorbed::place_query(int64_t r, int64_t head) const {
+  const int64_t at = r * a.n_heads + head;
+  if (goes_in_int16(r)) return code_query(*int16, wide_queries + at * width(), coded_queries, at);
+  if (in_pairs) put_in_pair_order(wide_queries + at * width(), width());
 }
 
 // q_latent = W_UK^T q_nope for one head of every row, the rope half behind it; W_UK packed.
@@ -107,7 +129,7 @@ inline void Absorbed::absorb_in_int8(int64_t head) const {
 #ifdef JAJU_HAS_BF16_DOT
     if (in_bf16) bf16dot::round_row(wide, width(), queries + r * stride + head * width());
 #endif
-    if (in_pairs) put_in_pair_order(wide, width());
+    place_query(r, head);
   }
 }
 
@@ -144,7 +166,7 @@ inline void Absorbed::absorb_queries(int64_t head) const {
     for (int64_t t = 0; t < together; ++t) {
       float* const query = to + (r + t) * stride;
       for (int64_t k = 0; k < a.rope; ++k) query[a.latent + k] = q[t * a.q.stride + a.nope + k];
-      if (in_pairs) put_in_pair_order(query, width());
+      place_query(r + t, head);
     }
     r += together - 1;
   }
@@ -152,7 +174,7 @@ inline void Absorbed::absorb_queries(int64_t head) const {
 
 // At most kMlaHeads heads from h0 on over the positions of one block; `first`: of their part. `next`: the
 // block in bf16 that memory is asked for meanwhile, or null.
-inline void Absorbed::pass_block(const Matrix& block, const void* next, bool first, int64_t r, int64_t h0,
+inline void Absorbed::pass_block(const Matrix& block, const uint16_t* next, bool first, int64_t r, int64_t h0,
                                  int64_t heads, float* scores, const Weighted& to) const {
   const int64_t first_query = (r * a.n_heads + h0) * width();
   float keep[kMlaHeads];
@@ -163,8 +185,7 @@ inline void Absorbed::pass_block(const Matrix& block, const void* next, bool fir
     auto* const weights = reinterpret_cast<uint16_t*>(scores + kMlaHeads * kBlock);
     const uint16_t* x[kMlaHeads];
     for (int64_t h = 0; h < heads; ++h) x[h] = queries + first_query + h * width();
-    bf16dot::dot_rows(positions, width(), block.rows, width(), x, heads, scores, kBlock,
-                      static_cast<const uint16_t*>(next));
+    bf16dot::dot_rows(positions, width(), block.rows, width(), x, heads, scores, kBlock, next);
     for (int64_t h = 0; h < heads; ++h) {
       keep[h] = softmax_step(scores + h * kBlock, block.rows, a.scale, to.running[h]);
       bf16dot::round_row(scores + h * kBlock, block.rows, weights + h * kBlock);
@@ -175,8 +196,7 @@ inline void Absorbed::pass_block(const Matrix& block, const void* next, bool fir
   }
 #endif
   if (in_pairs) {
-    const PairRows rows_of_block{static_cast<const uint16_t*>(block.data), static_cast<const uint16_t*>(next),
-                                 width()};
+    const PairRows rows_of_block{static_cast<const uint16_t*>(block.data), next, width()};
     dot_pairs(rows_of_block, block.rows, wide_queries + first_query, heads, scores, kBlock);
   } else {
     Inputs in;
@@ -238,9 +258,8 @@ inline void Absorbed::attend_on_tiles(Pieces scratch, int64_t r, int64_t h0, int
   for (int64_t start = begin; start < end; start += kBlock) {
     const int64_t m = end - start < kBlock ? end - start : kBlock;
     const uint16_t* const block = block_in_bf16(cache, start / kBlock, m, room);
-    const void* const next = block_after(row, part, start);
-    bf16tiles::multiply(block, width(), kBlock, query_columns, width(), heads, scores, heads, false,
-                        static_cast<const uint16_t*>(next));
+    const uint16_t* const next = bf16_block_after(row, part, start);
+    bf16tiles::multiply(block, width(), kBlock, query_columns, width(), heads, scores, heads, false, next);
     // Positions that are not there yet weigh nothing.
     __builtin_memset(scores + m * heads, 0, static_cast<size_t>((kBlock - m) * heads) * sizeof(float));
     for (int64_t h = 0; h < heads; h += kLanes) {
@@ -254,12 +273,51 @@ inline void Absorbed::attend_on_tiles(Pieces scratch, int64_t r, int64_t h0, int
 }
 #endif
 
+// In int16: a block is rounded once for all heads of the task.
+inline void Absorbed::attend_in_int16(Pieces scratch, int64_t r, int64_t h0, int64_t heads, int64_t part,
+                                      const Weighted& to) const {
+  const AbsorbedRow& row = rows[r];
+  const LatentCache& cache = row.slice->cache;
+  float* const scores = scratch.floats(kMlaHeads * kBlock);
+  int16_t* const weights = scratch.shorts(kMlaHeads * kBlock);
+  const int16dot::CodedRows block = scratch.coded_rows(kBlock, a.latent, a.rope);
+  float* const room = scratch.floats(width());
+  const int32_t most_weight = most_weight_code(kBlock, most_code(a.latent));
+  const int64_t begin = part * row.part();
+  const int64_t end = begin + row.part() < row.positions() ? begin + row.part() : row.positions();
+  for (int64_t h = 0; h < heads; ++h) to.running[h] = {-INFINITY, 0.0f};
+  for (int64_t start = begin; start < end; start += kBlock) {
+    const int64_t m = end - start < kBlock ? end - start : kBlock;
+    code_block(*int16, cache, start / kBlock, m, room, block);
+    const std::byte* const next = block_after(row, part, start);
+    for (int64_t h = 0; h < heads; h += kMlaHeads) {
+      const int64_t count = heads - h < kMlaHeads ? heads - h : kMlaHeads;
+      // Every group of heads fetches its share of the next block.
+      const int64_t bytes = next == nullptr ? 0 : LatentCache::block_bytes(cache.layout);
+      const int64_t from = bytes * h / heads / kLineBytes * kLineBytes;
+      const int64_t to_byte = bytes * (h + count) / heads;
+      int16->dot(block, m, coded_queries.from(r * a.n_heads + h0 + h), count, scores, kBlock,
+                 {next == nullptr ? nullptr : next + from, to_byte - from});
+      float keep[kMlaHeads], factors[kMlaHeads];
+      for (int64_t i = 0; i < count; ++i) {
+        float* const s = scores + i * kBlock;
+        keep[i] = softmax_step(s, m, a.scale, to.running[h + i]);
+        factors[i] =
+            int16->round_weights(s, block.latent_scales, m, most_weight, kBlock, weights + i * kBlock);
+      }
+      int16->weigh(block, m, weights, kBlock, count, start == begin ? nullptr : keep, factors,
+                   to.sums + h * a.latent, a.latent);
+    }
+  }
+}
+
 // One part of one row's cache for heads [h0, h0 + heads).
 inline void Absorbed::attend(Pieces scratch, int64_t r, int64_t h0, int64_t heads, int64_t part,
                              const Weighted& to) const {
 #ifdef JAJU_HAS_BF16_DOT
   if (on_tiles) return attend_on_tiles(scratch, r, h0, heads, part, to);
 #endif
+  if (goes_in_int16(r)) return attend_in_int16(scratch, r, h0, heads, part, to);
   const AbsorbedRow& row = rows[r];
   const LatentCache& cache = row.slice->cache;
   float* const scores = scratch.floats(2 * kMlaHeads * kBlock);
@@ -279,7 +337,7 @@ inline void Absorbed::attend(Pieces scratch, int64_t r, int64_t h0, int64_t head
     }
 #endif
     if (!in_bf16) block = block_matrix(cache, start / kBlock, m, room);
-    const void* const next = block_after(row, part, start);
+    const uint16_t* const next = bf16_block_after(row, part, start);
     for (int64_t h = 0; h < heads; h += kMlaHeads) {
       const int64_t count = heads - h < kMlaHeads ? heads - h : kMlaHeads;
       pass_block(block, next, start == begin, r, h0 + h, count, scores,
@@ -383,6 +441,8 @@ inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* r
     work.queries = scratch.halves(n * a.n_heads * width);
   } else {
     work.in_pairs = rows[0].slice->cache.layout.type == CacheType::bf16 && width % kPairColumns == 0;
+    work.int16 = mla_int16(context, a, rows[0].slice->cache);
+    if (work.int16 != nullptr) work.coded_queries = scratch.coded_rows(n * a.n_heads, a.latent, a.rope);
   }
   if (work.in_bf16 && !packed) {
     work.latents = scratch.halves(n * a.n_heads * a.latent);

@@ -84,6 +84,14 @@ struct RowCodes {
   V at_n(int64_t k, int64_t) const { return at(k); }
 };
 
+inline void widen_codes(const CacheRow& layout, const std::byte* row, float* latent, float* rope) {
+  const int64_t rope_at = layout.rope_codes_at();
+  const RowCodes of_latent{layout.codes(row), layout.scales(row)};
+  const RowCodes of_rope{of_latent.codes + rope_at, of_latent.scales + rope_at / CacheRow::kGroup};
+  widen(of_latent, layout.latent, latent);
+  widen(of_rope, layout.rope, rope);
+}
+
 // Positions [0, n) of a block in f32, exactly: latents and rope keys, each a row every `latent_stride` and
 // `rope_stride` values.
 inline void widen_block(const LatentCache& cache, int64_t block, int64_t n, float* latents,
@@ -104,11 +112,7 @@ inline void widen_block(const LatentCache& cache, int64_t block, int64_t n, floa
   }
   const std::byte* from = cache.block(block);
   for (int64_t j = 0; j < n; ++j, from += layout.bytes()) {
-    const int64_t rope_at = layout.rope_codes_at();
-    const RowCodes latent{layout.codes(from), layout.scales(from)};
-    const RowCodes rope{latent.codes + rope_at, latent.scales + rope_at / CacheRow::kGroup};
-    widen(latent, layout.latent, latents + j * latent_stride);
-    widen(rope, layout.rope, ropes + j * rope_stride);
+    widen_codes(layout, from, latents + j * latent_stride, ropes + j * rope_stride);
   }
 }
 
@@ -165,6 +169,12 @@ class Pieces {
     return piece;
   }
   uint16_t* halves(int64_t n) { return reinterpret_cast<uint16_t*>(floats((n + 1) / 2)); }
+  int16_t* shorts(int64_t n) { return reinterpret_cast<int16_t*>(floats((n + 1) / 2)); }
+  int16dot::CodedRows coded_rows(int64_t n, int64_t latent, int64_t rope) {
+    int16_t* const rows = shorts(n * (latent + rope));
+    float* const latent_scales = floats(n);
+    return {rows, latent_scales, floats(n), latent, rope};
+  }
   // n rows in int8, row_stride(cols) apart.
   std::byte* codes(int64_t n, int64_t cols) {
     const int64_t bytes = n * packed_dot::row_stride(cols);

@@ -16,6 +16,7 @@
 #include "kernels/backends.h"
 #include "kernels/cpu/bf16_dot.h"
 #include "kernels/cpu/bf16_tiles.h"
+#include "kernels/cpu/int16_dot.h"
 #include "kernels/cpu/packed_dot.h"
 #include "kernels/cpu/plain_bf16.h"
 #include "kernels/cpu/unroll.h"
@@ -136,6 +137,9 @@ bool has_fast_bf16_dot() {
 bool has_bf16_tiles() {
   return with_tiles;
 }
+const int16dot::Kernels* int16_kernels() {
+  return nullptr;
+}
 const packed_dot::Kernels& packed_kernels() {
   return packed_avx2::kKernels;
 }
@@ -151,5 +155,6 @@ const packed_dot::Kernels& packed_kernels() {
 #include "kernels/cpu/matmul.h"
 #include "kernels/cpu/mla_block.h"
 #include "kernels/cpu/mla_expanded.h"
+#include "kernels/cpu/mla_int16.h"
 #include "kernels/cpu/mla_absorbed.h"
 #include "kernels/cpu/table.h"

@@ -1,0 +1,63 @@
+// Products of rows rounded to 16 bits, for the attention of decoding rows: pairs of int16 give CPUs without
+// fast products of bf16 twice what f32 does, and round less than bf16 would.
+//
+// A row has parts, each rounded by itself: value = code * scale. Callers keep codes so small that no sum of
+// products leaves 32 bits. Sums are whole numbers, the same in any order and on any
+// CPU.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace jaju::int16dot {
+
+// What rows have in common, at a fixed distance: codes [latent | rope], and scales of both parts.
+struct CodedRows {
+  int16_t* codes = nullptr;  // rows latent + rope apart, at a multiple of 64 bytes
+  float* latent_scales = nullptr;
+  float* rope_scales = nullptr;
+  int64_t latent = 0;  // columns of either, multiples of kColumns
+  int64_t rope = 0;
+
+  int64_t width() const { return latent + rope; }
+  int16_t* row(int64_t r) const { return codes + r * width(); }
+  CodedRows from(int64_t r) const { return {row(r), latent_scales + r, rope_scales + r, latent, rope}; }
+};
+
+constexpr int64_t kColumns = 32;
+// Rows are multiplied four at a time: there is room for so many, whatever it holds.
+constexpr int64_t kRowsAtOnce = 4;
+
+// Memory that is fetched meanwhile.
+struct Ahead {
+  const std::byte* first = nullptr;
+  int64_t bytes = 0;
+};
+
+struct Kernels {
+  // n values, a multiple of kColumns, as codes of at most `most`; returns their scale: 0 where all are below
+  // 2^-100, NaN where one is not finite. Within kColumns codes have an order of the CPU's own.
+  float (*round_row)(const float* values, int64_t n, int32_t most, int16_t* codes);
+  float (*round_bf16_row)(const uint16_t* values, int64_t n, int32_t most, int16_t* codes);
+
+  // out[i * out_stride + r] = rows[r] . queries[i], for n_rows rows (and what is behind them up to a multiple
+  // of kRowsAtOnce) and n queries.
+  void (*dot)(const CodedRows& rows, int64_t n_rows, const CodedRows& queries, int64_t n, float* out,
+              int64_t out_stride, const Ahead& ahead);
+
+  // weights[j] * scales[j] as codes of at most `most`, in their order, zeros behind them up to `room`;
+  // returns their scale. Weights are not negative.
+  float (*round_weights)(const float* weights, const float* scales, int64_t n, int32_t most, int64_t room,
+                         int16_t* codes);
+
+  // out[i][k] = keep[i] * out[i][k] + factors[i] * sum_j weights[i][j] rows[j][k] for n inputs, j < n_rows, k
+  // < rows.latent; weights are codes, `weights_stride` apart, those from n_rows on zero; keep null: from
+  // zero.
+  void (*weigh)(const CodedRows& rows, int64_t n_rows, const int16_t* weights, int64_t weights_stride,
+                int64_t n, const float* keep, const float* factors, float* out, int64_t out_stride);
+};
+
+extern const Kernels kAvx2;
+extern const Kernels kVnni;  // AVX-512 VNNI
+
+}  // namespace jaju::int16dot
