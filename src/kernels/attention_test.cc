@@ -28,7 +28,7 @@ class Attention : public Backend {
     const std::string name = GetParam();
     return name.starts_with("plain_") || (name == "avx512" && cpu_has_fast_bf16_dot());
   }
-  // Whether decoding rows far behind are multiplied in 16 bits where the CPU chooses.
+  // Whether a prompt, and decoding rows far behind, are multiplied in 16 bits where the CPU chooses.
   bool has_int16() const {
     const std::string name = GetParam();
     return name == "avx2" || (name == "avx512" && cpu_has_vnni() && !has_fast_dots() && !on_tiles());
@@ -45,7 +45,7 @@ struct AttentionSizes {
 };
 constexpr AttentionSizes kOddSizes = {11, 24, 10, 20, 40};
 // Multiples of what AMX tiles hold, as models have them; what is not goes round them.
-constexpr AttentionSizes kTileSizes = {16, 32, 32, 16, 64};
+constexpr AttentionSizes kTileSizes = {16, 32, 32, 32, 64};
 
 // Weights of some type, or packed.
 struct WeightKind {
@@ -141,8 +141,9 @@ struct AttentionCase : AttentionSizes {
   // more where a q8 cache is widened to bf16, and where packed weights are. What q8 lost when it was stored
   // is no error here.
   //
-  // `int16`: rows behind kInt16Positions round queries and positions to the codes of mla_int16.h, each part
-  // of a row to most_code steps of either sign, and weights to most_weight.
+  // `int16`: absorbed rows behind kInt16Positions, and all expanded ones, are rounded to the codes of
+  // mla_int16.h: queries and keys (absorbed: positions) to most_code steps of either sign, values (latents)
+  // likewise, and weights to most_weight.
   //
   // Of packed weights both ways have keys of their own, and what those multiply is rounded to int8, by
   // `int8`, which is no error either: latents or, absorbed, queries. What the values' rows multiply then, an
@@ -160,38 +161,32 @@ struct AttentionCase : AttentionSizes {
     for (int64_t k = 0; k < n; ++k) largest = std::max(largest, std::abs(value(from + k)));
     return largest / most_code(n) / 2 * (1 + 8 * kEps);
   }
-  // How far from its sum of products a score may be, and what rounding adds to a value of the latents.
-  struct Int16Errors {
-    double score = 0;
-    std::vector<double> latents;  // half steps, of every position
-  };
-  Int16Errors int16_errors(const SequenceSlice& s, int64_t n_keys, const std::vector<double>& query) const {
-    Int16Errors e;
+  using Parts = std::vector<std::pair<int64_t, int64_t>>;  // first value, values
+  // How far from its sum of products a score of such rows may be, each part rounded by itself.
+  static double score_error(const std::vector<double>& query, const std::vector<double>& key,
+                            const Parts& parts) {
     const auto of_query = [&](int64_t k) { return query[static_cast<size_t>(k)]; };
-    for (int64_t j = 0; j < n_keys; ++j) {
-      const auto of_key = [&](int64_t k) { return cached(s, j, k); };
-      double error = 0;
-      for (const auto& [from, n] : {std::pair{int64_t{0}, latent}, {latent, rope}}) {
-        const double of_q = half_step(of_query, from, n);
-        const double of_k = half_step(of_key, from, n);
-        for (int64_t k = from; k < from + n; ++k)
-          error += std::abs(of_query(k)) * of_k + std::abs(of_key(k)) * of_q + of_q * of_k;
-      }
-      e.score = std::max(e.score, error);
-      e.latents.push_back(half_step(of_key, 0, latent));
+    const auto of_key = [&](int64_t k) { return key[static_cast<size_t>(k)]; };
+    double error = 0;
+    for (const auto& [from, n] : parts) {
+      const double of_q = half_step(of_query, from, n);
+      const double of_k = half_step(of_key, from, n);
+      for (int64_t k = from; k < from + n; ++k)
+        error += std::abs(of_query(k)) * of_k + std::abs(of_key(k)) * of_q + of_q * of_k;
     }
-    return e;
+    return error;
   }
-  // Of a weighted sum of latents, weights `p` of `total`.
-  double int16_sum_error(const Int16Errors& e, const std::vector<double>& p, double total) const {
-    const double code = most_code(latent);
+  // Of the sum of rows of `columns` values, `half_steps` of each, weights `p` of `total`.
+  static double sum_error(const std::vector<double>& half_steps, int64_t columns,
+                          const std::vector<double>& p, double total) {
+    const double code = most_code(columns);
     const double most_weight = std::min(32767.0, std::floor(2147483647.0 / 64 / code));
     double error = 0;
     for (size_t block = 0; block < p.size(); block += 64) {
       double top = 0;
       for (size_t j = block; j < std::min(p.size(), block + 64); ++j) {
-        error += p[j] / total * e.latents[j];
-        top = std::max(top, p[j] / total * 2 * e.latents[j]);
+        error += p[j] / total * half_steps[j];
+        top = std::max(top, p[j] / total * 2 * half_steps[j]);
       }
       error += top / most_weight / 2 * 64 * code;
     }
@@ -255,18 +250,33 @@ struct AttentionCase : AttentionSizes {
           const int64_t n_keys = s.first_pos + i + 1;
           std::vector<double> p;
           double total = 0, score_error = 0;
-          Int16Errors in_int16;
-          if (absorbed && int16 && n_keys >= 256) {
-            std::vector<double> absorbed_query;
-            for (int64_t k = 0; k < latent; ++k) {
-              double sum = 0;
-              for (int64_t d = 0; d < nope; ++d) sum += query[static_cast<size_t>(d)] * weight(d, k);
-              absorbed_query.push_back(sum);
+          std::vector<double> half_steps;  // of values, or of latents
+          if (int16 && (!absorbed || n_keys >= 256)) {
+            std::vector<double> multiplied = query;
+            if (absorbed) {
+              multiplied.clear();
+              for (int64_t k = 0; k < latent; ++k) {
+                double sum = 0;
+                for (int64_t d = 0; d < nope; ++d) sum += query[static_cast<size_t>(d)] * weight(d, k);
+                multiplied.push_back(sum);
+              }
+              multiplied.insert(multiplied.end(), query.begin() + nope, query.end());
             }
-            for (int64_t d = 0; d < rope; ++d) absorbed_query.push_back(query[static_cast<size_t>(nope + d)]);
-            in_int16 = int16_errors(s, n_keys, absorbed_query);
-            score_error = in_int16.score * scale;
+            const Parts parts = absorbed ? Parts{{0, latent}, {latent, rope}} : Parts{{0, nope + rope}};
+            for (int64_t j = 0; j < n_keys; ++j) {
+              const std::vector<double>& expanded = rows[static_cast<size_t>(j)];
+              std::vector<double> key(expanded.begin(), expanded.begin() + nope);
+              if (absorbed) key = latents[static_cast<size_t>(j)];
+              for (int64_t k = 0; k < rope; ++k) key.push_back(cached(s, j, latent + k));
+              score_error = std::max(score_error, AttentionCase::score_error(multiplied, key, parts) * scale);
+              half_steps.push_back(half_step(
+                  [&](int64_t k) {
+                    return absorbed ? key[static_cast<size_t>(k)] : expanded[static_cast<size_t>(nope + k)];
+                  },
+                  0, absorbed ? latent : v));
+            }
           }
+          const double from_codes = score_error;
           for (int64_t j = 0; j < n_keys; ++j) {
             const auto at = static_cast<size_t>(j);
             double score = 0, size = 0;
@@ -282,9 +292,10 @@ struct AttentionCase : AttentionSizes {
             p.push_back(std::exp(score * scale));
             total += p.back();
             const double relative = static_cast<double>(latent + nope + rope + 4) * kEps + factors * rounding;
-            score_error = std::max(score_error, relative * size * scale + in_int16.score * scale);
+            score_error = std::max(score_error, relative * size * scale + from_codes);
           }
-          const double sum_error = in_int16.latents.empty() ? 0 : int16_sum_error(in_int16, p, total);
+          const double of_sums =
+              half_steps.empty() ? 0 : sum_error(half_steps, absorbed ? latent : v, p, total);
           for (int64_t d = 0; d < v; ++d) {
             double sum = 0, size = 0;
             for (int64_t j = 0; j < n_keys; ++j) {
@@ -299,7 +310,8 @@ struct AttentionCase : AttentionSizes {
                                 static_cast<double>(2 * n_keys + latent + 16) * kEps) *
                                size;
             for (int64_t k = 0; absorbed && k < latent; ++k)
-              result.bound[at] += std::abs(weight(nope + d, k)) * (sum_error + (int8 ? largest / 253 : 0));
+              result.bound[at] += std::abs(weight(nope + d, k)) * (of_sums + (int8 ? largest / 253 : 0));
+            if (!absorbed) result.bound[at] += of_sums;
           }
         }
       }
@@ -428,8 +440,8 @@ TEST_P(Attention, BitsDoNotDependOnChunks) {
   }
 }
 
-// Rows far behind, rounded to 16 bits: within the worst case, and on the whole as near as five roundings of
-// 2^-12, which is what codes of 5,792 steps to the largest of 64 or 32 values come to.
+// Rounded to 16 bits: within the worst case, and on the whole as near as five roundings of 2^-12, which is
+// what codes of 5,792 steps to the largest of 64 or 32 values come to.
 TEST_P(Attention, InInt16IsNearTheFormula) {
   if (!has_int16()) GTEST_SKIP() << "this CPU takes bf16 or f32";
   Context context = context_for(team, *ops, Precision::fastest);
@@ -437,25 +449,29 @@ TEST_P(Attention, InInt16IsNearTheFormula) {
   for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
     for (const WeightKind weights : {kBf16, kQ8}) {
       const AttentionCase c(cache, weights, {240, 700}, {40, 3}, kTileSizes);
-      const AttentionCase::Exact want = c.exact(true, 0, true, true);
-      std::vector<float> got(want.out.size(), NAN), wide(want.out.size(), NAN);
-      ops->mla_absorbed(context, c.args(got));
-      ops->mla_absorbed(in_f32, c.args(wide));
-      double errors = 0, squares = 0;
-      for (size_t i = 0; i < got.size(); ++i) {
-        ASSERT_NEAR(got[i], want.out[i], want.bound[i]) << i;
-        errors += std::pow(static_cast<double>(got[i] - wide[i]), 2);
-        squares += want.out[i] * want.out[i];
+      for (const bool absorbed : {false, true}) {
+        SCOPED_TRACE(absorbed ? "absorbed" : "expanded");
+        const AttentionCase::Exact want = c.exact(absorbed, 0, true, true);
+        std::vector<float> got(want.out.size(), NAN), wide(want.out.size(), NAN);
+        (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
+        (absorbed ? ops->mla_absorbed : ops->mla_expanded)(in_f32, c.args(wide));
+        double errors = 0, squares = 0;
+        for (size_t i = 0; i < got.size(); ++i) {
+          ASSERT_NEAR(got[i], want.out[i], want.bound[i]) << i;
+          errors += std::pow(static_cast<double>(got[i] - wide[i]), 2);
+          squares += want.out[i] * want.out[i];
+        }
+        // Packed weights round the weighted latents to int8 after that, here and there to another code.
+        if (weights.scheme == Scheme::none || !absorbed) {
+          EXPECT_LE(std::sqrt(errors / squares), 5 * 0x1p-12);
+        }
+        // Absorbed rows before kInt16Positions are those of f32, the others are not.
+        const auto row = static_cast<size_t>(c.heads * c.v);
+        const auto is_f32 = [&](size_t i) {
+          return std::memcmp(&got[i * row], &wide[i * row], row * sizeof(float)) == 0;
+        };
+        for (size_t i = 0; i < 43; ++i) EXPECT_EQ(is_f32(i), absorbed && i < 15) << i;
       }
-      // Packed weights round the weighted latents to int8 after that, here and there to another code.
-      if (weights.scheme == Scheme::none) {
-        EXPECT_LE(std::sqrt(errors / squares), 5 * 0x1p-12);
-      }
-      // The rows before kInt16Positions are those of f32, the ones behind are not.
-      const auto row = static_cast<size_t>(c.heads * c.v);
-      EXPECT_EQ(0, std::memcmp(got.data(), wide.data(), 15 * row * sizeof(float)));
-      for (size_t i = 15; i < 43; ++i)
-        EXPECT_NE(0, std::memcmp(&got[i * row], &wide[i * row], row * sizeof(float))) << i;
     }
   }
 }
@@ -487,6 +503,10 @@ TEST_P(Attention, FastestIsInF32OrInBf16) {
         (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(out));
         return out;
       };
+      if (has_int16() && !absorbed && sizes.heads == kTileSizes.heads) {
+        EXPECT_NE(attention(Precision::fastest), attention(Precision::f32));
+        continue;
+      }
       EXPECT_EQ(attention(Precision::fastest), attention(dots || tiles ? Precision::bf16 : Precision::f32))
           << (absorbed ? "absorbed, " : "expanded, ") << sizes.heads << " heads";
     }

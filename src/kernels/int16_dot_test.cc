@@ -63,7 +63,8 @@ class Int16Dot : public testing::TestWithParam<const char*> {
     const int16_t one[2] = {1, 0};
     const float factor = 1;
     for (int64_t r = 0; r < n; ++r)
-      kernels->weigh(rows.from(r), 1, one, 2, 1, nullptr, &factor, out.data() + r * kLatent, kLatent);
+      kernels->weigh(rows.row(r), kWidth, 1, kLatent, one, 2, 1, nullptr, &factor, out.data() + r * kLatent,
+                     kLatent);
     return out;
   }
   const int16dot::Kernels* kernels = nullptr;
@@ -100,6 +101,37 @@ TEST_P(Int16Dot, Bf16HasTheCodesOfItsValues) {
   EXPECT_EQ(kernels->round_row(values.data(), kLatent, kMost, a),
             kernels->round_bf16_row(halves.data(), kLatent, kMost, b));
   EXPECT_EQ(std::vector<int16_t>(a, b), std::vector<int16_t>(b, b + kLatent));
+}
+
+TEST_P(Int16Dot, RoundsInOrderAndByColumns) {
+  const std::vector<float> values = normal_values(kRope * kRope, 8);
+  std::vector<float> turned;
+  for (size_t r = 0; r < kRope; ++r) {
+    for (size_t k = 0; k < kRope; ++k) turned.push_back(values[k * kRope + r]);
+  }
+  LineVector<float> room(kRope * kRope);
+  auto* const by_columns = reinterpret_cast<int16_t*>(room.data());
+  int16_t* const by_rows = by_columns + kRope * kRope;
+  std::vector<float> scales(kRope);
+  kernels->round_columns(turned.data(), kRope, kRope, kMost, by_columns, scales.data());
+  for (int64_t r = 0; r < kRope; ++r) {
+    const float* const row = values.data() + r * kRope;
+    const float scale = kernels->round_in_order(row, kRope, kMost, by_rows + r * kRope);
+    EXPECT_EQ(scale, scales[static_cast<size_t>(r)]);
+    for (int64_t k = 0; k < kRope; ++k) {
+      const double step = static_cast<double>(scale);
+      EXPECT_NEAR(by_rows[r * kRope + k] * step, row[k], step * (0.5 + kMost * 4 * kEps)) << r << " " << k;
+    }
+    // Of the columns the codes one after the other.
+    std::vector<float> codes(kRope);
+    const int16_t one[2] = {1, 0};
+    const float factor = 1;
+    for (int64_t k = 0; k < kRope; ++k) {
+      kernels->weigh(by_columns + k * kRope, kRope, 1, kRope, one, 2, 1, nullptr, &factor, codes.data(),
+                     kRope);
+      EXPECT_EQ(codes[static_cast<size_t>(r)], static_cast<float>(by_rows[r * kRope + k])) << r << " " << k;
+    }
+  }
 }
 
 TEST_P(Int16Dot, RowsWithoutCodes) {
@@ -172,7 +204,8 @@ TEST_P(Int16Dot, NoSumLeaves32Bits) {
     const float factor =
         kernels->round_weights(ones.data(), rows.latent_scales.data(), 64, kMostWeight, 64, weights);
     std::vector<float> out(kLatent);
-    kernels->weigh(rows.rows, 64, weights, 64, 1, nullptr, &factor, out.data(), kLatent);
+    kernels->weigh(rows.rows.codes, kWidth, 64, kLatent, weights, 64, 1, nullptr, &factor, out.data(),
+                   kLatent);
     for (const float sum : out) EXPECT_NEAR(sum, sign * 64 * 3.0f, 1e-3f);
   }
 }
@@ -205,7 +238,8 @@ TEST_P(Int16Dot, WeighsRows) {
       for (const float* const kept :
            {static_cast<const float*>(nullptr), static_cast<const float*>(keep.data())}) {
         std::vector<float> out(static_cast<size_t>(n * kLatent), 2.0f);
-        kernels->weigh(rows.rows, n_rows, coded, 64, n, kept, factors.data(), out.data(), kLatent);
+        kernels->weigh(rows.rows.codes, kWidth, n_rows, kLatent, coded, 64, n, kept, factors.data(),
+                       out.data(), kLatent);
         for (int64_t i = 0; i < n; ++i) {
           for (int64_t k = 0; k < kLatent; ++k) {
             const double before =

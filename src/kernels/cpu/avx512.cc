@@ -52,7 +52,7 @@ const packed_dot::Kernels& packed_kernels() {
 #include "kernels/cpu/weigh.h"
 #include "kernels/cpu/matmul.h"
 #include "kernels/cpu/mla_block.h"
-#include "kernels/cpu/mla_expanded.h"
 #include "kernels/cpu/mla_int16.h"
+#include "kernels/cpu/mla_expanded.h"
 #include "kernels/cpu/mla_absorbed.h"
 #include "kernels/cpu/table.h"

@@ -55,15 +55,15 @@ inline void interleave(I a, I b, I (&pairs)[2]) {
   pairs[1] = _mm256_unpackhi_epi16(a, b);
 }
 
-// The largest of n magnitudes, as numbers without sign: so that what is not finite is larger than all.
-inline float largest_magnitude(const float* values, int64_t n) {
-  const I magnitude = _mm256_set1_epi32(0x7fffffff);
-  I top = no_codes();
-  for (int64_t k = 0; k < n; k += kLanes) {
-    const I bits = _mm256_castps_si256(load(values + k).v);
-    top = _mm256_max_epi32(top, _mm256_and_si256(bits, magnitude));
-  }
-  __m128i half = _mm_max_epi32(_mm256_castsi256_si128(top), _mm256_extracti128_si256(top, 1));
+// Magnitudes as numbers without sign: what is not finite is larger than all else.
+inline I magnitudes(V a) {
+  return _mm256_and_si256(_mm256_castps_si256(a.v), _mm256_set1_epi32(0x7fffffff));
+}
+inline I larger(I a, I b) {
+  return _mm256_max_epi32(a, b);
+}
+inline float largest_of(I magnitudes) {
+  __m128i half = _mm_max_epi32(_mm256_castsi256_si128(magnitudes), _mm256_extracti128_si256(magnitudes, 1));
   half = _mm_max_epi32(half, _mm_shuffle_epi32(half, 0x4e));
   half = _mm_max_epi32(half, _mm_shuffle_epi32(half, 0xb1));
   return _mm_cvtss_f32(_mm_castsi128_ps(half));
@@ -88,7 +88,8 @@ inline float largest_magnitude(const uint16_t* values, int64_t n) {
 
 namespace jaju::int16dot {
 
-extern const Kernels kAvx2 = {avx2::round_row, avx2::round_bf16_row, avx2::dot, avx2::round_weights,
+extern const Kernels kAvx2 = {avx2::round_row,     avx2::round_bf16_row, avx2::round_in_order,
+                              avx2::round_columns, avx2::round_weights,  avx2::dot,
                               avx2::weigh};
 
 }  // namespace jaju::int16dot

@@ -1,5 +1,5 @@
 // What int16_avx2.cc and int16_vnni.cc share. Included in each, inside its anonymous namespace, after vectors
-// of f32 (vec_*.h) and of codes: I, dot2, pair_at, interleave, to_float, pack, magnitudes.
+// of f32 (vec_*.h) and of codes (I, kCodes of them).
 #pragma once
 
 using int16dot::Ahead;
@@ -19,13 +19,19 @@ inline Factor factor_for(float largest, int32_t most) {
   return {largest / static_cast<float>(most), static_cast<float>(most) / largest};
 }
 
-template <typename Load>
+// The largest of n magnitudes, as numbers without sign: so that what is not finite is larger than all.
+inline float largest_magnitude(const float* values, int64_t n) {
+  I top = no_codes();
+  for (int64_t k = 0; k < n; k += kLanes) top = larger(top, magnitudes(load(values + k)));
+  return largest_of(top);
+}
+
+template <bool InOrder = false, typename Load>
 inline void round_values(const Load& values, int64_t n, float factor, int16_t* codes) {
   for (int64_t k = 0; k < n; k += kCodes) {
-    // What is not finite would be no code, even times 0.
-    store_codes(codes + k, factor == 0.0f
-                               ? no_codes()
-                               : pack(mul(values(k), set1(factor)), mul(values(k + kLanes), set1(factor))));
+    I packed = no_codes();  // what is not finite would be no code, even times 0
+    if (factor != 0.0f) packed = pack(mul(values(k), set1(factor)), mul(values(k + kLanes), set1(factor)));
+    store_codes(codes + k, InOrder ? in_order(packed) : packed);
   }
 }
 
@@ -38,6 +44,50 @@ float round_row(const float* values, int64_t n, int32_t most, int16_t* codes) {
 float round_bf16_row(const uint16_t* values, int64_t n, int32_t most, int16_t* codes) {
   const Factor f = factor_for(largest_magnitude(values, n), most);
   round_values([&](int64_t k) { return load_bf16(values + k); }, n, f.factor, codes);
+  return f.scale;
+}
+
+float round_in_order(const float* values, int64_t n, int32_t most, int16_t* codes) {
+  const Factor f = factor_for(largest_magnitude(values, n), most);
+  round_values<true>([&](int64_t k) { return load(values + k); }, n, f.factor, codes);
+  return f.scale;
+}
+
+void round_columns(const float* values, int64_t n_rows, int64_t cols, int32_t most, int16_t* codes,
+                   float* scales) {
+  for (int64_t k = 0; k < cols; k += kCodes) {
+    I top[2] = {no_codes(), no_codes()};
+    for (int64_t r = 0; r < n_rows; ++r) {
+      const float* const row = values + r * cols + k;
+      top[0] = larger(top[0], magnitudes(load(row)));
+      top[1] = larger(top[1], magnitudes(load(row + kLanes)));
+    }
+    float largest[kCodes], factors[kCodes];
+    __builtin_memcpy(largest, top, sizeof largest);
+    for (int64_t c = 0; c < kCodes; ++c) {
+      const Factor f = factor_for(largest[c], most);
+      scales[k + c] = f.scale;
+      factors[c] = f.factor;
+    }
+    const V first = load(factors);
+    const V second = load(factors + kLanes);
+    for (int64_t r = 0; r < n_rows; ++r) {
+      const float* const row = values + r * cols + k;
+      store_codes(codes + r * cols + k, pack(mul(load(row), first), mul(load(row + kLanes), second)));
+    }
+  }
+}
+
+float round_weights(const float* weights, const float* scales, int64_t n, int32_t most, int64_t room,
+                    int16_t* codes) {
+  const auto scaled = [&](int64_t j) {
+    const int64_t lanes = n - j < kLanes ? n - j : kLanes;
+    return lanes <= 0 ? zero() : mul(load_n(weights + j, lanes), load_n(scales + j, lanes));
+  };
+  I top = no_codes();
+  for (int64_t j = 0; j < n; j += kLanes) top = larger(top, magnitudes(scaled(j)));
+  const Factor f = factor_for(largest_of(top), most);
+  round_values<true>(scaled, room, f.factor, codes);
   return f.scale;
 }
 
@@ -117,31 +167,9 @@ void dot(const CodedRows& rows, int64_t n_rows, const CodedRows& queries, int64_
   }
 }
 
-float round_weights(const float* weights, const float* scales, int64_t n, int32_t most, int64_t room,
-                    int16_t* codes) {
-  V top = zero();
-  for (int64_t j = 0; j < n; j += kLanes) {
-    const int64_t lanes = n - j < kLanes ? n - j : kLanes;
-    // A weight that is not a number is the second operand, and stays.
-    top = max(top, mul(load_n(weights + j, lanes), load_n(scales + j, lanes)));
-  }
-  const Factor f = factor_for(largest(top), most);
-  const V factor = set1(f.factor);
-  const auto scaled = [&](int64_t j) {
-    const int64_t left = n - j;
-    if (left <= 0 || f.factor == 0.0f) return zero();
-    const int64_t lanes = left < kLanes ? left : kLanes;
-    return mul(mul(load_n(weights + j, lanes), load_n(scales + j, lanes)), factor);
-  };
-  for (int64_t j = 0; j < room; j += kCodes) {
-    store_codes(codes + j, in_order(pack(scaled(j), scaled(j + kLanes))));
-  }
-  return f.scale;
-}
-
-// The columns of one vector of codes, from k on, for H inputs.
+// The columns of one vector of codes for H inputs, at `codes` and `out` those of the first row and input.
 template <int H>
-inline void weigh_tile(const CodedRows& rows, int64_t k, int64_t n_rows, const int16_t* weights,
+inline void weigh_tile(const int16_t* codes, int64_t stride, int64_t n_rows, const int16_t* weights,
                        int64_t weights_stride, const float* keep, const float* factors, float* out,
                        int64_t out_stride) {
   I acc[H][2];
@@ -149,11 +177,9 @@ inline void weigh_tile(const CodedRows& rows, int64_t k, int64_t n_rows, const i
     acc[h][0] = start();
     acc[h][1] = start();
   }
-  const int64_t width = rows.width();
-  const int16_t* row = rows.codes + k;
-  for (int64_t j = 0; j < n_rows; j += 2, row += 2 * width) {
+  for (int64_t j = 0; j < n_rows; j += 2, codes += 2 * stride) {
     I pairs[2];
-    interleave(codes_at(row), codes_at(row + width), pairs);
+    interleave(codes_at(codes), codes_at(codes + stride), pairs);
     JAJU_UNROLL for (int h = 0; h < H; ++h) {
       const I weight = pair_at(weights + h * weights_stride + j);
       acc[h][0] = dot2(acc[h][0], weight, pairs[0]);
@@ -163,22 +189,24 @@ inline void weigh_tile(const CodedRows& rows, int64_t k, int64_t n_rows, const i
   JAJU_UNROLL for (int h = 0; h < H; ++h) {
     const V factor = set1(factors[h]);
     JAJU_UNROLL for (int c = 0; c < 2; ++c) {
-      float* const to = out + h * out_stride + k + c * kLanes;
+      float* const to = out + h * out_stride + c * kLanes;
       const V before = keep == nullptr ? zero() : mul(set1(keep[h]), load(to));
       store(to, fma(to_float(acc[h][c]), factor, before));
     }
   }
 }
 
-void weigh(const CodedRows& rows, int64_t n_rows, const int16_t* weights, int64_t weights_stride, int64_t n,
-           const float* keep, const float* factors, float* out, int64_t out_stride) {
-  for (int64_t k = 0; k < rows.latent; k += kCodes) {
+void weigh(const int16_t* codes, int64_t stride, int64_t n_rows, int64_t cols, const int16_t* weights,
+           int64_t weights_stride, int64_t n, const float* keep, const float* factors, float* out,
+           int64_t out_stride) {
+  for (int64_t k = 0; k < cols; k += kCodes) {
     int64_t h = 0;
     const auto pass = [&](auto inputs) {
       constexpr int H = decltype(inputs)::value;
       for (; h + H <= n; h += H) {
-        weigh_tile<H>(rows, k, n_rows, weights + h * weights_stride, weights_stride,
-                      keep == nullptr ? nullptr : keep + h, factors + h, out + h * out_stride, out_stride);
+        weigh_tile<H>(codes + k, stride, n_rows, weights + h * weights_stride, weights_stride,
+                      keep == nullptr ? nullptr : keep + h, factors + h, out + h * out_stride + k,
+                      out_stride);
       }
     };
     pass(std::integral_constant<int, kWeighHeads>());

@@ -55,14 +55,15 @@ inline void interleave(I a, I b, I (&pairs)[2]) {
   pairs[1] = _mm512_unpackhi_epi16(a, b);
 }
 
-// The largest of n magnitudes, as numbers without sign: so that what is not finite is larger than all.
-inline float largest_magnitude(const float* values, int64_t n) {
-  const I magnitude = _mm512_set1_epi32(0x7fffffff);
-  I top = no_codes();
-  for (int64_t k = 0; k < n; k += kLanes) {
-    top = _mm512_max_epi32(top, _mm512_and_si512(_mm512_loadu_si512(values + k), magnitude));
-  }
-  return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(_mm512_reduce_max_epi32(top))));
+// Magnitudes as numbers without sign: what is not finite is larger than all else.
+inline I magnitudes(V a) {
+  return _mm512_and_si512(_mm512_castps_si512(a.v), _mm512_set1_epi32(0x7fffffff));
+}
+inline I larger(I a, I b) {
+  return _mm512_max_epi32(a, b);
+}
+inline float largest_of(I magnitudes) {
+  return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(_mm512_reduce_max_epi32(magnitudes))));
 }
 inline float largest_magnitude(const uint16_t* values, int64_t n) {
   const I magnitude = _mm512_set1_epi16(0x7fff);
@@ -84,7 +85,8 @@ inline float largest_magnitude(const uint16_t* values, int64_t n) {
 
 namespace jaju::int16dot {
 
-extern const Kernels kVnni = {avx512::round_row, avx512::round_bf16_row, avx512::dot, avx512::round_weights,
+extern const Kernels kVnni = {avx512::round_row,     avx512::round_bf16_row, avx512::round_in_order,
+                              avx512::round_columns, avx512::round_weights,  avx512::dot,
                               avx512::weigh};
 
 }  // namespace jaju::int16dot

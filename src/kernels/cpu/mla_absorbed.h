@@ -305,8 +305,8 @@ inline void Absorbed::attend_in_int16(Pieces scratch, int64_t r, int64_t h0, int
         factors[i] =
             int16->round_weights(s, block.latent_scales, m, most_weight, kBlock, weights + i * kBlock);
       }
-      int16->weigh(block, m, weights, kBlock, count, start == begin ? nullptr : keep, factors,
-                   to.sums + h * a.latent, a.latent);
+      int16->weigh(block.codes, width(), m, a.latent, weights, kBlock, count, start == begin ? nullptr : keep,
+                   factors, to.sums + h * a.latent, a.latent);
     }
   }
 }
@@ -441,7 +441,7 @@ inline void absorb_wave(Context& context, const MlaArgs& a, const AbsorbedRow* r
     work.queries = scratch.halves(n * a.n_heads * width);
   } else {
     work.in_pairs = rows[0].slice->cache.layout.type == CacheType::bf16 && width % kPairColumns == 0;
-    work.int16 = mla_int16(context, a, rows[0].slice->cache);
+    work.int16 = mla_int16(context, a, rows[0].slice->cache, true);
     if (work.int16 != nullptr) work.coded_queries = scratch.coded_rows(n * a.n_heads, a.latent, a.rope);
   }
   if (work.in_bf16 && !packed) {

@@ -106,38 +106,59 @@ inline void expand_plain(const ExpandedHead& h, const float* latents, int64_t n,
   }
 }
 
-// Keys are expanded transposed, (qk, positions), so that queries weigh their rows: no sums across lanes. So
-// they are in bf16.
+// A block's keys and values in f32. Keys are expanded transposed, (qk, positions), so that queries weigh
+// their rows: no sums across lanes. So they are in bf16 and int16.
+class WideBlock {
+ public:
+  float* keys;    // (qk, kBlock)
+  float* values;  // (kBlock, v)
+
+  WideBlock(Pieces& scratch, const ExpandedHead& h)
+      : keys(scratch.floats(kBlock * h.qk())),
+        values(scratch.floats(kBlock * h.a.v)),
+        h_(h),
+        codes_(scratch, h.a),
+        latents_(scratch.floats(kBlock * h.a.latent)),
+        ropes_(scratch.floats(kBlock * h.a.rope)),
+        room_(scratch.floats(h.a.kv_b.packed() ? kBlock * h.a.nope : kMlaKeyRows * h.a.latent)) {}
+  // Positions [start, start + n).
+  void expand(int64_t start, int64_t n) const {
+    const MlaArgs& a = h_.a;
+    widen_block(h_.s.cache, start / kBlock, n, latents_, a.latent, ropes_, a.rope);
+    if (a.kv_b.packed()) {
+      const Inputs in_int8 = codes_.round(latents_, n);
+      expand_packed_keys(h_, in_int8, n, room_, keys);
+      expand_packed_values(h_, in_int8, n, values);
+    } else {
+      expand_plain(h_, latents_, n, room_, keys, values);
+    }
+    for (int64_t j = 0; j < n; ++j) {
+      for (int64_t d = 0; d < a.rope; ++d) keys[(a.nope + d) * kBlock + j] = ropes_[j * a.rope + d];
+    }
+  }
+
+ private:
+  const ExpandedHead& h_;
+  LatentCodes codes_;
+  float* latents_;
+  float* ropes_;
+  float* room_;
+};
+
 inline void expand_f32(Pieces scratch, const ExpandedHead& h) {
   static_assert(kMlaKeyRows <= kInputBlock);
   const MlaArgs& a = h.a;
   const int64_t qk = h.qk();
-  float* const latents = scratch.floats(kBlock * a.latent);
-  float* const ropes = scratch.floats(kBlock * a.rope);
-  float* const keys = scratch.floats(kBlock * qk);  // (qk, positions)
-  float* const values = scratch.floats(kBlock * a.v);
+  const WideBlock block(scratch, h);
   float* const scores = scratch.floats(kMlaRows * kBlock);
   float* const queries = scratch.floats(h.s.n_rows * qk);
-  const bool packed = a.kv_b.packed();
-  const LatentCodes codes(scratch, a);
-  float* const room = scratch.floats(packed ? kBlock * a.nope : kMlaKeyRows * a.latent);
   for (int64_t i = 0; i < h.s.n_rows; ++i) {
     __builtin_memcpy(queries + i * qk, h.query(i), static_cast<size_t>(qk) * sizeof(float));
   }
   h.for_blocks([&](int64_t start, int64_t n, int64_t first) {
-    widen_block(h.s.cache, start / kBlock, n, latents, a.latent, ropes, a.rope);
-    if (packed) {
-      const Inputs in_int8 = codes.round(latents, n);
-      expand_packed_keys(h, in_int8, n, room, keys);
-      expand_packed_values(h, in_int8, n, values);
-    } else {
-      expand_plain(h, latents, n, room, keys, values);
-    }
-    for (int64_t j = 0; j < n; ++j) {
-      for (int64_t d = 0; d < a.rope; ++d) keys[(a.nope + d) * kBlock + j] = ropes[j * a.rope + d];
-    }
-    const Matrix key_matrix = f32_matrix(keys, qk, kBlock);
-    const Matrix value_matrix = f32_matrix(values, n, a.v);
+    block.expand(start, n);
+    const Matrix key_matrix = f32_matrix(block.keys, qk, kBlock);
+    const Matrix value_matrix = f32_matrix(block.values, n, a.v);
     float keep[kMlaRows];
     for (int64_t i = first; i < h.s.n_rows; i += kMlaRows) {
       const int64_t m = h.s.n_rows - i < kMlaRows ? h.s.n_rows - i : kMlaRows;
@@ -149,6 +170,49 @@ inline void expand_f32(Pieces scratch, const ExpandedHead& h) {
         for (int64_t k = seen; k < n; ++k) s[k] = 0.0f;
       }
       weigh_rows(value_matrix, a.v, scores, kBlock, m, start == 0 ? nullptr : keep, h.sums + i * a.v, a.v);
+    }
+  });
+}
+
+// In int16 (mla_int16.h): a query and a key are rounded whole, rope with the rest. They are of a size, unlike
+// what is absorbed.
+inline void expand_int16(const int16dot::Kernels& int16, Pieces scratch, const ExpandedHead& h) {
+  const MlaArgs& a = h.a;
+  const int64_t qk = h.qk();
+  const WideBlock block(scratch, h);
+  int16_t* const keys = scratch.shorts(qk * kBlock);  // (qk, positions)
+  float* const key_scales = scratch.floats(kBlock);
+  int16_t* const values = scratch.shorts(kBlock * a.v);  // (positions, v)
+  float* const value_scales = scratch.floats(kBlock);
+  float* const scores = scratch.floats(kMlaRows * kBlock);
+  int16_t* const weights = scratch.shorts(kMlaRows * kBlock);
+  int16_t* const queries = scratch.shorts(h.s.n_rows * qk);
+  float* const query_scales = scratch.floats(h.s.n_rows);
+  const int32_t most_value = most_code(a.v);
+  const int32_t most_weight = most_weight_code(kBlock, most_value);
+  for (int64_t i = 0; i < h.s.n_rows; ++i) {
+    query_scales[i] = int16.round_in_order(h.query(i), qk, most_code(qk), queries + i * qk);
+  }
+  h.for_blocks([&](int64_t start, int64_t n, int64_t first) {
+    block.expand(start, n);
+    int16.round_columns(block.keys, qk, kBlock, most_code(qk), keys, key_scales);
+    for (int64_t j = 0; j < n; ++j) {
+      value_scales[j] = int16.round_row(block.values + j * a.v, a.v, most_value, values + j * a.v);
+    }
+    float keep[kMlaRows], factors[kMlaRows];
+    for (int64_t i = first; i < h.s.n_rows; i += kMlaRows) {
+      const int64_t m = h.s.n_rows - i < kMlaRows ? h.s.n_rows - i : kMlaRows;
+      int16.weigh(keys, kBlock, qk, kBlock, queries + i * qk, qk, m, nullptr, query_scales + i, scores,
+                  kBlock);
+      for (int64_t j = 0; j < m; ++j) {
+        float* const s = scores + j * kBlock;
+        for (int64_t k = 0; k < kBlock; ++k) s[k] *= key_scales[k];
+        const int64_t seen = h.visible(i + j, start, n);
+        keep[j] = softmax_step(s, seen, a.scale, h.running[i + j]);
+        factors[j] = int16.round_weights(s, value_scales, seen, most_weight, kBlock, weights + j * kBlock);
+      }
+      int16.weigh(values, a.v, n, a.v, weights, kBlock, m, start == 0 ? nullptr : keep, factors,
+                  h.sums + i * a.v, a.v);
     }
   });
 }
@@ -328,7 +392,11 @@ inline void expand_head(Context& context, int thread, const MlaArgs& a, const Se
     return h.write();
   }
 #endif
-  expand_f32(scratch, h);
+  if (const int16dot::Kernels* const int16 = mla_int16(context, a, s.cache, false); int16 != nullptr) {
+    expand_int16(*int16, scratch, h);
+  } else {
+    expand_f32(scratch, h);
+  }
   h.write();
 }
 

@@ -25,13 +25,14 @@ inline int32_t most_weight_code(int64_t rows, int32_t code) {
   return static_cast<int32_t>(most < 32767 ? most : 32767);
 }
 
-// The kernels of decoding rows in int16, or null where they are not wanted: asked of what never changes
-// within a sequence.
-inline const int16dot::Kernels* mla_int16(const Context& context, const MlaArgs& a,
-                                          const LatentCache& cache) {
+// The kernels of attention in int16, or null where it is not wanted: asked of what never changes within a
+// sequence.
+inline const int16dot::Kernels* mla_int16(const Context& context, const MlaArgs& a, const LatentCache& cache,
+                                          bool absorbed) {
   const bool rounds = context.precision == Precision::fastest && cache.layout.type != CacheType::f32 &&
                       (a.kv_b.dtype == DType::bf16 || a.kv_b.packed());
-  const bool fits = a.latent % int16dot::kColumns == 0 && a.rope % int16dot::kColumns == 0;
+  const auto whole = [](int64_t columns) { return columns % int16dot::kColumns == 0; };
+  const bool fits = absorbed ? whole(a.latent) && whole(a.rope) : whole(a.nope + a.rope) && whole(a.v);
   return rounds && fits ? int16_kernels() : nullptr;
 }
 
