@@ -349,7 +349,7 @@ struct Attention {
   }
 };
 
-Work attention(bool absorbed, int64_t depth, int64_t rows) {
+Work attention(bool absorbed, int64_t depth, Precision precision, int64_t rows) {
   const auto o = std::make_shared<Attention>(rows, depth);
   Work work = work_on(o, o->out);
   const auto positions = static_cast<double>(depth + rows);
@@ -362,7 +362,7 @@ Work attention(bool absorbed, int64_t depth, int64_t rows) {
     (absorbed ? c.ops.mla_absorbed : c.ops.mla_expanded)(c, o->args());
   };
   // The two agree to rounding, and ref/ takes far longer for the other.
-  work.tolerance = 1e-4;
+  work.tolerance = precision == Precision::f32 ? 1e-4 : 1e-2;  // it may be bf16 or int16
   work.truth = [o](Context& c, size_t) { c.ops.mla_absorbed(c, o->args()); };
   return work;
 }
@@ -422,12 +422,16 @@ const int kRegistered = [] {
     add_plain("combine_experts", combine_experts);
     for (const int64_t depth : {0, 4096}) {
       const std::string at = "/depth:" + std::to_string(depth);
-      add_benchmark(
-          backend, "mla_absorbed" + at, Precision::f32,
-          [depth](int64_t rows) { return attention(true, depth, rows); }, {1, 8}, 1);
-      add_benchmark(
-          backend, "mla_expanded" + at, Precision::f32,
-          [depth](int64_t rows) { return attention(false, depth, rows); }, {256}, 1);
+      for (const Precision precision : {Precision::f32, Precision::fastest}) {
+        const std::string how = precision == Precision::f32 ? "/f32" : "/fastest";
+        if (backend == "ref" && precision == Precision::fastest) continue;
+        add_benchmark(
+            backend, "mla_absorbed" + how + at, precision,
+            [=](int64_t rows) { return attention(true, depth, precision, rows); }, {1, 8}, 1);
+        add_benchmark(
+            backend, "mla_expanded" + how + at, precision,
+            [=](int64_t rows) { return attention(false, depth, precision, rows); }, {256}, 1);
+      }
     }
     for (const Kind& kind : kKinds) {
       if (backend == "ref" && kind.precision == Precision::bf16) continue;

@@ -288,9 +288,9 @@ void add_bench(CLI::App& app, Action& action) {
   verb->add_option("--chunk", words->chunk,
                    "Rows of a step that reads a prompt (default 512; more when experts come from the disk)")
       ->check(CLI::Range(1, 65536));
-  verb->add_option(
-          "--precision", words->precision,
-          "How activations enter products: f32, bf16, or auto (default: whichever is faster on this CPU)")
+  verb->add_option("--precision", words->precision,
+                   "How activations enter attention and products with bf16 weights: f32, bf16, or auto "
+                   "(default: whichever is faster on this CPU)")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}));
   verb->add_option("--kv", words->kv, kKvHelp)->check(CLI::IsMember(kKvTypes));
   verb->add_option("--numa", words->numa, kNumaHelp)->check(CLI::IsMember(kNumaModes));

@@ -309,10 +309,10 @@ void add_run(CLI::App& app, Action& action) {
   verb->add_option("--huge-pages", o->huge_pages, kHugePagesHelp)
       ->check(CLI::IsMember(kHugePageModes))
       ->group(engine);
-  verb->add_option(
-          "--precision", o->precision,
-          "Activations in matmuls with bf16 weights: auto, f32 (exact) or bf16 (as the Python engines; "
-          "auto uses it where the CPU multiplies bf16)")
+  verb->add_option("--precision", o->precision,
+                   "Activations in attention and matmuls with bf16 weights: f32 (exact), bf16 (as the Python "
+                   "engines) or "
+                   "auto (default: whichever is faster on this CPU, in attention also int16)")
       ->check(CLI::IsMember({"auto", "f32", "bf16"}))
       ->group(engine);
   add_stream_options(*verb, o->stream, "Larger than memory");

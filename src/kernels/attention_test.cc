@@ -31,7 +31,7 @@ class Attention : public Backend {
   // Whether a prompt, and decoding rows far behind, are multiplied in 16 bits where the CPU chooses.
   bool has_int16() const {
     const std::string name = GetParam();
-    return name == "avx2" || (name == "avx512" && cpu_has_vnni() && !has_fast_dots() && !on_tiles());
+    return (name == "avx2" || name == "avx512") && attends_in_int16(*ops) && !on_tiles();
   }
   // Whether what packed weights multiply is rounded to int8: ref/ does not, nor does a prompt on tiles.
   bool rounds_to_int8(bool absorbed, Precision precision) const {

@@ -53,6 +53,7 @@ class Int16Dot : public testing::TestWithParam<const char*> {
   void SetUp() override {
 #if defined(__x86_64__)
     if (std::string(GetParam()) == "avx2" && find_ops("avx2") != nullptr) kernels = &int16dot::kAvx2;
+    if (std::string(GetParam()) == "avxvnni" && cpu_has_avx_vnni()) kernels = &int16dot::kAvxVnni;
     if (std::string(GetParam()) == "vnni" && cpu_has_vnni()) kernels = &int16dot::kVnni;
 #endif
     if (kernels == nullptr) GTEST_SKIP() << "this CPU cannot run " << GetParam();
@@ -258,7 +259,7 @@ TEST_P(Int16Dot, WeighsRows) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Int16Dot, testing::Values("avx2", "vnni"),
+INSTANTIATE_TEST_SUITE_P(All, Int16Dot, testing::Values("avx2", "avxvnni", "vnni"),
                          [](const auto& p) { return std::string(p.param); });
 
 }  // namespace

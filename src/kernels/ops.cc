@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "base/amx.h"
 #include "kernels/backends.h"
@@ -117,6 +118,30 @@ bool uses_int8_tiles() {
 bool uses_bf16_tiles() {
   static const bool uses = cpu_has_bf16_dot() && amx().bf16 && tiles_are_allowed();
   return uses;
+}
+
+bool attends_in_int16(const Ops& ops) {
+  const std::string name = ops.name;
+  return name == "avx2" || (name == "avx512" && cpu_has_vnni() && !cpu_has_fast_bf16_dot());
+}
+
+std::string describe_kernels(const Ops& ops, Precision precision, bool packed) {
+  std::string text = ops.name;
+  const bool avx2 = text == "avx2";
+  const bool avx512 = text == "avx512";
+  const bool rounds = precision != Precision::f32;
+  const bool fastest = precision == Precision::fastest;
+  const bool pairs = avx512 && rounds && (fastest ? cpu_has_fast_bf16_dot() : cpu_has_bf16_dot());
+  const bool bf16_tiles = avx512 && rounds && uses_bf16_tiles();
+  const char* joint = " with ";
+  const auto add = [&](bool has, const char* what) {
+    if (has) text += std::exchange(joint, " and ") + std::string(what);
+  };
+  add(pairs, "bf16 dot products");
+  add(bf16_tiles || (avx512 && packed && uses_int8_tiles()), "AMX tiles");
+  add(avx2 && packed && uses_avx_vnni(), "AVX-VNNI");
+  add(fastest && attends_in_int16(ops) && !bf16_tiles, "attention in int16");
+  return text;
 }
 
 const Ops* find_ops(const std::string& name) {

@@ -11,8 +11,9 @@
 //  - No allocation: temporary memory comes from the Context, sized once by reserve_scratch() (ref/, which is
 //    no backend for work, allocates in its attention).
 //  - All arithmetic is f32 on weights as stored (bf16, f16, f8 times its block scale, f32), except where
-//    Context::precision allows activations rounded to bf16, and with packed matrices (tensor/packed.h), whose
-//    inputs are rounded to int8, 256 columns of a row at a time. ref/ does neither.
+//    Context::precision allows activations rounded to bf16 or, in attention, to int16, and with packed
+//    matrices (tensor/packed.h), whose inputs are rounded to int8, 256 columns of a row at a time. ref/ does
+//    none of it.
 //  - products and mlps take packed matrices of any scheme, also mixed with others; attention takes q8, where
 //    heads begin at panels (MlaArgs); embed takes none.
 #pragma once
@@ -35,7 +36,8 @@ enum class Precision {
   f32,     // as they are
   bf16,    // rounded to bf16 first, where the CPU multiplies bf16 pairs directly (as Transformers and vLLM
            // do); else as f32
-  fastest  // whichever of these is faster on this CPU
+  fastest  // whichever of these is faster on this CPU; attention over a cache that is not f32 may go in
+           // int16, which rounds less than bf16 (cpu/mla_int16.h)
 };
 
 struct Ops;
@@ -198,8 +200,15 @@ bool uses_avx_vnni();
 // Whether products of q4i with many inputs go to them: where there are some, unless JAJU_ISA is avx512. Same
 // bits.
 bool uses_int8_tiles();
+// Whether attention in Precision::fastest goes in int16: by AVX2, and by AVX-512 VNNI where products of bf16
+// are no faster than f32.
+bool attends_in_int16(const Ops& ops);
 // Whether attention in bf16 goes to AMX tiles; unless JAJU_ISA is avx512, where the CPU and the system have
 // them. Its bits are others than without.
 bool uses_bf16_tiles();
+
+// The backend and what else decides how products are rounded on this CPU: "avx512 with bf16 dot products".
+// For people, and for what was computed once and is wanted to the bit.
+std::string describe_kernels(const Ops& ops, Precision precision, bool packed);
 
 }  // namespace jaju

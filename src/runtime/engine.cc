@@ -205,16 +205,7 @@ Status Engine::save_routing(const std::filesystem::path& file) const {
 }
 
 std::string Engine::kernels() const {
-  const std::string name = impl_->context->ops.name;
-  const Precision precision = *impl_->options.precision;
-  const bool dot = name == "avx512" && (precision == Precision::bf16      ? cpu_has_bf16_dot()
-                                        : precision == Precision::fastest ? cpu_has_fast_bf16_dot()
-                                                                          : false);
-  const bool tiles = name == "avx512" && ((precision != Precision::f32 && uses_bf16_tiles()) ||
-                                          (impl_->weights->packed && uses_int8_tiles()));
-  if (name == "avx2" && impl_->weights->packed && uses_avx_vnni()) return name + " with AVX-VNNI";
-  return name + (dot ? " with bf16 dot products" : "") +
-         (tiles ? dot ? " and AMX tiles" : " with AMX tiles" : "");
+  return describe_kernels(impl_->context->ops, *impl_->options.precision, impl_->weights->packed);
 }
 
 std::optional<HugePages> huge_pages_from_name(std::string_view name) {

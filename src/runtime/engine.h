@@ -67,9 +67,9 @@ struct EngineOptions {
   // Behaviour
   int64_t context = 0;  // positions a session may hold; 0: the model's maximum, at most 32,768
   KvType kv_type = KvType::automatic;
-  // How activations enter matmuls with bf16 weights. f32 is exact; bf16 rounds them first, as the Python
-  // implementations do, where the CPU has BF16 dot products. Not given: for a bf16 checkpoint whichever is
-  // faster on this CPU, else f32. evaluate() always uses f32.
+  // How activations enter matmuls with bf16 weights, and attention. f32 is exact; bf16 rounds them first, as
+  // the Python implementations do, where the CPU has BF16 dot products. Not given: for a bf16 or a packed
+  // checkpoint whichever is faster on this CPU (Precision::fastest), else f32. evaluate() always uses f32.
   std::optional<Precision> precision = std::nullopt;
   // Performance
   int threads = 0;  // 0: every CPU this process may use
@@ -141,7 +141,7 @@ class Engine {
   const ModelConfig& config() const;
   const Weights& weights() const;
   const EngineOptions& options() const;  // as they took effect, nothing left automatic
-  std::string kernels() const;           // "avx512 (bf16 dot)", for people
+  std::string kernels() const;           // describe_kernels()
   int64_t kv_bytes_per_token() const;
   // One sentence on how the model lies in memory when that is not as it is (streamed, or larger than what is
   // free); else empty.

@@ -327,9 +327,10 @@ void Scheduler::Impl::load_cache() {
   if (!options.prefix_cache || options.cache_dir.empty()) return;
   const auto hash = model_hash(engine.config, *engine.weights);
   std::copy(hash.begin(), hash.end(), file_key.model);
+  const Precision precision = *engine.options.precision;
   const std::string maker =
-      fmt::format("{} {} {}", engine.context->ops.name, static_cast<int>(*engine.options.precision),
-                  static_cast<int>(options.prompt_attention));
+      fmt::format("{} {} {}", describe_kernels(engine.context->ops, precision, engine.weights->packed),
+                  static_cast<int>(precision), static_cast<int>(options.prompt_attention));
   file_key.maker = text_hash(maker);
   file_key.layout = pool.layout();
   file_key.layers = pool.n_layers();

@@ -171,7 +171,9 @@ std::vector<Setting> make_settings() {
              "Weights that fit in memory move into huge pages in idle time: auto (models of 256 MiB or "
              "more), on (of any size) or off",
              {"auto", "on", "off"}, &ServeConfig::huge_pages),
-      choice("precision", kWork, "Activations in matmuls with bf16 weights: auto, f32 (exact) or bf16",
+      choice("precision", kWork,
+             "Activations in attention and matmuls with bf16 weights: auto (whichever is faster on this "
+             "CPU), f32 (exact) or bf16",
              {"auto", "f32", "bf16"}, &ServeConfig::precision),
       count("max_sequences", kWork, "Answers side by side; more wait (default 32)", 1, 256,
             [](ServeConfig& c) -> int64_t& { return c.max_sequences; }),

@@ -25,7 +25,9 @@ bool has_fast_bf16_dot() {
   return false;
 }
 const int16dot::Kernels* int16_kernels() {
-  return &int16dot::kAvx2;
+  static const int16dot::Kernels* const best =
+      uses_avx_vnni() ? &int16dot::kAvxVnni : &int16dot::kAvx2;
+  return best;
 }
 const packed_dot::Kernels& packed_kernels() {
   static const packed_dot::Kernels& best =

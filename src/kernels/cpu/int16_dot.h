@@ -63,6 +63,7 @@ struct Kernels {
 };
 
 extern const Kernels kAvx2;
+extern const Kernels kAvxVnni;
 extern const Kernels kVnni;  // AVX-512 VNNI
 
 }  // namespace jaju::int16dot

@@ -2,9 +2,9 @@
 // (Milakov and Gimelshein, arXiv 1805.02867). Blocks start at multiples of 64 positions whatever the chunk,
 // so a prompt cut anywhere gives the same bits. Where Context::precision allows, weights are bf16 or packed
 // and the cache is not f32, queries, keys, values and softmax weights are rounded to bf16 and multiplied in
-// pairs; sums stay f32. What a packed W_UK or W_UV multiplies is rounded to int8, a row of one head by
-// itself; only prompts on tiles have those in bf16 instead. A block in q8 is widened before it is read, once
-// for all heads of a row when decoding. Included once per ISA.
+// pairs, or to int16 (mla_int16.h); sums stay f32. What a packed W_UK or W_UV multiplies is rounded to int8,
+// a row of one head by itself; only prompts on tiles have those in bf16 instead. A block in q8 is widened
+// before it is read, once for all heads of a row when decoding. Included once per ISA.
 #pragma once
 
 namespace jaju::JAJU_ISA {
