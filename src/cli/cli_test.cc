@@ -63,6 +63,9 @@ TEST(LooksLikePath, TellsPathsFromPrompts) {
   EXPECT_FALSE(looks_like_path("1/2+1/3"));
   EXPECT_FALSE(looks_like_path("1/2"));
   EXPECT_FALSE(looks_like_path("what is a/b?"));
+  for (const char* name : {"s3", "A.X-K1", "nano_q4", "k1-q4i"}) EXPECT_TRUE(looks_like_name(name)) << name;
+  for (const char* word : {"", "what", "Hello.", "17", "1/2", "2+2", "사과", "what-is this"})
+    EXPECT_FALSE(looks_like_name(word)) << word;
   EXPECT_FALSE(looks_like_path("사과 12개"));
 }
 

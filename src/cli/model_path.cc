@@ -102,6 +102,20 @@ bool looks_like_path(const std::string& word) {
   return letter || word[0] == '/' || word[0] == '.' || word[0] == '~';
 }
 
+bool looks_like_name(const std::string& word) {
+  if (!is_plain_name(word)) return false;
+  const std::string_view stem = std::string_view(word).substr(0, word.find_last_not_of('.') + 1);
+  bool letter = false, mark = false;
+  for (const char c : stem) {
+    const bool alphabetic = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool other = (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    if (!alphabetic && !other) return false;
+    letter = letter || alphabetic;
+    mark = mark || other;
+  }
+  return letter && mark;
+}
+
 Result<DefaultModel> default_model() {
   std::string looked;
   for (const fs::path& shelf : shelves()) {

@@ -27,6 +27,9 @@ bool is_model(const std::string& word);
 // True for a word that can hardly be meant as a prompt: it has a slash and only characters file names have.
 bool looks_like_path(const std::string& word);
 
+// True for a word that reads like a model's name: "s3", "A.X-K1", "nano_q4", not "what" or "17".
+bool looks_like_name(const std::string& word);
+
 struct DefaultModel {
   std::filesystem::path dir;
   bool noise = false;  // the random test model: its answers mean nothing

@@ -70,6 +70,9 @@ Status find_sizes(const PlanWords& words, Answer* a, fs::path* dir) {
   JAJU_ASSIGN(in.config, load_config(a->where));
   const bool files = !dir->empty() && !weight_files(*dir).empty();
   if (files && words.scheme.empty()) {
+    if (!words.rest.empty())
+      return error(
+          "--rest: this model is measured as it is stored; give --scheme too, as what its experts are");
     JAJU_ASSIGN(in.model, measure_model(*dir, in.config));
     a->storage = in.model.experts.empty() ? "no routed experts" : "experts in " + in.model.experts;
     return {};

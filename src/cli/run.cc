@@ -76,6 +76,10 @@ Result<Request> sort_words(const RunOptions& options) {
     JAJU_ASSIGN(const DefaultModel choice, default_model());
     request.model = choice.dir;
     request.nano = !choice.noise;
+    if (words.size() > 1 && looks_like_name(words[0])) {
+      note(fmt::format("there is no model '{}', so {} answers all of it; `jaju run -m MODEL` insists on one",
+                       words[0], choice.dir.filename().string()));
+    }
     if (choice.noise) {
       note(
           "no model was named and models/nano is not there yet; a tiny random model answers, and its answers "

@@ -18,6 +18,7 @@
 #include "cli/generation_defaults.h"
 #include "cli/machine_here.h"
 #include "cli/model_path.h"
+#include "cli/stream_options.h"
 #include "runtime/engine.h"
 #include "runtime/grammar/grammar.h"
 #include "runtime/scheduler.h"
@@ -145,13 +146,16 @@ Status open_model(const ServeConfig& config, const fs::path& dir, Running* r) {
   engine.huge_pages = *huge_pages_from_name(config.huge_pages);
   if (config.precision != "auto")
     engine.precision = config.precision == "f32" ? Precision::f32 : Precision::bf16;
-  engine.memory_bytes = config.memory;
-  engine.stream.mirror = config.mirror;
-  engine.stream.pin = config.pin;
-  engine.stream.prefetch = config.prefetch;
-  engine.stream.verify = config.verify == "always"  ? Verify::always
-                         : config.verify == "never" ? Verify::never
-                                                    : Verify::first_read;
+  StreamWords{.memory = config.memory,
+              .mirror = config.mirror,
+              .pin = config.pin,
+              .save_routing = config.save_routing,
+              .no_prefetch = !config.prefetch,
+              .verify = config.verify,
+              .reader = config.reader,
+              .read_size = config.read_size,
+              .read_depth = config.read_depth}
+      .apply(&engine);
   engine.stream.sequences = config.max_sequences;
   engine.stream.kv_bytes = config.cache_bytes;
   JAJU_ASSIGN(r->engine, Engine::open(dir, engine));

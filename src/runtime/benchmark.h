@@ -40,7 +40,10 @@ struct BenchmarkRow {
   std::optional<StoreFigures> store{};  // a streamed model: all repeats together
 
   std::string name() const;  // "pp512", "tg64 @4096 x8"
-  double median_seconds() const { return seconds[seconds.size() / 2]; }
+  double median_seconds() const {
+    const size_t n = seconds.size();
+    return (seconds[(n - 1) / 2] + seconds[n / 2]) / 2;
+  }
   double all_seconds() const;
 };
 

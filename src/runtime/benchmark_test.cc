@@ -48,6 +48,15 @@ TEST(SyntheticShape, ErrorsNameTheWord) {
 }
 
 // Every dtype passes the check that comes before the measuring, and the counts are those of the shape.
+TEST(Benchmark, TheMedianOfAnEvenNumberOfRunsIsBetweenTwo) {
+  BenchmarkRow row;
+  for (const auto& [seconds, median] : std::vector<std::pair<std::vector<double>, double>>{
+           {{3}, 3}, {{1, 2}, 1.5}, {{1, 2, 9}, 2}, {{1, 2, 4, 9}, 3}}) {
+    row.seconds = seconds;
+    EXPECT_EQ(row.median_seconds(), median);
+  }
+}
+
 TEST(Benchmark, CountsWhatAShapeReadsAndComputes) {
   for (const DType dtype : {DType::bf16, DType::f16, DType::f32, DType::f8_e4m3}) {
     const auto engine = tiny_engine({.dtype = dtype}, {.kv_type = KvType::f32, .threads = 2});

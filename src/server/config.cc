@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 
 #include "base/file.h"
 #include "base/quantity.h"
@@ -79,9 +80,12 @@ Setting count(std::string_view name, std::string_view group, std::string_view he
 }
 
 template <typename Access>
-Setting bytes(std::string_view name, std::string_view group, std::string_view help, Access at) {
-  return {name, Kind::bytes, group, help, [at](ServeConfig& c, const std::string& v) -> Status {
+Setting bytes(std::string_view name, std::string_view group, std::string_view help, Access at,
+              int64_t least = 0, int64_t most = std::numeric_limits<int64_t>::max()) {
+  return {name, Kind::bytes, group, help, [at, least, most](ServeConfig& c, const std::string& v) -> Status {
             JAJU_ASSIGN(const int64_t value, parse_size(v));
+            if (value < least || value > most)
+              return error("'{}' is not from {} to {} bytes", printable(v), least, most);
             at(c) = static_cast<std::remove_reference_t<decltype(at(c))>>(value);
             return {};
           }};
@@ -195,6 +199,13 @@ std::vector<Setting> make_settings() {
       choice("verify", kWork,
              "Compare experts with their checksums: first (when first read), always or never",
              {"first", "always", "never"}, &ServeConfig::verify),
+      choice("reader", kWork, "How experts are read: auto, uring or threads", {"auto", "uring", "threads"},
+             &ServeConfig::reader),
+      bytes(
+          "read_size", kWork, "Bytes of one read, like 1Mi (default: as `jaju tune` measured, else 1Mi)",
+          [](ServeConfig& c) -> int64_t& { return c.read_size; }, 4096, int64_t{1} << 30),
+      count("read_depth", kWork, "Reads a drive has under way (default: as `jaju tune` measured, else 16)", 1,
+            256, [](ServeConfig& c) -> int& { return c.read_depth; }),
       flag("prefix_cache", kWork, "Keep what was read for requests that begin alike (default true)",
            [](ServeConfig& c) -> bool& { return c.prefix_cache; }),
       text("cache_dir", kWork, "Folder that keeps the prefix cache across restarts", &ServeConfig::cache_dir),

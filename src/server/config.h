@@ -44,6 +44,9 @@ struct ServeConfig {
   std::string mirror, pin, save_routing;
   bool prefetch = true;
   std::string verify = "first";
+  std::string reader = "auto";
+  int64_t read_size = 0;  // of one read, in bytes, and so many under way; 0: as `jaju tune` measured
+  int read_depth = 0;
 };
 
 struct Setting {

@@ -12,7 +12,8 @@ TEST(ServeConfig, ReadsEverySettingOfAFile) {
   const Status read = apply_config_text(
       "# a comment\nmodel = \"nano\"\nport = 9000\nname = [\"a\", \"b\"]\nthink = true\nmax_body = "
       "\"1MiB\"\nheader_timeout = 2.5\n"
-      "requests_per_minute = 60\naccess_log = \"off\"\nmemory = \"6.3G\"\ncache_bytes = \"2Gi\"\n",
+      "requests_per_minute = 60\naccess_log = \"off\"\nmemory = \"6.3G\"\ncache_bytes = \"2Gi\"\n"
+      "reader = \"uring\"\nread_size = \"4Mi\"\nread_depth = 8\n",
       "f", &config);
   ASSERT_TRUE(read.ok()) << read.message();
   EXPECT_EQ(config.model, "nano");
@@ -24,6 +25,9 @@ TEST(ServeConfig, ReadsEverySettingOfAFile) {
   EXPECT_EQ(config.key_limits.requests_per_minute, 60);
   EXPECT_EQ(config.memory, 6'300'000'000);
   EXPECT_EQ(config.cache_bytes, int64_t{2} << 30);
+  EXPECT_EQ(config.reader, "uring");
+  EXPECT_EQ(config.read_size, int64_t{4} << 20);
+  EXPECT_EQ(config.read_depth, 8);
 }
 
 TEST(ServeConfig, MistakesNameFileLineAndSetting) {
@@ -38,6 +42,9 @@ TEST(ServeConfig, MistakesNameFileLineAndSetting) {
                                                         {"port = 1\nport = 2\n", "line 2"},
                                                         {"[server]\nport = 1\n", "server"},
                                                         {"kv = \"f64\"\n", "kv"},
+                                                        {"reader = \"mmap\"\n", "reader"},
+                                                        {"read_depth = 0\n", "read_depth"},
+                                                        {"read_size = \"1Ki\"\n", "4096"},
                                                         {"= 3", "line 1"},
                                                         {"포트 = 3", "line 1"},
                                                         {"name = [1]\n", "name"}}) {

@@ -134,6 +134,7 @@ class Plan(ProgramTest):
         self.bad(2, *plan, MODEL, says="--config")
         self.bad(2, *plan, "--batch", "0", says="--batch")
         self.bad(1, "plan", "no-such-model", says="no-such-model")
+        self.bad(1, "plan", NANO, "--rest", "q8", says="--scheme")
 
 
 class Tune(ProgramTest):
