@@ -165,6 +165,16 @@ TEST_F(FakeMachine, IsContentWithAGoodOne) {
   }
 }
 
+TEST_F(FakeMachine, KnowsWhatMayStayOnTheDisk) {
+  put("proc/meminfo", "MemTotal:       2000 kB\nMemAvailable:   1000 kB\n");
+  EXPECT_EQ(check_fit(900'000, 0, root_).level, Level::ok);
+  EXPECT_EQ(check_fit(9'000'000, 0, root_).level, Level::warn);          // not packed
+  EXPECT_EQ(check_fit(9'000'000, 5'000'000, root_).level, Level::warn);  // the rest does not fit either
+  const Check packed = check_fit(9'000'000, 8'500'000, root_);
+  EXPECT_EQ(packed.level, Level::ok);
+  EXPECT_NE(packed.finding.find("jaju plan"), std::string::npos) << packed.finding;
+}
+
 TEST(DoctorModel, FailsWhereTheModelIsDamaged) {
   const fs::path dir = fs::temp_directory_path() / ("jaju-model-" + std::to_string(::getpid()));
   fs::create_directories(dir);

@@ -26,6 +26,10 @@ std::vector<Check> check_machine(const std::filesystem::path& root = "/");
 // Where jaju writes: the state folder.
 std::vector<Check> check_folders();
 
+// Weights, of which so many bytes may stay on the disk (a packed model's routed experts), against what memory
+// and cgroup allow.
+Check check_fit(int64_t weights, int64_t on_disk, const std::filesystem::path& root = "/");
+
 // A model directory: config, weights, tokenizer, template, generation defaults, and whether memory holds it.
 std::vector<Check> check_model(const std::filesystem::path& dir, const std::filesystem::path& root = "/");
 

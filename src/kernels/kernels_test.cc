@@ -345,5 +345,23 @@ TEST(SelectOps, SaysWhatItWillNotDo) {
   EXPECT_TRUE(select_ops().ok());
 }
 
+// What is rounded is told: a saved prefix cache is bound to these words.
+TEST(DescribeKernels, NamesWhatRounds) {
+  EXPECT_EQ(describe_kernels(*find_ops("ref"), Precision::fastest, true), "ref");
+  for (const char* name : {"avx2", "avx512"}) {
+    const Ops* const ops = find_ops(name);
+    if (ops == nullptr) continue;
+    const std::string plain = describe_kernels(*ops, Precision::f32, false);
+    EXPECT_EQ(plain, name);
+    const std::string fastest = describe_kernels(*ops, Precision::fastest, false);
+    const bool int16 = attends_in_int16(*ops) && !(plain == "avx512" && uses_bf16_tiles());
+    EXPECT_EQ(fastest.ends_with(" attention in int16"), int16) << fastest;
+    EXPECT_EQ(fastest.find("int16") == std::string::npos, !int16) << fastest;
+    EXPECT_EQ(fastest.find("bf16 dot products") != std::string::npos,
+              plain == "avx512" && cpu_has_fast_bf16_dot())
+        << fastest;
+  }
+}
+
 }  // namespace
 }  // namespace jaju

@@ -30,8 +30,6 @@ inline I dot2(I sum, I a, I b) {
 
 namespace jaju::int16dot {
 
-extern const Kernels kAvxVnni = {avx2::round_row,     avx2::round_bf16_row, avx2::round_in_order,
-                                 avx2::round_columns, avx2::round_weights,  avx2::dot,
-                                 avx2::weigh};
+extern const Kernels kAvxVnni = avx2::kTable;
 
 }  // namespace jaju::int16dot

@@ -2,8 +2,7 @@
 // bf16 twice what f32 does, and round less than bf16 would.
 //
 // A row has parts, each rounded by itself: value = code * scale. Callers keep codes so small that no sum of
-// products leaves 32 bits. Sums are whole numbers, the same in any order and on any
-// CPU.
+// products leaves 32 bits. Sums are whole numbers, the same in any order and on any CPU.
 #pragma once
 
 #include <cstddef>

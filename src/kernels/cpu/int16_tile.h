@@ -1,5 +1,5 @@
-// What int16_avx2.cc and int16_vnni.cc share. Included in each, inside its anonymous namespace, after vectors
-// of f32 (vec_*.h) and of codes (I, kCodes of them).
+// The kernels of int16_dot.h for any width of vector. Included in each int16_*.cc, inside its anonymous
+// namespace, after vectors of f32 (vec_*.h) and of codes (I, kCodes of them), dot2 and the sizes of tiles.
 #pragma once
 
 using int16dot::Ahead;
@@ -215,3 +215,6 @@ void weigh(const int16_t* codes, int64_t stride, int64_t n_rows, int64_t cols, c
     pass(std::integral_constant<int, 1>());
   }
 }
+
+constexpr int16dot::Kernels kTable = {round_row, round_bf16_row, round_in_order, round_columns, round_weights,
+                                      dot,       weigh};

@@ -85,8 +85,6 @@ inline float largest_magnitude(const uint16_t* values, int64_t n) {
 
 namespace jaju::int16dot {
 
-extern const Kernels kVnni = {avx512::round_row,     avx512::round_bf16_row, avx512::round_in_order,
-                              avx512::round_columns, avx512::round_weights,  avx512::dot,
-                              avx512::weigh};
+extern const Kernels kVnni = avx512::kTable;
 
 }  // namespace jaju::int16dot

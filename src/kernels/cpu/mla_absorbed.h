@@ -61,10 +61,9 @@ struct Absorbed {
   uint16_t* heads_in = nullptr;  // (n, heads * qk): the queries as they came, rounded, for W_UK in bf16
   std::byte* codes = nullptr;    // (heads, n): what packed W_UK, and later W_UV, multiply, in int8
   bool in_pairs = false;         // queries in f32 have their columns in the order of dot_pairs.h
-  const int16dot::Kernels* int16 =
-      nullptr;                             // what rows far enough behind are multiplied with; null: as others
-  int16dot::CodedRows coded_queries = {};  // of those, (n * heads)
-  int64_t parts_apart = 1;                 // from a thread's part of a cache to its next one, as a rule
+  const int16dot::Kernels* int16 = nullptr;  // for rows far enough behind; null: those go in f32 as well
+  int16dot::CodedRows coded_queries = {};    // of those, (n * heads)
+  int64_t parts_apart = 1;                   // from a thread's part of a cache to its next one, as a rule
 
   int64_t width() const { return a.latent + a.rope; }
   int64_t qk() const { return a.nope + a.rope; }
