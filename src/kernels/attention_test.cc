@@ -46,6 +46,8 @@ struct AttentionSizes {
 constexpr AttentionSizes kOddSizes = {11, 24, 10, 20, 40};
 // Multiples of what AMX tiles hold, as models have them; what is not goes round them.
 constexpr AttentionSizes kTileSizes = {16, 32, 32, 32, 64};
+// Parts of rows that are vectors of AVX2, not of AVX-512: those of models/nano.
+constexpr AttentionSizes kNarrowSizes = {6, 32, 16, 32, 64};
 
 // Weights of some type, or packed.
 struct WeightKind {
@@ -446,32 +448,37 @@ TEST_P(Attention, InInt16IsNearTheFormula) {
   if (!has_int16()) GTEST_SKIP() << "this CPU takes bf16 or f32";
   Context context = context_for(team, *ops, Precision::fastest);
   Context in_f32 = context_for(team, *ops, Precision::f32);
+  const auto check = [&](CacheType cache, WeightKind weights, const AttentionSizes& sizes) {
+    SCOPED_TRACE(testing::Message() << sizes.heads << " heads, " << name_of(cache));
+    const AttentionCase c(cache, weights, {240, 700}, {40, 3}, sizes);
+    for (const bool absorbed : {false, true}) {
+      SCOPED_TRACE(absorbed ? "absorbed" : "expanded");
+      const AttentionCase::Exact want = c.exact(absorbed, 0, true, true);
+      std::vector<float> got(want.out.size(), NAN), wide(want.out.size(), NAN);
+      (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
+      (absorbed ? ops->mla_absorbed : ops->mla_expanded)(in_f32, c.args(wide));
+      double errors = 0, squares = 0;
+      for (size_t i = 0; i < got.size(); ++i) {
+        ASSERT_NEAR(got[i], want.out[i], want.bound[i]) << i;
+        errors += std::pow(static_cast<double>(got[i] - wide[i]), 2);
+        squares += want.out[i] * want.out[i];
+      }
+      // Packed weights round the weighted latents to int8 after that, here and there to another code.
+      if (weights.scheme == Scheme::none || !absorbed) {
+        EXPECT_LE(std::sqrt(errors / squares), 5 * 0x1p-12);
+      }
+      // Absorbed rows before kInt16Positions are those of f32, the others are not.
+      const auto row = static_cast<size_t>(c.heads * c.v);
+      const auto is_f32 = [&](size_t i) {
+        return std::memcmp(&got[i * row], &wide[i * row], row * sizeof(float)) == 0;
+      };
+      for (size_t i = 0; i < 43; ++i) EXPECT_EQ(is_f32(i), absorbed && i < 15) << i;
+    }
+  };
   for (const CacheType cache : {CacheType::bf16, CacheType::q8}) {
     for (const WeightKind weights : {kBf16, kQ8}) {
-      const AttentionCase c(cache, weights, {240, 700}, {40, 3}, kTileSizes);
-      for (const bool absorbed : {false, true}) {
-        SCOPED_TRACE(absorbed ? "absorbed" : "expanded");
-        const AttentionCase::Exact want = c.exact(absorbed, 0, true, true);
-        std::vector<float> got(want.out.size(), NAN), wide(want.out.size(), NAN);
-        (absorbed ? ops->mla_absorbed : ops->mla_expanded)(context, c.args(got));
-        (absorbed ? ops->mla_absorbed : ops->mla_expanded)(in_f32, c.args(wide));
-        double errors = 0, squares = 0;
-        for (size_t i = 0; i < got.size(); ++i) {
-          ASSERT_NEAR(got[i], want.out[i], want.bound[i]) << i;
-          errors += std::pow(static_cast<double>(got[i] - wide[i]), 2);
-          squares += want.out[i] * want.out[i];
-        }
-        // Packed weights round the weighted latents to int8 after that, here and there to another code.
-        if (weights.scheme == Scheme::none || !absorbed) {
-          EXPECT_LE(std::sqrt(errors / squares), 5 * 0x1p-12);
-        }
-        // Absorbed rows before kInt16Positions are those of f32, the others are not.
-        const auto row = static_cast<size_t>(c.heads * c.v);
-        const auto is_f32 = [&](size_t i) {
-          return std::memcmp(&got[i * row], &wide[i * row], row * sizeof(float)) == 0;
-        };
-        for (size_t i = 0; i < 43; ++i) EXPECT_EQ(is_f32(i), absorbed && i < 15) << i;
-      }
+      check(cache, weights, kTileSizes);
+      if (std::string(GetParam()) == "avx2") check(cache, weights, kNarrowSizes);
     }
   }
 }

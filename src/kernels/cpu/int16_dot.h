@@ -15,7 +15,7 @@ struct CodedRows {
   int16_t* codes = nullptr;  // rows latent + rope apart, at a multiple of 64 bytes
   float* latent_scales = nullptr;
   float* rope_scales = nullptr;
-  int64_t latent = 0;  // columns of either, multiples of kColumns
+  int64_t latent = 0;  // columns of either, multiples of Kernels::columns
   int64_t rope = 0;
 
   int64_t width() const { return latent + rope; }
@@ -23,7 +23,6 @@ struct CodedRows {
   CodedRows from(int64_t r) const { return {row(r), latent_scales + r, rope_scales + r, latent, rope}; }
 };
 
-constexpr int64_t kColumns = 32;
 // Rows are multiplied four at a time: there is room for so many, whatever it holds.
 constexpr int64_t kRowsAtOnce = 4;
 
@@ -34,8 +33,11 @@ struct Ahead {
 };
 
 struct Kernels {
-  // n values, a multiple of kColumns, as codes of at most `most`; returns their scale: 0 where all are below
-  // 2^-100, NaN where one is not finite. Within kColumns codes have an order of the CPU's own, ...
+  // Of one vector: rows and their parts are whole ones.
+  int64_t columns;
+
+  // n values, a multiple of columns, as codes of at most `most`; returns their scale: 0 where all are below
+  // 2^-100, NaN where one is not finite. Within a vector codes have an order of the CPU's own, ...
   float (*round_row)(const float* values, int64_t n, int32_t most, int16_t* codes);
   float (*round_bf16_row)(const uint16_t* values, int64_t n, int32_t most, int16_t* codes);
   // ... or the order of the values.
@@ -54,7 +56,7 @@ struct Kernels {
               int64_t out_stride, const Ahead& ahead);
 
   // out[i][k] = keep[i] * out[i][k] + factors[i] * sum_j weights[i][j] codes[j][k] for n inputs, j < n_rows,
-  // k < cols, a multiple of kColumns; codes are `stride` apart, in the order of round_row; weights are codes
+  // k < cols, a multiple of columns; codes are `stride` apart, in the order of round_row; weights are codes
   // in their order, `weights_stride` apart, 0 behind an odd n_rows. keep null: from zero.
   void (*weigh)(const int16_t* codes, int64_t stride, int64_t n_rows, int64_t cols, const int16_t* weights,
                 int64_t weights_stride, int64_t n, const float* keep, const float* factors, float* out,

@@ -216,5 +216,5 @@ void weigh(const int16_t* codes, int64_t stride, int64_t n_rows, int64_t cols, c
   }
 }
 
-constexpr int16dot::Kernels kTable = {round_row, round_bf16_row, round_in_order, round_columns, round_weights,
-                                      dot,       weigh};
+constexpr int16dot::Kernels kTable = {kCodes,        round_row, round_bf16_row, round_in_order, round_columns,
+                                      round_weights, dot,       weigh};

@@ -31,9 +31,11 @@ inline const int16dot::Kernels* mla_int16(const Context& context, const MlaArgs&
                                           bool absorbed) {
   const bool rounds = context.precision == Precision::fastest && cache.layout.type != CacheType::f32 &&
                       (a.kv_b.dtype == DType::bf16 || a.kv_b.packed());
-  const auto whole = [](int64_t columns) { return columns % int16dot::kColumns == 0; };
+  const int16dot::Kernels* const kernels = rounds ? int16_kernels() : nullptr;
+  if (kernels == nullptr) return nullptr;
+  const auto whole = [&](int64_t columns) { return columns % kernels->columns == 0; };
   const bool fits = absorbed ? whole(a.latent) && whole(a.rope) : whole(a.nope + a.rope) && whole(a.v);
-  return rounds && fits ? int16_kernels() : nullptr;
+  return fits ? kernels : nullptr;
 }
 
 // An absorbed query as row `at`.
