@@ -420,7 +420,7 @@ const int kRegistered = [] {
     add_plain("rope", rope);
     add_plain("append_latent", append_latent);
     add_plain("combine_experts", combine_experts);
-    for (const int64_t depth : {0, 4096}) {
+    for (const int64_t depth : {0, 512, 4096}) {
       const std::string at = "/depth:" + std::to_string(depth);
       for (const Precision precision : {Precision::f32, Precision::fastest}) {
         const std::string how = precision == Precision::f32 ? "/f32" : "/fastest";
