@@ -25,7 +25,7 @@ struct Coded {
   int16dot::CodedRows rows;
 
   explicit Coded(int64_t n)
-      : codes(static_cast<size_t>(n * kWidth / 2)),
+      : codes(static_cast<size_t>((n + 1) * kWidth / 2)),  // one more, for odd numbers of rows
         latent_scales(static_cast<size_t>(n)),
         rope_scales(static_cast<size_t>(n)),
         rows{reinterpret_cast<int16_t*>(codes.data()), latent_scales.data(), rope_scales.data(), kLatent,

@@ -57,7 +57,8 @@ struct Kernels {
 
   // out[i][k] = keep[i] * out[i][k] + factors[i] * sum_j weights[i][j] codes[j][k] for n inputs, j < n_rows,
   // k < cols, a multiple of columns; codes are `stride` apart, in the order of round_row; weights are codes
-  // in their order, `weights_stride` apart, 0 behind an odd n_rows. keep null: from zero.
+  // in their order, `weights_stride` apart, 0 behind an odd n_rows, where a row more is read and must be
+  // there. keep null: from zero.
   void (*weigh)(const int16_t* codes, int64_t stride, int64_t n_rows, int64_t cols, const int16_t* weights,
                 int64_t weights_stride, int64_t n, const float* keep, const float* factors, float* out,
                 int64_t out_stride);
