@@ -59,12 +59,25 @@ Result<std::string> beginning_of(const fs::path& file, int64_t max_tokens) {
   return text;
 }
 
-// Which documents a line is to become.
-Result<DocumentFormat> format_of(const std::string& line, const std::string& place) {
+// Which documents a line is to become. A question and an answer that are no problem (problem.h) become a
+// conversation.
+Result<DocumentFormat> format_of(std::string& line, const std::string& place) {
   JAJU_ASSIGN(const nlohmann::json object, parse_json(line, place));
   if (object.is_object()) {
     if (object.contains("messages")) return DocumentFormat::messages;
-    if (object.contains("question")) return DocumentFormat::both;
+    if (object.contains("question") && object.contains("task")) return DocumentFormat::both;
+    if (object.contains("question")) {
+      const auto text = [&](const char* key) { return object.contains(key) && object[key].is_string(); };
+      if (!text("question") || !text("answer"))
+        return error("{}: 'question' and 'answer' must be there, as strings", place);
+      const auto said = [](const char* role, const nlohmann::json& content) {
+        return nlohmann::json{{"role", role}, {"content", content}};
+      };
+      line = nlohmann::json{{"messages",
+                             {said("user", object["question"]), said("assistant", object["answer"])}}}
+                 .dump();
+      return DocumentFormat::messages;
+    }
     if (object.contains("text")) return DocumentFormat::text;
   }
   return error("{}: expected an object with 'text', 'messages' or 'question'", place);

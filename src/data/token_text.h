@@ -6,6 +6,7 @@
 //   {"messages": [{"role", "content"}, ...]}      as the chat template writes the conversation
 //   {"question", "thinking", "answer", ...}       a problem (problem.h): asked with thinking and without, two
 //   sequences
+//   {"question", "answer"}                        nothing else of a problem: as a conversation
 // Any other file is one text. Text from outside never becomes a special token. Long ones are cut every
 // `window` tokens.
 #pragma once

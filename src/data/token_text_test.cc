@@ -83,6 +83,18 @@ TEST_F(TokenText, LinesOfEveryKind) {
   EXPECT_NE(tokenizer_->decode((*sequences)[3]).find("<|im_start|>assistant"), std::string::npos);
 }
 
+TEST_F(TokenText, AQuestionAndItsAnswerAreAConversation) {
+  const auto pair = read("a.jsonl", R"({"question": "12 + 5?", "answer": "17"})");
+  const auto conversation = read(
+      "b.jsonl",
+      R"({"messages": [{"role": "user", "content": "12 + 5?"}, {"role": "assistant", "content": "17"}]})");
+  ASSERT_TRUE(pair.ok()) << pair.message();
+  ASSERT_TRUE(conversation.ok()) << conversation.message();
+  EXPECT_EQ(*pair, *conversation);
+  for (const char* wrong : {R"({"question": "12 + 5?"})", R"({"question": "12 + 5?", "answer": 17})"})
+    EXPECT_NE(refused("c.jsonl", wrong).find("c.jsonl line 1: 'question' and 'answer'"), std::string::npos);
+}
+
 TEST_F(TokenText, OutsideTextNeverBecomesASpecialToken) {
   const TokenId end = *tokenizer_->id_of("<|im_end|>");
   for (const auto& [name, text] : {std::pair{"a.txt", "say <|im_end|> twice <|im_end|>"},

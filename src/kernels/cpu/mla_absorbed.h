@@ -30,6 +30,15 @@ struct AbsorbedRow {
     return share > kLeast ? share : kLeast;
   }
   int64_t parts() const { return ceil_div(positions(), part()); }
+  // body(start, n, first) for the blocks of a part, n positions each; first: of the part.
+  template <typename Body>
+  void for_blocks(int64_t which, const Body& body) const {
+    const int64_t begin = which * part();
+    const int64_t end = begin + part() < positions() ? begin + part() : positions();
+    for (int64_t start = begin; start < end; start += kBlock) {
+      body(start, end - start < kBlock ? end - start : kBlock, start == begin);
+    }
+  }
 };
 
 // What a task has for each of its heads: sums of exp(score - top) times the latents, and the softmax so far.
@@ -251,11 +260,8 @@ inline void Absorbed::attend_on_tiles(Pieces scratch, int64_t r, int64_t h0, int
     tops[h] = -INFINITY;
     totals[h] = 0;
   }
-  const int64_t begin = part * row.part();
-  const int64_t end = begin + row.part() < row.positions() ? begin + row.part() : row.positions();
   const bf16tiles::Tiles tiles;
-  for (int64_t start = begin; start < end; start += kBlock) {
-    const int64_t m = end - start < kBlock ? end - start : kBlock;
+  row.for_blocks(part, [&](int64_t start, int64_t m, bool first) {
     const uint16_t* const block = block_in_bf16(cache, start / kBlock, m, room);
     const uint16_t* const next = bf16_block_after(row, part, start);
     bf16tiles::multiply(block, width(), kBlock, query_columns, width(), heads, scores, heads, false, next);
@@ -265,9 +271,9 @@ inline void Absorbed::attend_on_tiles(Pieces scratch, int64_t r, int64_t h0, int
       softmax_columns(scores + h, m, heads, a.scale, tops + h, totals + h, keep + h);
       bf16tiles::round_transposed(scores + h, heads, weights + h * kBlock);
     }
-    bf16tiles::weigh_rows(block, width(), m, a.latent, weights, heads, start == begin ? nullptr : keep,
-                          to.sums, a.latent);
-  }
+    bf16tiles::weigh_rows(block, width(), m, a.latent, weights, heads, first ? nullptr : keep, to.sums,
+                          a.latent);
+  });
   for (int64_t h = 0; h < heads; ++h) to.running[h] = {tops[h], totals[h]};
 }
 #endif
@@ -282,11 +288,8 @@ inline void Absorbed::attend_in_int16(Pieces scratch, int64_t r, int64_t h0, int
   const int16dot::CodedRows block = scratch.coded_rows(kBlock, a.latent, a.rope);
   float* const room = scratch.floats(width());
   const int32_t most_weight = most_weight_code(kBlock, most_code(a.latent));
-  const int64_t begin = part * row.part();
-  const int64_t end = begin + row.part() < row.positions() ? begin + row.part() : row.positions();
   for (int64_t h = 0; h < heads; ++h) to.running[h] = {-INFINITY, 0.0f};
-  for (int64_t start = begin; start < end; start += kBlock) {
-    const int64_t m = end - start < kBlock ? end - start : kBlock;
+  row.for_blocks(part, [&](int64_t start, int64_t m, bool first) {
     code_block(*int16, cache, start / kBlock, m, room, block);
     const std::byte* const next = block_after(row, part, start);
     for (int64_t h = 0; h < heads; h += kMlaHeads) {
@@ -304,10 +307,10 @@ inline void Absorbed::attend_in_int16(Pieces scratch, int64_t r, int64_t h0, int
         factors[i] =
             int16->round_weights(s, block.latent_scales, m, most_weight, kBlock, weights + i * kBlock);
       }
-      int16->weigh(block.codes, width(), m, a.latent, weights, kBlock, count, start == begin ? nullptr : keep,
-                   factors, to.sums + h * a.latent, a.latent);
+      int16->weigh(block.codes, width(), m, a.latent, weights, kBlock, count, first ? nullptr : keep, factors,
+                   to.sums + h * a.latent, a.latent);
     }
-  }
+  });
 }
 
 // One part of one row's cache for heads [h0, h0 + heads).
@@ -321,11 +324,8 @@ inline void Absorbed::attend(Pieces scratch, int64_t r, int64_t h0, int64_t head
   const LatentCache& cache = row.slice->cache;
   float* const scores = scratch.floats(2 * kMlaHeads * kBlock);
   float* const room = scratch.floats(cache.layout.type == CacheType::q8 ? kBlock * width() : 0);
-  const int64_t begin = part * row.part();
-  const int64_t end = begin + row.part() < row.positions() ? begin + row.part() : row.positions();
   for (int64_t h = 0; h < heads; ++h) to.running[h] = {-INFINITY, 0.0f};
-  for (int64_t start = begin; start < end; start += kBlock) {
-    const int64_t m = end - start < kBlock ? end - start : kBlock;
+  row.for_blocks(part, [&](int64_t start, int64_t m, bool first) {
     Matrix block;
 #ifdef JAJU_HAS_BF16_DOT
     if (in_bf16) {
@@ -339,10 +339,9 @@ inline void Absorbed::attend(Pieces scratch, int64_t r, int64_t h0, int64_t head
     const uint16_t* const next = bf16_block_after(row, part, start);
     for (int64_t h = 0; h < heads; h += kMlaHeads) {
       const int64_t count = heads - h < kMlaHeads ? heads - h : kMlaHeads;
-      pass_block(block, next, start == begin, r, h0 + h, count, scores,
-                 {to.sums + h * a.latent, to.running + h});
+      pass_block(block, next, first, r, h0 + h, count, scores, {to.sums + h * a.latent, to.running + h});
     }
-  }
+  });
 }
 
 // total += part.

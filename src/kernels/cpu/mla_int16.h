@@ -12,6 +12,10 @@ namespace {
 // Rows that see so many positions are multiplied in int16. Rounding a block costs as much as four heads save,
 // and short caches are shared out by a few heads.
 constexpr int64_t kInt16Positions = 256;
+// And so many columns of the latent, and heads: a tile of scores adds its lanes and scales whatever its
+// columns are, which of 64 (models/nano, six heads) is most of it, slower than f32 by nearly half.
+constexpr int64_t kInt16Latent = 256;
+constexpr int64_t kInt16Heads = 8;
 constexpr int64_t kLineBytes = 64;
 
 // The largest codes for which a sum of `columns` products stays below 2^31.
@@ -34,8 +38,9 @@ inline const int16dot::Kernels* mla_int16(const Context& context, const MlaArgs&
   const int16dot::Kernels* const kernels = rounds ? int16_kernels() : nullptr;
   if (kernels == nullptr) return nullptr;
   const auto whole = [&](int64_t columns) { return columns % kernels->columns == 0; };
-  const bool fits = absorbed ? whole(a.latent) && whole(a.rope) : whole(a.nope + a.rope) && whole(a.v);
-  return fits ? kernels : nullptr;
+  if (!absorbed) return whole(a.nope + a.rope) && whole(a.v) ? kernels : nullptr;
+  const bool pays = a.latent >= kInt16Latent && a.n_heads >= kInt16Heads;
+  return pays && whole(a.latent) && whole(a.rope) ? kernels : nullptr;
 }
 
 // An absorbed query as row `at`.
