@@ -14,12 +14,13 @@ namespace jaju {
 inline constexpr int kMaxJsonDepth = 64;
 
 // Parses one JSON document. `what` names the source in the message ("config.json", "line 3").
-// Errors: syntax (with the byte), invalid UTF-8, nesting deeper than max_depth, duplicate keys.
+// Errors: syntax (with the byte), invalid UTF-8, nesting deeper than max_depth, duplicate keys, numbers past
+// double.
 Result<nlohmann::json> parse_json(std::string_view text, const std::string& what,
                                   int max_depth = kMaxJsonDepth);
 
-// Same, keeping the order of object keys. Refuses objects of more than kMaxOrderedKeys keys: they are kept in
-// a list, and a look-up walks it.
+// Same, keeping the order of object keys. Refuses objects of more than kMaxOrderedKeys keys, and many of nearly
+// so many: they are kept in a list, and a look-up walks it.
 inline constexpr size_t kMaxOrderedKeys = 4096;
 Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, const std::string& what,
                                                   int max_depth = kMaxJsonDepth);

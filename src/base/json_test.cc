@@ -38,5 +38,19 @@ TEST(Json, OrderedObjectsHaveALimitOfKeys) {
   EXPECT_TRUE(parse_json(text, "x").ok());
 }
 
+TEST(Json, ManyLargeOrderedObjectsAreRefused) {
+  std::string object = "{";
+  for (int i = 0; i < 4000; ++i) object += fmt::format("{}\"k{}\": 1", i == 0 ? "" : ", ", i);
+  object += "}";
+  EXPECT_TRUE(parse_ordered_json("[" + object + "," + object + "]", "x").ok());
+  const std::string three = "[" + object + "," + object + "," + object + "]";
+  EXPECT_NE(parse_ordered_json(three, "x").message().find("thousands of keys"), std::string::npos);
+  EXPECT_TRUE(parse_json(three, "x").ok());
+}
+
+TEST(Json, NumbersPastDoubleAreASentence) {
+  EXPECT_EQ(parse_json("[1e999]", "x").message(), "x has a number that is no finite double");
+}
+
 }  // namespace
 }  // namespace jaju

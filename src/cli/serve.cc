@@ -6,10 +6,13 @@
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 
+#include <condition_variable>
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <deque>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "base/file.h"
@@ -258,16 +261,82 @@ void greet(const ServeConfig& config, const Running& r) {
   }
 }
 
+// Like note(), but loses the sentence where nobody reads stderr: a server must not wait for that.
+void tell(const std::string& sentence) {
+  pollfd ready{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&ready, 1, 0) != 0) note(sentence);
+}
+
 void reload(const ServeConfig& config, Running& r) {
   r.log->reopen();
   if (const Status tls = r.server->reload_tls(); !tls.ok())
-    note("the certificate stays as it was: " + tls.message());
-  if (!r.keys->has_keys()) return;
-  auto fresh = server::KeyStore::load(config.keys, config.key_limits);
-  if (!fresh.ok()) return note("the keys stay as they were: " + fresh.message());
+    tell("the certificate stays as it was: " + tls.message());
+  // Also the first keys of a server that had none: from then on it asks for them.
+  const fs::path file = config.keys.empty() ? default_keys() : fs::path(config.keys);
+  if (!r.keys->has_keys() && !is_there(file)) return;
+  auto fresh = server::KeyStore::load(file.string(), config.key_limits);
+  if (!fresh.ok()) return tell("the keys stay as they were: " + fresh.message());
   r.keys->replace(**fresh);
-  note(fmt::format("read {} keys from {}", r.keys->names().size(), config.keys));
+  tell(fmt::format("read {} keys from {}", r.keys->names().size(), file.string()));
 }
+
+// Signals come as a file that a thread of its own reads; every thread started after keeps them blocked.
+class Signals {
+ public:
+  static Result<std::unique_ptr<Signals>> start() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int s : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, s);
+    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    const int file = ::signalfd(-1, &signals, SFD_CLOEXEC);
+    if (file < 0) return error("this system gives no signalfd");
+    auto made = std::make_unique<Signals>();
+    std::thread([file, state = made->state_] {  // dies with the process
+      for (;;) state->take(read_one(file));
+    }).detach();
+    return made;
+  }
+  // Until now a signal that ends did so at once: there was nothing to finish.
+  void serving() {
+    const std::lock_guard lock(state_->mutex);
+    state_->serving = true;
+  }
+  // Waits for one. After one that ends, a second ends at once.
+  int next() {
+    std::unique_lock lock(state_->mutex);
+    state_->came.wait(lock, [this] { return !state_->signals.empty(); });
+    const int signal = state_->signals.front();
+    state_->signals.pop_front();
+    return signal;
+  }
+
+ private:
+  struct State {
+    std::mutex mutex;
+    std::condition_variable came;
+    std::deque<int> signals;
+    bool serving = false, ending = false;
+
+    void take(int signal) {
+      const std::lock_guard lock(mutex);
+      if (signal != SIGHUP) {
+        if (ending) tell("a second signal: ending at once");
+        if (ending || !serving) ::_exit(kInterrupted);
+        ending = true;
+      }
+      signals.push_back(signal);
+      came.notify_one();
+    }
+  };
+  static int read_one(int file) {
+    signalfd_siginfo info{};
+    while (::read(file, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) {
+    }
+    return static_cast<int>(info.ssi_signo);
+  }
+
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
+};
 
 int serve(const ServeOptions& options) {
   if (!options.new_key.empty()) return add_key(options);
@@ -299,14 +368,9 @@ int serve(const ServeOptions& options) {
     if (!found.ok()) return fail(found.status());
     dir = *found;
   }
-  // Signals come as a file that the main thread reads; every other thread keeps them blocked.
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int s : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, s);
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  const int signal_file = ::signalfd(-1, &signals, SFD_CLOEXEC);
-  if (signal_file < 0) return fail(error("this system gives no signalfd"));
+  Result<std::unique_ptr<Signals>> signals = Signals::start();
+  if (!signals.ok()) return fail(signals.status());
   raise_file_limit(config->server.http.max_connections);
   if (const Status opened = open_model(*config, dir, &r); !opened.ok()) return fail(opened);
   auto started = server::ApiServer::start(r.model, *r.keys, *r.log, config->server);
@@ -316,22 +380,9 @@ int serve(const ServeOptions& options) {
   if (const std::string kept = r.scheduler->snapshot().cache_file; !kept.empty())
     note("prefix cache: " + kept);
 
-  const auto next_signal = [&] {
-    signalfd_siginfo info{};
-    while (::read(signal_file, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) {
-    }
-    return static_cast<int>(info.ssi_signo);
-  };
-  int signal = 0;
-  while ((signal = next_signal()) == SIGHUP) reload(*config, r);
-  // A second signal ends at once; the thread dies with the process.
-  std::thread([next_signal] {
-    while (next_signal() == SIGHUP) {
-    }
-    note("a second signal: ending at once");
-    ::_exit(kInterrupted);
-  }).detach();
-  note(fmt::format("finishing what runs, at most {} s; a second signal ends at once", config->drain_seconds));
+  (*signals)->serving();
+  while ((*signals)->next() == SIGHUP) reload(*config, r);
+  tell(fmt::format("finishing what runs, at most {} s; a second signal ends at once", config->drain_seconds));
   r.server->begin_drain();
   r.scheduler->drain(config->drain_seconds);
   r.server->drain_connections(std::chrono::milliseconds(2000));

@@ -596,6 +596,7 @@ void Scheduler::Impl::finish(Sequence& s, StopReason reason, Status status) {
   FinishEvent event;
   event.reason = reason;
   event.stop_token = s.stop_token;
+  event.constraint_failed = s.constraint_failed && !status.ok();
   event.stats = s.stats;
   event.stats.total_seconds = seconds;
   if (s.request.want_hidden && status.ok() && reason != StopReason::cancelled) {

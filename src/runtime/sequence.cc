@@ -26,6 +26,11 @@ void Sequence::follow_thinking(int32_t token) {
   }
 }
 
+Status Sequence::obeyed(Status status) {
+  constraint_failed = constraint_failed || !status.ok();
+  return status;
+}
+
 Status Sequence::sample_one(std::span<float> logits, int64_t most_positions) {
   SampleRequest wish;
   wish.top_logprobs = request.top_logprobs;
@@ -33,7 +38,7 @@ Status Sequence::sample_one(std::span<float> logits, int64_t most_positions) {
     wish.forced = request.thinking.close[forced];
   } else if (constrained) {
     mask.resize(static_cast<size_t>(mask_words(static_cast<int64_t>(logits.size()))));
-    JAJU_RETURN_IF_ERROR(request.constraint->allowed(mask));
+    JAJU_RETURN_IF_ERROR(obeyed(request.constraint->allowed(mask)));
     wish.mask = mask;
   } else if (request.constraint != nullptr) {
     wish.banned = request.params.stop_tokens;  // what must be constrained is still to come
@@ -41,7 +46,7 @@ Status Sequence::sample_one(std::span<float> logits, int64_t most_positions) {
   const bool was_forced = forcing;
   JAJU_RETURN_IF_ERROR(sampler->sample(logits, wish, sampled));
   const int32_t token = sampled.token;
-  if (constrained && !was_forced) JAJU_RETURN_IF_ERROR(request.constraint->accept(token));
+  if (constrained && !was_forced) JAJU_RETURN_IF_ERROR(obeyed(request.constraint->accept(token)));
   tokens.push_back(token);
   ++stats.generated_tokens;
   follow_thinking(token);

@@ -77,6 +77,7 @@ struct Sequence {
   std::optional<StopReason> reason;  // it ends with this step
   int32_t stop_token = -1;
   Status failure;  // or with this
+  bool constraint_failed = false;  // which came from the constraint
 
   std::vector<double> hidden_sum;  // want_hidden: over the positions read
 
@@ -89,6 +90,8 @@ struct Sequence {
   void sample(float* logits, int64_t vocab, int64_t most_positions);
 
  private:
+  // Notes that the constraint has failed, if it has.
+  Status obeyed(Status status);
   Status sample_one(std::span<float> logits, int64_t most_positions);
   void follow_thinking(int32_t token);
 };

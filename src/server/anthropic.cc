@@ -171,6 +171,7 @@ void anthropic_count_tokens(ApiContext& api, const RequestPtr& request, const Re
   }
   const auto counted = api.service.count_tokens(asked.call, *request);
   if (const auto* error = std::get_if<ApiError>(&counted)) return answer_error(*request, *responder, *error);
+  free_place(*request);
   answer_json(*responder, {{"input_tokens", std::get<int64_t>(counted)}});
 }
 

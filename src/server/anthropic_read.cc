@@ -130,7 +130,7 @@ std::optional<ApiError> read_anthropic(const Json& body, const RequestLimits& li
   if (!most && !count && !fields.has("max_tokens")) fields.wrong("max_tokens", "is missing");
   call.sampling.max_tokens = most;
   call.sampling.temperature = fields.number("temperature", 0, 2);
-  call.sampling.top_p = fields.number("top_p", 1e-6, 1);
+  call.sampling.top_p = read_top_p(fields);
   call.sampling.top_k = fields.integer("top_k", 0, 1 << 20);
   out->stream = fields.boolean("stream").value_or(false);
   read_stop(fields, "stop_sequences", limits, &call.stop);

@@ -1,5 +1,8 @@
 #include "server/api_server.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <atomic>
 
 #include <fmt/format.h>
@@ -15,6 +18,23 @@ bool is_loopback(const std::string& host) {
   return host == "localhost" || host == "::1" ||
          (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos);
 }
+
+namespace {
+
+// In small letters, as names in Host are compared.
+std::vector<std::string> own_names(const ApiServerOptions& options) {
+  char machine[256] = {};
+  ::gethostname(machine, sizeof machine - 1);
+  std::vector<std::string> names = {"localhost", machine, options.host, options.metrics_host};
+  names.insert(names.end(), options.host_names.begin(), options.host_names.end());
+  for (std::string& name : names) {
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+  }
+  return names;
+}
+
+}  // namespace
 
 struct ApiServer::Impl {
   Impl(ServedModel& model, KeyStore& keys, AccessLog& log, const ApiServerOptions& o,
@@ -39,18 +59,21 @@ struct ApiServer::Impl {
       return answer_error(*request, *responder, bad_request("there is nothing at this address"));
     }
     const Route* route = match.route;
-    const bool taken = pool.try_post(
-        [this, route, request, responder] {
-          // nlohmann and the standard library may throw; one request's trouble stays its own.
-          try {
-            route->handle(api, request, responder);
-          } catch (const std::exception& problem) {
-            ApiError error{500, fmt::format("internal error: {}", problem.what()), "", "", 0};
-            answer_error(*request, *responder, error);
-          }
-        },
-        static_cast<size_t>(options.http.max_worker_jobs));
-    if (!taken) {
+    auto job = [this, route, request, responder] {
+      // nlohmann and the standard library may throw; one request's trouble stays its own.
+      try {
+        if (draining && !route->quick) {  // also what waited for a thread: an end is not kept waiting
+          ApiError error{503, "the server is shutting down: ask another, or later", "", "", 1};
+          return answer_error(*request, *responder, error);
+        }
+        route->handle(api, request, responder);
+      } catch (const std::exception& problem) {
+        ApiError error{500, fmt::format("internal error: {}", problem.what()), "", "", 0};
+        answer_error(*request, *responder, error);
+      }
+    };
+    if (route->quick) return pool.post(std::move(job));
+    if (!pool.try_post_request(std::move(job), static_cast<size_t>(options.http.max_worker_jobs))) {
       ApiError error{503, "the server has more requests than it can look at; try again soon", "", "", 1};
       answer_error(*request, *responder, error);
     }
@@ -63,14 +86,17 @@ struct ApiServer::Impl {
   ChatService service;
   Gate gate;
   ApiContext api;
-  WorkerPool pool;                   // its end waits for jobs, which use all of the above
-  std::unique_ptr<HttpServer> http;  // last: its end tells the runs that their clients are gone
+  WorkerPool pool;  // its jobs use all of the above
+  std::unique_ptr<HttpServer> http;
 };
 
 ApiServer::ApiServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
+// Clients go first, so that runs are told; then jobs, which answer through the connections until their end.
 ApiServer::~ApiServer() {
-  impl_->http.reset();
+  impl_->draining = true;
+  if (impl_->http != nullptr) impl_->http->close();
+  impl_->pool.finish();
 }
 
 Result<std::unique_ptr<ApiServer>> ApiServer::start(ServedModel& model, KeyStore& keys, AccessLog& log,
@@ -83,7 +109,10 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(ServedModel& model, KeyStore
         options.host);
   }
   GateOptions gate;
-  gate.cors_origins = options.cors_origins;
+  for (std::string origin : options.cors_origins) {
+    if (origin.ends_with('/')) origin.pop_back();  // as people write it, and browsers do not
+    gate.cors_origins.push_back(std::move(origin));
+  }
   if (!options.metrics_host.empty()) {
     gate.metrics_listener = 1;
     gate.metrics_open = is_loopback(options.metrics_host);
@@ -92,10 +121,7 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(ServedModel& model, KeyStore
                    options.metrics_host);
     }
   }
-  if (is_loopback(options.host)) {
-    gate.hosts = {"localhost", "127.0.0.1", "[::1]", options.host};
-    gate.hosts.insert(gate.hosts.end(), options.host_names.begin(), options.host_names.end());
-  }
+  gate.hosts = own_names(options);
   auto impl = std::make_unique<Impl>(model, keys, log, options, std::move(gate));
   Impl& i = *impl;
   ConnectionHooks hooks;

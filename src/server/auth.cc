@@ -194,9 +194,11 @@ void KeyStore::replace(const KeyStore& fresh) {
     }
   }
   entries_ = std::move(entries);
+  everybody_ = nullptr;
 }
 
 bool KeyStore::has_keys() const {
+  const std::lock_guard lock(mutex_);
   return everybody_ == nullptr;
 }
 
@@ -208,9 +210,9 @@ std::vector<std::string> KeyStore::names() const {
 }
 
 std::shared_ptr<const Principal> KeyStore::find(std::string_view presented) const {
-  if (everybody_ != nullptr) return everybody_;
   const Digest digest = sha256(presented);
   const std::lock_guard lock(mutex_);
+  if (everybody_ != nullptr) return everybody_;
   const Entry* found = nullptr;
   for (const Entry& entry : entries_) {
     const bool same = CRYPTO_memcmp(digest.data(), entry.digest.data(), digest.size()) == 0;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <ctime>
 #include <mutex>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -41,6 +42,15 @@ SamplingParams sampling_of(const SamplingFields& fields, const SamplingParams& d
   return s;
 }
 
+// Arguments are an object also where their schema does not say so.
+Json arguments_schema(Json schema) {
+  for (const char* other : {"type", "$ref", "anyOf", "oneOf", "allOf", "enum", "const"}) {
+    if (schema.contains(other)) return schema;
+  }
+  schema["type"] = "object";
+  return schema;
+}
+
 // The text of GrammarKind::tool_calls, when the call's tools bind the answer.
 std::optional<ConstraintSpec> tool_constraint(const ChatCall& call) {
   if (!call.tools.is_array() || call.tools.empty() || call.tool_choice == ToolChoice::none)
@@ -53,7 +63,7 @@ std::optional<ConstraintSpec> tool_constraint(const ChatCall& call) {
     if (call.tool_choice == ToolChoice::named && name != call.tool_name) continue;
     Json entry = {{"name", name}};
     if (function.contains("parameters") && function["parameters"].is_object())
-      entry["parameters"] = function["parameters"];
+      entry["parameters"] = arguments_schema(function["parameters"]);
     strict = strict || (function.contains("strict") && function["strict"] == true);
     tools.push_back(std::move(entry));
   }
@@ -94,6 +104,7 @@ class Run : public ChatRun, public std::enable_shared_from_this<Run> {
         strand_(std::make_shared<Strand>(pool)) {
     if (slot_ != nullptr) slot_->add_user();
   }
+  ~Run() override { leave_slot(); }
 
   const RunFacts& facts() const override { return facts_; }
 
@@ -161,6 +172,9 @@ class Run : public ChatRun, public std::enable_shared_from_this<Run> {
     }
     strand_->post([self = shared_from_this()] { self->drain(); });
   }
+  void leave_slot() {
+    if (slot_ != nullptr && !std::exchange(left_slot_, true)) slot_->drop_user();
+  }
   void drain();
   void end_choice(size_t index, FinishEvent&& event);
   void end_all();
@@ -176,6 +190,7 @@ class Run : public ChatRun, public std::enable_shared_from_this<Run> {
   std::string tenant_;
   bool use_cache_ = true;
   int32_t end_of_turn_ = -1;
+  std::string constraint_field_;
   std::shared_ptr<ChatObserver> observer_;
   std::vector<std::unique_ptr<Choice>> choices_;
   std::atomic<bool> cancelled_{false};
@@ -184,6 +199,7 @@ class Run : public ChatRun, public std::enable_shared_from_this<Run> {
   bool gone_ahead_ = false, scheduled_ = false, progressed_ = false;
   std::pair<int64_t, int64_t> progress_;
   bool done_ = false;  // strand
+  bool left_slot_ = false;
 };
 
 void Sink::on_tokens(std::span<const TokenEvent> tokens) {
@@ -263,6 +279,7 @@ std::optional<ApiError> Run::submit(const ChatCall& call, const std::string& too
     if (!compiled.ok())
       return bad_request(fmt::format("'{}': {}", spec->field, compiled.message()), spec->field);
     constraint = *std::move(compiled);
+    constraint_field_ = spec->field;
   }
 
   for (int i = 0; i < call.n; ++i) {
@@ -346,7 +363,9 @@ void Run::end_choice(size_t index, FinishEvent&& event) {
   ChoiceText& text = *choice.text;
   choice.ended = true;
   choice.stats = event.stats;
-  for (ChatDelta& delta : text.finish()) {
+  const bool cut =
+      event.status.ok() && (event.reason == StopReason::length || event.reason == StopReason::context_full);
+  for (ChatDelta& delta : text.finish(cut)) {
     if (!cancelled_) observer_->on_delta(std::move(delta));
   }
   ChoiceEnd end;
@@ -356,7 +375,10 @@ void Run::end_choice(size_t index, FinishEvent&& event) {
     end.stop_string = text.stop_string();
   } else if (!event.status.ok()) {
     end.reason = ChoiceEnd::Reason::error;
-    end.error = ApiError{500, event.status.message(), "", "generation_failed", 0};
+    end.error = event.constraint_failed
+                    ? bad_request(fmt::format("'{}': {}", constraint_field_, event.status.message()),
+                                  constraint_field_)
+                    : ApiError{500, event.status.message(), "", "generation_failed", 0};
   } else if (event.reason == StopReason::cancelled) {
     end.reason = ChoiceEnd::Reason::error;
     end.error = ApiError{503, "the server is shutting down and ended this answer", "", "shutting_down", 1};
@@ -429,7 +451,7 @@ void Run::end_all() {
   }
   if (metrics_ != nullptr) metrics_->finished(usage);
   // Before the client knows the end: its next request must find the place free.
-  if (slot_ != nullptr) slot_->drop_user();
+  leave_slot();
   if (!cancelled_) observer_->on_end(usage);
   observer_.reset();
 }

@@ -34,7 +34,7 @@ std::vector<ChatDelta> ChoiceText::push(const TokenEvent& token) {
   return out;
 }
 
-std::vector<ChatDelta> ChoiceText::finish() {
+std::vector<ChatDelta> ChoiceText::finish(bool cut) {
   std::vector<ChatDelta> out;
   const std::string rest = decoder_.finish();
   if (in_reasoning_) {
@@ -43,7 +43,12 @@ std::vector<ChatDelta> ChoiceText::finish() {
     feed(stop_.push(rest), out);
     feed(stop_.finish(), out);
   }
-  if (!options_.raw) take(parser_.finish(), out);
+  if (!options_.raw) {
+    std::vector<OutputEvent> last = parser_.finish();
+    // The beginning of a call that the limit cut off is neither a call nor an answer.
+    if (cut && !last.empty() && last.back().kind == OutputEvent::Kind::malformed_tool_call) last.pop_back();
+    take(std::move(last), out);
+  }
   return out;
 }
 

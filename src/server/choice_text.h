@@ -34,7 +34,8 @@ class ChoiceText {
 
   std::vector<ChatDelta> push(const TokenEvent& token);
   // What was held back.
-  std::vector<ChatDelta> finish();
+  // cut: by a limit.
+  std::vector<ChatDelta> finish(bool cut);
   // A stop string came: nothing after it counts.
   bool stopped() const { return stop_.stopped(); }
   const std::string& stop_string() const { return stop_.which(); }

@@ -162,6 +162,11 @@ class HttpConnection : public Connection, public std::enable_shared_from_this<Ht
       if (has_body) keep_alive_ = false;
       return answer_now(*std::move(answer));
     }
+    // Nothing here reads one, and the addresses that are open to everybody must hold nobody's memory.
+    if (has_body && (head_only_ || request_->method == "GET")) {
+      keep_alive_ = false;
+      return answer_now(hooks_.refuse(413, fmt::format("a {} request has no body here", request_->method)));
+    }
     if (length && *length > limits_.max_body_bytes) {
       keep_alive_ = false;
       return answer_now(

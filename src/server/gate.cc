@@ -27,6 +27,21 @@ std::string host_name(std::string_view host) {
   return name;
 }
 
+bool is_address(std::string_view host) {
+  if (host.starts_with('[')) return true;
+  return !host.empty() && host.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+// What a browser's preflight asks to send, where it is a list of names; clients have many of their own.
+std::string_view asked_headers(const HttpRequest& request) {
+  const std::string_view asked = request.header("access-control-request-headers");
+  const auto of_names = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == ',' || c == ' ';
+  };
+  return asked.size() <= 2048 && std::all_of(asked.begin(), asked.end(), of_names) ? asked : std::string_view();
+}
+
 std::string_view presented_key(const HttpRequest& request) {
   if (const std::string_view key = request.header("x-api-key"); !key.empty()) return key;
   const std::string_view authorization = request.header("authorization");
@@ -50,7 +65,7 @@ std::optional<HttpResponse> Gate::check(HttpRequest& request) const {
                                  options_.cors_origins.end();
   if (!origin.empty() && listed && utf8_valid(origin)) {
     request.answer_headers.emplace_back("Access-Control-Allow-Origin", any ? "*" : std::string(origin));
-    request.answer_headers.emplace_back("Access-Control-Expose-Headers", "X-Request-Id, Retry-After");
+    request.answer_headers.emplace_back("Access-Control-Expose-Headers", "X-Request-Id, Request-Id, Retry-After");
     if (!any) request.answer_headers.emplace_back("Vary", "Origin");
   }
   // A preflight carries no key, does nothing, and is only answered where CORS was set.
@@ -59,11 +74,10 @@ std::optional<HttpResponse> Gate::check(HttpRequest& request) const {
     HttpResponse response;
     response.status = 204;
     response.content_type.clear();
-    response.headers = {{"Access-Control-Allow-Methods", "GET, POST"},
-                        {"Access-Control-Allow-Headers",
-                         "Authorization, Content-Type, X-Api-Key, Anthropic-Version, Anthropic-Beta, "
-                         "Anthropic-Dangerous-Direct-Browser-Access"},
-                        {"Access-Control-Max-Age", "600"}};
+    response.headers = {{"Access-Control-Allow-Methods", "GET, POST"}, {"Access-Control-Max-Age", "600"}};
+    if (const std::string_view asked = asked_headers(request); !asked.empty()) {
+      response.headers.emplace_back("Access-Control-Allow-Headers", std::string(asked));
+    }
     request.record->route = "preflight";
     return response;
   }
@@ -79,9 +93,13 @@ std::optional<HttpResponse> Gate::check(HttpRequest& request) const {
 
 std::optional<ApiError> Gate::admit(HttpRequest& request) const {
   const bool metrics_only = options_.metrics_listener >= 0 && request.listener == options_.metrics_listener;
-  if (!keys_.has_keys() && !options_.hosts.empty()) {
+  const bool open_metrics = metrics_only && options_.metrics_open;
+  if ((!keys_.has_keys() || open_metrics) && !options_.hosts.empty()) {
     const std::string host = host_name(request.header("host"));
-    if (std::find(options_.hosts.begin(), options_.hosts.end(), host) == options_.hosts.end()) {
+    const auto listed = [&](std::string_view name) {
+      return std::find(options_.hosts.begin(), options_.hosts.end(), name) != options_.hosts.end();
+    };
+    if (!is_address(host) && !listed(host) && !listed("*")) {
       return refuse(
           403,
           fmt::format("this server does not answer to the name '{}'; add it with --host-name, or use keys",
@@ -100,7 +118,6 @@ std::optional<ApiError> Gate::admit(HttpRequest& request) const {
   const Route* route = match.route;
   if (route != nullptr) request.record->route = route->path;
   const bool open = route != nullptr && route->access == Route::Access::open;
-  const bool open_metrics = metrics_only && options_.metrics_open;
   if (!open && !open_metrics) {
     // Also for paths that do not exist: a stranger learns nothing.
     request.principal = keys_.find(presented_key(request));

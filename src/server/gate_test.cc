@@ -111,6 +111,48 @@ TEST(Gate, WithoutKeysOnlyOurOwnNamesAndPages) {
             403);
 }
 
+TEST(Gate, NamesAreCheckedWhereverNoKeyIsAskedFor) {
+  const auto keys = one_key();
+  GateOptions options;
+  options.hosts = {"localhost"};
+  options.metrics_listener = 1;
+  options.metrics_open = true;
+  const Gate gate(options, *keys);
+  HttpRequest rebound = make_request("GET", "/metrics");
+  rebound.listener = 1;
+  EXPECT_EQ(status(gate, rebound), 200) << "an address is no name";
+  rebound.headers = {{"host", "evil.example:8080"}};
+  EXPECT_EQ(status(gate, rebound), 403);
+  rebound.headers = {{"host", "LOCALHOST:8080"}};
+  EXPECT_EQ(status(gate, rebound), 200);
+  options.hosts.emplace_back("*");
+  rebound.headers = {{"host", "any.example"}};
+  EXPECT_EQ(status(Gate(options, *keys), rebound), 200);
+}
+
+TEST(Gate, APreflightMaySendWhatItAsksFor) {
+  const auto keys = one_key();
+  GateOptions options;
+  options.cors_origins = {"https://app.example"};
+  const Gate gate(options, *keys);
+  const auto allowed = [&](const std::string& asked) {
+    const auto answer =
+        [&] {
+          HttpRequest request = make_request("OPTIONS", "/v1/chat/completions",
+                                             {{"origin", "https://app.example"},
+                                              {"access-control-request-method", "POST"},
+                                              {"access-control-request-headers", asked}});
+          return gate.check(request);
+        }();
+    for (const auto& [name, value] : answer->headers) {
+      if (name == "Access-Control-Allow-Headers") return value;
+    }
+    return std::string();
+  };
+  EXPECT_EQ(allowed("authorization,content-type,x-stainless-os"), "authorization,content-type,x-stainless-os");
+  EXPECT_EQ(allowed("x\"y"), "");
+}
+
 TEST(Gate, ModelRoutesCountAgainstTheKey) {
   KeyLimits limits;
   limits.concurrent = 1;

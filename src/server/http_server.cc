@@ -159,16 +159,23 @@ HttpServer::HttpServer(const HttpLimits& limits, ConnectionHooks hooks, int io_t
   }
 }
 
-HttpServer::~HttpServer() {
+void HttpServer::close() {
   impl_->stop_accepting();
   for (const auto& connection : impl_->all()) connection->close();
+}
+
+HttpServer::~HttpServer() {
+  close();
+  bool all_gone = false;
   {
     std::unique_lock lock(impl_->mutex);
-    impl_->changed.wait_for(lock, std::chrono::seconds(5), [this] { return impl_->open == 0; });
+    all_gone = impl_->changed.wait_for(lock, std::chrono::seconds(5), [this] { return impl_->open == 0; });
   }
   impl_->work.reset();
   impl_->io.stop();
   for (std::thread& thread : impl_->threads) thread.join();
+  // Who still holds a Responder may use it: then what it leads to has to stay.
+  if (!all_gone) [[maybe_unused]] const Impl* const kept = impl_.release();
 }
 
 Result<int> HttpServer::listen(const Address& address, const std::string& tls_certificate,

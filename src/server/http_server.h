@@ -16,7 +16,6 @@ class HttpServer {
  public:
   // `hooks` without take_body_bytes and closed, which are the server's own.
   HttpServer(const HttpLimits& limits, ConnectionHooks hooks, int io_threads);
-  // Closes every connection; answers that still run are told that their client left.
   ~HttpServer();
 
   struct Address {
@@ -33,6 +32,8 @@ class HttpServer {
   // Accepts no more, lets running answers end, closes idle connections; returns when none is left or the time
   // is up.
   void drain(std::chrono::milliseconds patience);
+  // Closes every connection; answers that still run are told that their client left.
+  void close();
 
  private:
   struct Impl;

@@ -50,13 +50,14 @@ void read_options(Fields& fields, const RequestLimits& limits, ChatCall* call) {
   SamplingFields& s = call->sampling;
   s.temperature = o.number("temperature", 0, 10);
   s.top_k = o.integer("top_k", 0, 1 << 20);
-  s.top_p = o.number("top_p", 0, 1);
-  if (s.top_p && *s.top_p < 1e-6) s.top_p = 1e-6;
+  s.top_p = read_top_p(o);
   s.min_p = o.number("min_p", 0, 1);
   s.repetition_penalty = o.number("repeat_penalty", 0.01, 100);
   s.presence_penalty = o.number("presence_penalty", -2, 2);
   s.frequency_penalty = o.number("frequency_penalty", -2, 2);
-  if (const auto seed = o.integer("seed", INT64_MIN, INT64_MAX)) s.seed = static_cast<uint64_t>(*seed);
+  if (const auto seed = o.integer("seed", INT64_MIN, INT64_MAX); seed && *seed != -1) {  // -1: a random one
+    s.seed = static_cast<uint64_t>(*seed);
+  }
   if (const auto n = o.integer("num_predict", -2, 1 << 30)) s.max_tokens = *n < 0 ? -1 : *n;
   read_stop(o, "stop", limits, &call->stop);
   // Settings of Ollama's own runner; here they belong to the server.

@@ -63,7 +63,7 @@ Json call_json(const ToolCall& call) {
 
 // What was decided: echoed, so that nobody has to guess (request field > server flag > template).
 Json decided(const RunFacts& facts) {
-  Json json = {{"thinking", facts.thinking}, {"seed", facts.seed}};
+  Json json = {{"thinking", facts.thinking}, {"seed", static_cast<int64_t>(facts.seed)}};
   if (facts.thinking_budget >= 0) json["thinking_budget"] = facts.thinking_budget;
   return json;
 }

@@ -11,6 +11,29 @@
 namespace jaju::server {
 namespace {
 
+// Characters of a text that comes in pieces, as it is sent: what is not UTF-8 becomes U+FFFD.
+struct Characters {
+  size_t whole = 0;
+  std::string rest;  // the beginning of the next one
+
+  // Where `bytes` start: in the character that is not whole yet, if they go on with it.
+  size_t start_of(std::string_view bytes) const {
+    const std::string next = rest + std::string(bytes.substr(0, 1));
+    return whole + (rest.empty() || utf8_is_prefix(next) || utf8_length(next) > 0 ? 0 : 1);
+  }
+  void add(std::string_view bytes) {
+    rest += bytes;
+    while (!rest.empty() && !utf8_is_prefix(rest)) {
+      size_t n = static_cast<size_t>(utf8_length(rest));
+      if (n == 0) {
+        for (n = 1; n < rest.size() && utf8_is_prefix(std::string_view(rest).substr(0, n + 1));) ++n;
+      }
+      rest.erase(0, n);
+      ++whole;
+    }
+  }
+};
+
 // All prompts' runs together; each run's observer is a Part.
 class Completion : public std::enable_shared_from_this<Completion> {
  public:
@@ -64,7 +87,7 @@ class Completion : public std::enable_shared_from_this<Completion> {
                  {"token_logprobs", Json::array()},
                  {"top_logprobs", Json::array()},
                  {"text_offset", Json::array()}};
-    size_t& offset = offsets_[static_cast<size_t>(index)];
+    Characters& at = offsets_[static_cast<size_t>(index)];
     for (const TokenLogprob& token : tokens) {
       json["tokens"].push_back(utf8_replace_invalid(token.bytes));
       json["token_logprobs"].push_back(std::max(token.logprob, -9999.0f));
@@ -72,8 +95,8 @@ class Completion : public std::enable_shared_from_this<Completion> {
       for (const auto& [bytes, logprob] : token.top)
         top[utf8_replace_invalid(bytes)] = std::max(logprob, -9999.0f);
       json["top_logprobs"].push_back(std::move(top));
-      json["text_offset"].push_back(offset);
-      offset += token.bytes.size();
+      json["text_offset"].push_back(at.start_of(token.bytes));
+      at.add(token.bytes);
     }
     return json;
   }
@@ -164,7 +187,7 @@ class Completion : public std::enable_shared_from_this<Completion> {
   std::mutex mutex_;  // the runs are on strands of their own
   size_t left_;
   std::vector<Choice> choices_;
-  std::vector<size_t> offsets_;
+  std::vector<Characters> offsets_;
   std::optional<ApiError> error_;
   Usage sum_;
 };

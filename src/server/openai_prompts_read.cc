@@ -42,6 +42,9 @@ std::optional<ApiError> read_openai_completion(const Json& body, const RequestLi
   read_stop(fields, "stop", limits, &call.stop);
   if (const auto top = fields.integer("logprobs", 0, limits.max_top_logprobs))
     call.top_logprobs = static_cast<int>(*top);
+  if (out->echo && call.top_logprobs >= 0) {
+    fields.wrong("echo", "can not be combined with logprobs: those of the prompt's tokens are not computed");
+  }
   read_grammar(fields, limits, &call);
   call.parse_special = fields.boolean("parse_special").value_or(false);
   fields.refuse("suffix", "the model was not trained to fill gaps");

@@ -12,10 +12,10 @@ using Access = Route::Access;
 std::vector<Route> make_routes() {
   std::vector<Route> table;
   const auto model = [&](const char* method, std::string path, auto handle) {
-    table.push_back({method, std::move(path), Access::key, true, handle});
+    table.push_back({method, std::move(path), Access::key, true, false, handle});
   };
-  const auto list = [&](const char* method, std::string path, auto handle) {
-    table.push_back({method, std::move(path), Access::key, false, handle});
+  const auto list = [&](const char* method, std::string path, auto handle, bool quick = true) {
+    table.push_back({method, std::move(path), Access::key, false, quick, handle});
   };
   // Clients are told the address with or without /v1.
   for (const std::string v1 : {"/v1", ""}) {
@@ -26,23 +26,23 @@ std::vector<Route> make_routes() {
     list("GET", v1 + "/models", openai_models);
     list("GET", v1 + "/models/{id}", openai_model);
     model("POST", v1 + "/messages", anthropic_messages);
-    list("POST", v1 + "/messages/count_tokens", anthropic_count_tokens);
+    model("POST", v1 + "/messages/count_tokens", anthropic_count_tokens);
   }
   model("POST", "/api/chat", ollama_chat);
   model("POST", "/api/generate", ollama_generate);
   model("POST", "/api/embed", ollama_embed);
   list("GET", "/api/tags", ollama_tags);
   list("GET", "/api/ps", ollama_ps);
-  list("POST", "/api/show", ollama_show);
+  list("POST", "/api/show", ollama_show, false);  // reads a body
   list("GET", "/api/version", ollama_version);
-  table.push_back({"GET", "/metrics", Access::metrics, false, metrics});
+  table.push_back({"GET", "/metrics", Access::metrics, false, true, metrics});
   // Open to everybody: alive or not, ready or not, and the files of the web page, which asks for a key
   // itself.
-  table.push_back({"GET", "/health", Access::open, false, health});
-  table.push_back({"GET", "/ready", Access::open, false, ready});
-  table.push_back({"GET", "/", Access::open, false, web_page});
+  table.push_back({"GET", "/health", Access::open, false, true, health});
+  table.push_back({"GET", "/ready", Access::open, false, true, ready});
+  table.push_back({"GET", "/", Access::open, false, true, web_page});
   for (const WebAsset& asset : web_assets()) {
-    table.push_back({"GET", std::string(asset.path), Access::open, false, web_page});
+    table.push_back({"GET", std::string(asset.path), Access::open, false, true, web_page});
   }
   return table;
 }
@@ -92,16 +92,18 @@ std::optional<Json> body_or_answer(ApiContext& api, const HttpRequest& request, 
   return json;
 }
 
+void free_place(const HttpRequest& request) {
+  if (request.slot == nullptr) return;
+  request.slot->add_user();
+  request.slot->drop_user();
+}
+
 void answer_error(const HttpRequest& request, Responder& responder, const ApiError& error) {
   if (request.record != nullptr) {
     const std::lock_guard lock(request.record->mutex);
     request.record->error = error.message;
   }
-  // Where nothing runs for it (any more), the key's place is free before the client knows the end.
-  if (request.slot != nullptr) {
-    request.slot->add_user();
-    request.slot->drop_user();
-  }
+  free_place(request);
   responder.respond(
       error_response(dialect_of(request), error, request.record != nullptr ? request.record->id : ""));
 }

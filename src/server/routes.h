@@ -38,6 +38,7 @@ struct Route {
   std::string path;  // "/v1/models/{id}": the last part takes the rest of the path
   Access access = Access::key;
   bool model = false;  // uses the model: counts against the key's limits
+  bool quick = false;  // never waits behind the work of other requests
   std::function<void(ApiContext&, const std::shared_ptr<HttpRequest>&, const std::shared_ptr<Responder>&)>
       handle;
 };
@@ -58,6 +59,8 @@ std::string route_rest(const Route& route, std::string_view path);
 
 // The request's body, or an answer already given.
 std::optional<Json> body_or_answer(ApiContext& api, const HttpRequest& request, Responder& responder);
+// Where nothing runs for a request (any more): its key's place is free before the client knows the end.
+void free_place(const HttpRequest& request);
 void answer_error(const HttpRequest& request, Responder& responder, const ApiError& error);
 void answer_json(Responder& responder, const Json& json);
 // Starts an SSE stream, with comments while nothing happens.

@@ -1,5 +1,6 @@
 #include "server/shared_fields.h"
 
+#include <algorithm>
 #include <charconv>
 #include <ctime>
 
@@ -10,10 +11,16 @@
 
 namespace jaju::server {
 
+std::optional<double> read_top_p(Fields& fields) {
+  std::optional<double> p = fields.number("top_p", 0, 1);
+  if (p) *p = std::max(*p, 1e-6);  // 0 is the likeliest token alone
+  return p;
+}
+
 void read_sampling(Fields& fields, const RequestLimits& limits, const ModelFacts& facts,
                    SamplingFields* out) {
   out->temperature = fields.number("temperature", 0, 10);
-  out->top_p = fields.number("top_p", 1e-6, 1);
+  out->top_p = read_top_p(fields);
   out->top_k = fields.integer("top_k", -1, 1 << 20);
   if (out->top_k == -1) out->top_k = 0;  // vLLM's "off"
   out->min_p = fields.number("min_p", 0, 1);
@@ -77,7 +84,13 @@ Json function_tool(Fields& fields, std::string_view schema_field, const RequestL
   function["name"] = *name;
   if (const auto description = fields.string("description", limits.max_tool_bytes))
     function["description"] = *description;
-  if (const Json* schema = fields.object(schema_field)) function["parameters"] = *schema;
+  if (const Json* schema = fields.object(schema_field)) {
+    if (schema->contains("type") && (*schema)["type"] != "object") {
+      fields.wrong(schema_field, "must describe an object: a call's arguments have names");
+      return nullptr;
+    }
+    function["parameters"] = *schema;
+  }
   if (const auto strict = fields.boolean("strict")) function["strict"] = *strict;
   if (function.dump(-1, ' ', false, Json::error_handler_t::replace).size() > limits.max_tool_bytes) {
     fields.wrong("name", fmt::format("belongs to a tool of more than {} bytes", limits.max_tool_bytes));

@@ -2,32 +2,37 @@
 
 namespace jaju::server {
 
-WorkerPool::WorkerPool(int threads) {
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+WorkerPool::WorkerPool(int requests) : most_requests_(requests) {
+  for (int i = 0; i < requests + 1; ++i) threads_.emplace_back([this] { work(); });
 }
 
 WorkerPool::~WorkerPool() {
+  finish();
+}
+
+void WorkerPool::finish() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
   }
   wake_.notify_all();
   for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 void WorkerPool::post(std::function<void()> job) {
   {
     const std::lock_guard lock(mutex_);
-    jobs_.push_back(std::move(job));
+    short_jobs_.push_back(std::move(job));
   }
   wake_.notify_one();
 }
 
-bool WorkerPool::try_post(std::function<void()> job, size_t most) {
+bool WorkerPool::try_post_request(std::function<void()> job, size_t most) {
   {
     const std::lock_guard lock(mutex_);
-    if (jobs_.size() >= most) return false;
-    jobs_.push_back(std::move(job));
+    if (request_jobs_.size() >= most) return false;
+    request_jobs_.push_back(std::move(job));
   }
   wake_.notify_one();
   return true;
@@ -35,20 +40,29 @@ bool WorkerPool::try_post(std::function<void()> job, size_t most) {
 
 size_t WorkerPool::waiting() const {
   const std::lock_guard lock(mutex_);
-  return jobs_.size();
+  return short_jobs_.size() + request_jobs_.size();
+}
+
+WorkerPool::Jobs* WorkerPool::next() {
+  if (!short_jobs_.empty()) return &short_jobs_;
+  return !request_jobs_.empty() && running_requests_ < most_requests_ ? &request_jobs_ : nullptr;
 }
 
 void WorkerPool::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [this] { return stop_ || !jobs_.empty(); });
-    if (jobs_.empty()) return;
-    std::function<void()> job = std::move(jobs_.front());
-    jobs_.pop_front();
+    wake_.wait(lock, [this] { return stop_ || next() != nullptr; });
+    Jobs* const jobs = next();
+    if (jobs == nullptr) return;  // those that run requests take what is left
+    const bool request = jobs == &request_jobs_;
+    running_requests_ += request ? 1 : 0;
+    std::function<void()> job = std::move(jobs->front());
+    jobs->pop_front();
     lock.unlock();
     job();
     job = nullptr;
     lock.lock();
+    running_requests_ -= request ? 1 : 0;
   }
 }
 

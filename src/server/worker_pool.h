@@ -1,5 +1,8 @@
 // Threads for what takes milliseconds: reading JSON, templates, tokenizing, compiling grammars, turning
 // tokens into text. Sockets and the scheduler have threads of their own and never wait for these.
+//
+// A request's own work may take a second where a client wants it to. So it is done by some of the threads
+// only, and there is one more, for what others wait for meanwhile: the next tokens of streams, /health.
 #pragma once
 
 #include <condition_variable>
@@ -14,20 +17,30 @@ namespace jaju::server {
 
 class WorkerPool {
  public:
-  explicit WorkerPool(int threads);
-  ~WorkerPool();  // what was posted is still done
+  // `requests` threads for jobs of requests, and one more.
+  explicit WorkerPool(int requests);
+  ~WorkerPool();
 
+  // A short job, on any of the threads.
   void post(std::function<void()> job);
-  // False, and nothing posted, when `most` jobs are waiting: for jobs a client may ask for without bound.
-  bool try_post(std::function<void()> job, size_t most);
+  // A request's job, on one of its threads. False, and nothing posted, when `most` are waiting.
+  bool try_post_request(std::function<void()> job, size_t most);
   size_t waiting() const;
+  // What was posted is still done; nothing may be posted after.
+  void finish();
 
  private:
-  void work();
+  using Jobs = std::deque<std::function<void()>>;
 
+  void work();
+  // What a thread may take now, or null. Behind the lock.
+  Jobs* next();
+
+  const int most_requests_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::function<void()>> jobs_;
+  Jobs short_jobs_, request_jobs_;
+  int running_requests_ = 0;
   bool stop_ = false;
   std::vector<std::thread> threads_;
 };

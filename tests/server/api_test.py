@@ -40,7 +40,7 @@ class Fields(ServerTest):
         self.assertEqual(status, 200, body)
 
     def test_every_number_is_checked(self):
-        ranges = {"temperature": (-0.1, 11, "1", [], True), "top_p": (0, 1.1, -1), "top_k": (-2, 1.5, 1 << 40),
+        ranges = {"temperature": (-0.1, 11, "1", [], True), "top_p": (1.1, -1), "top_k": (-2, 1.5, 1 << 40),
                   "min_p": (-0.1, 1.1), "repetition_penalty": (0, -1, 101), "presence_penalty": (-2.1, 2.1),
                   "frequency_penalty": (-2.1, 2.1), "max_tokens": (0, -1, 1.5, 1 << 40), "max_completion_tokens": (0, -1),
                   "n": (0, -1, 17, 2.5), "seed": (1.5, "x", 1 << 64), "thinking_budget": (-1, 0.5)}
@@ -54,6 +54,47 @@ class Fields(ServerTest):
                      '{"messages":[{"role":"user","content":"a"}],"temperature":1e999}',
                      '{"messages":[{"role":"user","content":"a"}],"temperature":Infinity}'):
             self.assertEqual(self.server.ask("/v1/chat/completions", text)[0], 400)
+
+    def test_what_official_clients_send_is_taken(self):
+        self.assertEqual(self.chat(top_p=0)[0], 200)
+        for seed in (-1, -3, 7):
+            status, _, body = self.chat(seed=seed)
+            self.assertEqual(body["jaju"]["seed"], seed, "as it came, so that it can be sent again")
+        ask = lambda seed: self.server.ask("/api/generate", {"model": "tiny-chat", "prompt": "a", "stream": False, "options": {
+            "seed": seed, "temperature": 2, "num_predict": 12}})[2]["response"]
+        self.assertEqual(ask(5), ask(5))
+        self.assertGreater(len({ask(-1) for _ in range(4)}), 1, "-1 is a random seed there")
+
+    def test_a_tool_takes_an_object(self):
+        def tool(parameters):
+            return [{"type": "function", "function": {"name": "f", "parameters": parameters}}]
+        self.wrong("must describe an object", tools=tool({"type": "array"}))
+        self.wrong("must describe an object", tools=tool({"type": ["object", "null"]}))
+        for parameters in ({}, {"properties": {"a": {"enum": [1]}}, "required": ["a"], "additionalProperties": False}):
+            status, _, body = self.chat(tools=tool(parameters), tool_choice="required", max_tokens=400, temperature=0, logit_bias=ENDLESS)
+            self.assertEqual(status, 200, body)
+            for call in body["choices"][0]["message"].get("tool_calls") or []:
+                self.assertIsInstance(json.loads(call["function"]["arguments"]), dict)
+            self.assertNotIn("<tool_call>", body["choices"][0]["message"]["content"] or "")
+
+    def test_a_call_that_the_limit_cuts_is_no_answer(self):
+        status, _, body = self.chat(tools=TOOLS, tool_choice="required", max_tokens=6)
+        self.assertEqual(body["choices"][0]["finish_reason"], "length")
+        self.assertFalse(body["choices"][0]["message"]["content"])
+
+    def test_offsets_of_completions_are_characters(self):
+        self.wrong("echo", "/v1/completions", prompt="a", echo=True, logprobs=1, messages=None)
+        _, _, body = self.server.ask("/v1/completions", {"prompt": "하늘은", "logprobs": 1, "max_tokens": 30, "temperature": 0})
+        choice = body["choices"][0]
+        for token, at in zip(choice["logprobs"]["tokens"], choice["logprobs"]["text_offset"]):
+            if "\ufffd" not in token:
+                self.assertEqual(choice["text"][at:at + len(token)], token)
+
+    def test_a_grammar_that_is_too_slow_is_the_clients_mistake(self):
+        slow = "root ::= (a | b)*\na ::= [a-z ] a | [a-z ]\nb ::= [a-z ] b c | [a-z ]\nc ::= [a-z ]*\n"
+        status, _, body = self.chat(grammar=slow, max_tokens=500, logit_bias=ENDLESS)
+        if status != 200:
+            self.assertEqual((status, body["error"]["param"]), (400, "grammar"), body)
 
     def test_token_ids_are_checked(self):
         for key in ("-1", "2059", "99999999999", "x", "1.0", ""):

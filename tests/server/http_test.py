@@ -84,6 +84,8 @@ class Smuggling(ServerTest):
         self.refuses(b"GET /health HTTP/1.1\r\n" + HEAD + b"X: y\r\n" * 101 + b"\r\n", 431)
         self.refuses(b"GET /health HTTP/1.1\r\n" + HEAD + b"X: " + b"y" * 40000 + b"\r\n\r\n", 431)
         self.refuses(self.post(b"Content-Length: 70000\r\n", b""), 413)
+        self.refuses(b"GET /health HTTP/1.1\r\n" + HEAD + b"Content-Length: 5\r\n\r\n", 413)
+        self.refuses(b"GET / HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n", 413)
 
     def test_paths_have_one_reading(self):
         for path in (b"//health", b"/./health", b"/../health", b"/x/../health", b"/%2e%2e/health", b"/%2fhealth", b"/health%00",

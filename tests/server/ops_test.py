@@ -1,9 +1,11 @@
 """Keys, settings, logs, metrics, and how the server ends."""
 import base64
 import hashlib
+import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import ssl
@@ -281,6 +283,48 @@ class Ending(unittest.TestCase):
         self.assertIn(server.process.wait(10), (0, 130))
         s.close()
         server.close()
+
+    def test_requests_that_wait_for_a_thread_do_not_hold_up_the_end(self):
+        server = Server("--workers", "1", "--drain-seconds", "30")
+        regex = "(" + "|".join("\\p{L}{%d}\\p{N}" % i for i in range(1, 60)) + ")"
+        got = []
+
+        def ask(i):
+            try:
+                got.append(server.ask("/v1/chat/completions", {**BODY, "regex": f"{regex}{{{i + 1}}}"})[0])
+            except OSError:
+                got.append(0)
+        clients = [threading.Thread(target=ask, args=(i,)) for i in range(8)]
+        for client in clients:
+            client.start()
+        time.sleep(0.5)
+        self.assertEqual(server.ask("/health")[0], 200)
+        self.assertLess(len(got), 8, "it does not wait behind all of them")
+        server.process.send_signal(signal.SIGTERM)
+        self.assertEqual(server.process.wait(15), 0)
+        for client in clients:
+            client.join()
+        self.assertTrue(set(got) <= {0, 200, 400, 503}, got)
+        self.assertIn(503, got)
+        server.close()
+
+    def test_nobody_reads_what_it_says(self):
+        server = subprocess.Popen([PROGRAM, "serve", "--port", "0", "--threads", "1", MODEL], stderr=subprocess.PIPE,
+                                  env={**os.environ, "JAJU_HOME": tempfile.mkdtemp()})
+        port = None
+        for line in server.stderr:
+            if match := re.search(rb"is served at http://[^ ]*:(\d+) ", line):
+                port = int(match[1])
+            if b"no keys" in line:
+                break
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        for _ in range(1000):  # more lines than a pipe holds
+            connection.request("GET", "/health")
+            self.assertEqual(connection.getresponse().read(), b'{"status":"ok"}')
+        connection.close()
+        server.send_signal(signal.SIGTERM)
+        self.assertEqual(server.wait(10), 0)
+        server.stderr.close()
 
     def test_the_prefix_cache_outlives_a_restart(self):
         body = {"messages": [{"role": "user", "content": "오래 남을 말 " * 60}], "max_tokens": 8, "temperature": 0}

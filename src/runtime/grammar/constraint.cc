@@ -1,5 +1,7 @@
 #include "runtime/grammar/constraint.h"
 
+#include <atomic>
+#include <chrono>
 #include <unordered_map>
 #include <utility>
 
@@ -46,13 +48,17 @@ bool read(const Automaton& automaton, Stepper* stepper, std::string_view text, s
 
 class Constraint final : public TokenConstraint {
  public:
-  explicit Constraint(std::shared_ptr<const Compiled> grammar) : grammar_(std::move(grammar)) {
+  // waited: what masks have taken so far, of this constraint and all that come of it.
+  Constraint(std::shared_ptr<const Compiled> grammar, std::shared_ptr<std::atomic<int64_t>> waited)
+      : grammar_(std::move(grammar)), waited_(std::move(waited)) {
     tops_.push_back(grammar_->first());
   }
 
-  std::unique_ptr<TokenConstraint> restart() const override { return std::make_unique<Constraint>(grammar_); }
+  std::unique_ptr<TokenConstraint> restart() const override {
+    return std::make_unique<Constraint>(grammar_, waited_);
+  }
   std::unique_ptr<TokenConstraint> clone() const override {
-    auto made = std::make_unique<Constraint>(grammar_);
+    auto made = std::make_unique<Constraint>(grammar_, waited_);
     made->settle(tops_);
     made->ended_ = ended_;
     return made;
@@ -64,7 +70,14 @@ class Constraint final : public TokenConstraint {
       std::fill(mask.begin(), mask.end(), 0);
       return {};
     }
+    const auto start = std::chrono::steady_clock::now();
     JAJU_RETURN_IF_ERROR(grammar_->masks.allowed(tops_, grammar_->budget.max_output_depth, mask));
+    const int64_t took = std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count();
+    if (took >= 1'000'000) *waited_ += took;
+    if (*waited_ > grammar_->budget.max_masks_ms * 1'000'000) {
+      return error("its token masks took longer than {} ms together (max_masks_ms); simplify the grammar",
+                   grammar_->budget.max_masks_ms);
+    }
     if (can_end()) {
       for (int32_t t : grammar_->vocabulary->end_tokens()) {
         mask[static_cast<size_t>(t) / 64] |= uint64_t{1} << (static_cast<uint32_t>(t) % 64);
@@ -155,13 +168,14 @@ class Constraint final : public TokenConstraint {
   }
 
   std::shared_ptr<const Compiled> grammar_;
+  std::shared_ptr<std::atomic<int64_t>> waited_;  // nanoseconds
   std::vector<Frame> tops_;    // the readings of the text so far
   std::vector<Frame> frames_;  // all frames below them
   bool ended_ = false;
 };
 
 std::unique_ptr<TokenConstraint> Compiled::start() const {
-  return std::make_unique<Constraint>(shared_from_this());
+  return std::make_unique<Constraint>(shared_from_this(), std::make_shared<std::atomic<int64_t>>(0));
 }
 
 Result<bool> Compiled::matches(std::string_view text) const {

@@ -1,5 +1,7 @@
 #include "runtime/grammar/grammar.h"
 
+#include <chrono>
+#include <deque>
 #include <list>
 #include <mutex>
 #include <unordered_map>
@@ -88,6 +90,26 @@ struct GrammarCache::Impl {
     std::string key;
     std::shared_ptr<const CompiledGrammar> grammar;
   };
+  // Kept for a while only: a clock may have run out because the machine was busy.
+  struct Failure {
+    std::string key;
+    Status status;
+    std::chrono::steady_clock::time_point until;
+  };
+  static constexpr size_t kMostFailures = 32;
+  static constexpr std::chrono::seconds kFailureStays{60};
+
+  const Status* failure_of(std::string_view key) {
+    while (!failures.empty() && failures.front().until < std::chrono::steady_clock::now()) failures.pop_front();
+    for (const Failure& f : failures) {
+      if (f.key == key) return &f.status;
+    }
+    return nullptr;
+  }
+  void remember(std::string key, const Status& status) {
+    if (failures.size() == kMostFailures) failures.pop_front();
+    failures.push_back({std::move(key), status, std::chrono::steady_clock::now() + kFailureStays});
+  }
 
   std::shared_ptr<const TokenVocabulary> vocabulary;
   size_t max_bytes;
@@ -95,6 +117,7 @@ struct GrammarCache::Impl {
 
   mutable std::mutex mutex;                                                  // for everything below
   std::list<Entry> used;                                                     // latest first
+  std::deque<Failure> failures;                                              // latest last
   std::unordered_map<std::string_view, std::list<Entry>::iterator> entries;  // keys live in `used`
   Stats stats;
 
@@ -139,10 +162,19 @@ Result<std::shared_ptr<const CompiledGrammar>> GrammarCache::compile(GrammarKind
       impl_->shrink();
       return found;
     }
+    if (const Status* failure = impl_->failure_of(key)) {
+      ++impl_->stats.hits;
+      return *failure;
+    }
     ++impl_->stats.misses;
   }
-  JAJU_ASSIGN(auto made, compile_grammar(kind, text, impl_->vocabulary, impl_->budget));
+  auto compiled = compile_grammar(kind, text, impl_->vocabulary, impl_->budget);
   std::lock_guard lock(impl_->mutex);
+  if (!compiled.ok()) {
+    impl_->remember(std::move(key), compiled.status());
+    return compiled.status();
+  }
+  auto made = *std::move(compiled);
   if (auto it = impl_->entries.find(key); it != impl_->entries.end()) return it->second->grammar;
   impl_->used.push_front({std::move(key), made});
   impl_->entries.emplace(impl_->used.front().key, impl_->used.begin());

@@ -60,6 +60,8 @@ struct GrammarBudget {
   int64_t max_compile_ms = 2'000;          // wall clock
   int64_t max_warm_ms = 50;     // then, masks made ahead, so that the scheduler waits for fewer; 0: none
   int64_t max_mask_ms = 1'000;  // wall clock, one call of allowed()
+  // Of a request's calls that take a millisecond or more, together: others' answers wait meanwhile.
+  int64_t max_masks_ms = 3'000;
   int64_t max_mask_steps = 50'000'000;  // bytes tried, one call of allowed(); the clock's deterministic twin
   int max_stacks = 512;                 // readings of the text so far that are kept side by side
   int max_output_depth = 256;           // nesting of the output; deeper is masked out, never a dead end
@@ -97,7 +99,7 @@ class GrammarCache {
                GrammarBudget budget = {});
   ~GrammarCache();
 
-  // Errors as compile_grammar; errors are not remembered.
+  // Errors as compile_grammar; the last ones are remembered for a minute.
   Result<std::shared_ptr<const CompiledGrammar>> compile(GrammarKind kind, std::string_view text);
 
   struct Stats {

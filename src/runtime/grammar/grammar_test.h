@@ -31,6 +31,7 @@ inline GrammarBudget test_budget() {
   GrammarBudget b;
   b.max_compile_ms = 60'000;
   b.max_mask_ms = 60'000;
+  b.max_masks_ms = 60'000;
   b.max_warm_ms = 0;
   return b;
 }
