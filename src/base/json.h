@@ -19,8 +19,8 @@ inline constexpr int kMaxJsonDepth = 64;
 Result<nlohmann::json> parse_json(std::string_view text, const std::string& what,
                                   int max_depth = kMaxJsonDepth);
 
-// Same, keeping the order of object keys. Refuses objects of more than kMaxOrderedKeys keys, and many of nearly
-// so many: they are kept in a list, and a look-up walks it.
+// Same, keeping the order of object keys. Refuses objects of more than kMaxOrderedKeys keys, and many of
+// nearly so many: they are kept in a list, and a look-up walks it.
 inline constexpr size_t kMaxOrderedKeys = 4096;
 Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, const std::string& what,
                                                   int max_depth = kMaxJsonDepth);

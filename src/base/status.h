@@ -68,11 +68,11 @@ class [[nodiscard]] Result {
 #define JAJU_CONCAT(a, b) JAJU_CONCAT_(a, b)
 
 // JAJU_RETURN_IF_ERROR(expr): leaves the function with expr's Status unless it is OK.
-#define JAJU_RETURN_IF_ERROR(expr)                                 \
-  do {                                                             \
+#define JAJU_RETURN_IF_ERROR(expr)                                  \
+  do {                                                              \
     if (::jaju::Status jaju_status_ = (expr); !jaju_status_.ok()) { \
-      return jaju_status_;                                         \
-    }                                                              \
+      return jaju_status_;                                          \
+    }                                                               \
   } while (0)
 
 // JAJU_ASSIGN(auto x, expr): unwraps a Result or leaves the function with its Status.

@@ -1,4 +1,5 @@
-// UTF-8 as bytes arrive: validation and boundaries. Invalid bytes are data to handle, never undefined behaviour.
+// UTF-8 as bytes arrive: validation and boundaries. Invalid bytes are data to handle, never undefined
+// behaviour.
 #pragma once
 
 #include <cstdint>

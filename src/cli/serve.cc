@@ -293,7 +293,8 @@ class Signals {
     auto made = std::make_unique<Signals>();
     std::thread([file, state = made->state_] {  // dies with the process
       for (;;) state->take(read_one(file));
-    }).detach();
+    })
+        .detach();
     return made;
   }
   // Until now a signal that ends did so at once: there was nothing to finish.

@@ -164,6 +164,10 @@ void ExtentLoader::run() {
       }
     }
     note_busy();
+    const auto is_last_of_job = [&](const PieceDone& d) {
+      return pieces_[d.tag].job >= 0 && pieces_[d.tag].bytes == 0;
+    };
+    if (std::any_of(done.begin(), done.begin() + static_cast<int64_t>(n), is_last_of_job)) reader_->flush();
     for (size_t i = 0; i < n; ++i) {
       Piece& piece = pieces_[done[i].tag];
       if (piece.job >= 0 && piece.bytes == 0) {

@@ -33,6 +33,8 @@ class ExtentReader {
   virtual const char* name() const = 0;
   // Begins a read; never blocks. The caller keeps at most the depth it asked for in flight.
   virtual void start(const PieceRead& piece) = 0;
+  // Hands in what was started, if that waits to be: before the thread does something else.
+  virtual void flush() {}
   // Waits until a read ended or somebody woke it; returns how many of `done` it filled, 0 when only woken.
   virtual size_t finished(std::span<PieceDone> done) = 0;
   virtual void wake() = 0;

@@ -53,6 +53,7 @@ class FaultyReader final : public ExtentReader {
     for (size_t i = 0; i < n; ++i) fault_(pieces_[done[i].tag], done[i].result);
     return n;
   }
+  void flush() override { reader_->flush(); }
   void wake() override { reader_->wake(); }
 
  private:

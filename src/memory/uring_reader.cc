@@ -53,6 +53,8 @@ class UringReader final : public ExtentReader {
     io_uring_sqe_set_data64(entry, piece.tag);
   }
 
+  void flush() override { io_uring_submit(&ring_); }
+
   size_t finished(std::span<PieceDone> done) override {
     for (;;) {
       const int status = io_uring_submit_and_wait(&ring_, 1);

@@ -19,10 +19,10 @@ namespace jaju {
 
 struct BenchmarkPlan {
   std::vector<int64_t> prompts = {512};  // tokens of one prompt each
-  bool all_logits = false;  // of a prompt's every token, not only its last: no layer is skipped
-  int64_t generated = 64;              // steps of each decode test; 0: none
-  std::vector<int64_t> depths = {0};   // positions each sequence holds before its first step
-  std::vector<int64_t> batches = {1};  // sequences that decode together
+  bool all_logits = false;               // of a prompt's every token, not only its last: no layer is skipped
+  int64_t generated = 64;                // steps of each decode test; 0: none
+  std::vector<int64_t> depths = {0};     // positions each sequence holds before its first step
+  std::vector<int64_t> batches = {1};    // sequences that decode together
   int repeats = 5;
   const std::atomic<bool>* cancel = nullptr;
   std::function<void(const std::string& test, int done, int total)> on_progress;  // may be empty

@@ -12,7 +12,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "the file is little endian");
 
 constexpr std::string_view kMagic = "JAJUKV\r\n";
-constexpr uint32_t kVersion = 1;  // also to be raised when kernels come to round otherwise
+constexpr uint32_t kVersion = 2;  // also to be raised when kernels come to round otherwise
 constexpr uint32_t kTenant = 1, kPage = 2, kEnd = 3;
 constexpr int64_t kPositions = 64;
 constexpr size_t kLongestTenant = 4096;

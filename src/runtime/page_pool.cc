@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include "base/check.h"
 
@@ -19,23 +20,29 @@ PagePool::PagePool(int64_t n_layers, const CacheRow& layout, int64_t capacity)
 
 PagePool::~PagePool() = default;
 
+// One page more. False: there is no memory for it at the moment, but others may give some back.
+bool PagePool::grow() try {
+  constexpr size_t kAlignment = 64;  // a cache line, and a vector
+  const size_t bytes = (static_cast<size_t>(page_bytes_) + kAlignment - 1) / kAlignment * kAlignment;
+  std::unique_ptr<std::byte[], Free> memory(static_cast<std::byte*>(std::aligned_alloc(kAlignment, bytes)));
+  if (memory == nullptr) return false;
+  // Places nobody has written are read in one case: by drafts (the MTP layer behind a cached prefix).
+  std::memset(memory.get(), 0, bytes);
+  auto page = std::make_unique<CachePage>(CachePage{memory.get()});
+  const size_t pages = pages_.size() + 1;
+  pages_.reserve(pages);
+  memory_.reserve(pages);
+  free_.reserve(pages);  // release() allocates nothing
+  free_.push_back(page.get());
+  pages_.push_back(std::move(page));
+  memory_.push_back(std::move(memory));
+  return true;
+} catch (const std::bad_alloc&) {
+  return false;
+}
+
 CachePage* PagePool::take() {
-  if (in_use_ >= capacity_) return nullptr;
-  if (free_.empty()) {
-    constexpr size_t kAlignment = 64;  // a cache line, and a vector
-    const size_t bytes = (static_cast<size_t>(page_bytes_) + kAlignment - 1) / kAlignment * kAlignment;
-    std::unique_ptr<std::byte[], Free> memory(static_cast<std::byte*>(std::aligned_alloc(kAlignment, bytes)));
-    if (memory == nullptr) {
-      capacity_ = in_use_;
-      return nullptr;
-    }
-    // Places nobody has written are read in one case: by drafts (the MTP layer behind a cached prefix).
-    std::memset(memory.get(), 0, bytes);
-    pages_.push_back(std::make_unique<CachePage>(CachePage{memory.get()}));
-    memory_.push_back(std::move(memory));
-    free_.reserve(pages_.size());  // release() allocates nothing
-    free_.push_back(pages_.back().get());
-  }
+  if (in_use_ >= capacity_ || (free_.empty() && !grow())) return nullptr;
   CachePage* const page = free_.back();
   free_.pop_back();
   page->holders = 1;

@@ -28,8 +28,8 @@ class PagePool {
   PagePool(const PagePool&) = delete;
   PagePool& operator=(const PagePool&) = delete;
 
-  // A page with one holder, the caller. Null: all are taken, or the system has no memory left (the capacity
-  // is then lowered to what there is). New memory is zero; a page used before holds what it held.
+  // A page with one holder, the caller. Null: all are taken, or the system has no memory for one at the
+  // moment. New memory is zero; a page used before holds what it held.
   CachePage* take();
   void hold(CachePage* page);
   void release(CachePage* page);
@@ -52,6 +52,7 @@ class PagePool {
   const CacheRow& layout() const { return layout_; }
 
  private:
+  bool grow();
   static bool is_idle(const CachePage& p) { return p.stored && p.holders == 1; }
 
   struct Free {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <map>
 
+#include "runtime/scheduler_test_tools.h"
+
 namespace jaju {
 namespace {
 
@@ -81,6 +83,18 @@ Text random_text(Dice& dice) {
   }
   text.resize(static_cast<size_t>(n));
   return text;
+}
+
+TEST(PagePool, AFailedAllocationIsOfTheMoment) {
+  if (heap_allocations() < 0) GTEST_SKIP() << "this build has a heap of its own";
+  PagePool pool(1, {CacheType::f32, 1, 0}, 3);
+  fail_allocation(0);
+  EXPECT_EQ(pool.take(), nullptr);
+  fail_allocation(-1);
+  EXPECT_EQ(pool.capacity(), 3);
+  CachePage* const page = pool.take();
+  ASSERT_NE(page, nullptr);
+  pool.release(page);
 }
 
 TEST(PrefixCache, FindsTheLongestBeginningOfAll) {

@@ -102,9 +102,9 @@ std::string describe_cache(const RequestStats& stats);
 struct FinishEvent {
   // stop_token (the id is in stop_token, and was not given to on_tokens), length, context_full, cancelled
   StopReason reason = StopReason::cancelled;
-  Status status;            // not ok: this request failed, `reason` means nothing
+  Status status;                   // not ok: this request failed, `reason` means nothing
   bool constraint_failed = false;  // not ok because of the request's own constraint
-  int32_t stop_token = -1;  // -1 with reason stop_token: the constraint said that the text is complete
+  int32_t stop_token = -1;         // -1 with reason stop_token: the constraint said that the text is complete
   RequestStats stats;
   std::vector<float> hidden;  // want_hidden: (hidden_size)
 };

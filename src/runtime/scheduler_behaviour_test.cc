@@ -559,6 +559,63 @@ TEST(SchedulerWishes, EmbeddingsAreTheSameHoweverTheyAreRead) {
   EXPECT_TRUE(std::any_of(hidden[0].begin(), hidden[0].end(), [](float x) { return x != 0; }));
 }
 
+TEST(SchedulerWishes, HiddenStatesOfAPreemptedPromptAreTheSame) {
+  const auto engine = open_model("nano", {.prefill_chunk = 32});
+  GenerationRequest r = greedy(made_up_prompt(1, 100, *engine), 0);
+  r.want_hidden = true;
+  std::vector<std::vector<float>> hidden;
+  for (const bool disturbed : {false, true}) {
+    const auto scheduler = start_by_hand(*engine, {.max_sequences = 1});
+    GenerationRequest wanted = greedy(r.prompt, 0);
+    wanted.want_hidden = true;
+    const auto sink = submit(*scheduler, std::move(wanted));
+    scheduler->step();
+    scheduler->step();
+    if (disturbed) {
+      GenerationRequest urgent = greedy(made_up_prompt(2, 5, *engine), 3);
+      urgent.priority = 1;
+      submit(*scheduler, std::move(urgent));
+    }
+    run_until_idle(*scheduler);
+    EXPECT_EQ(sink->finish.stats.preemptions, disturbed ? 1 : 0);
+    hidden.push_back(sink->finish.hidden);
+  }
+  EXPECT_EQ(hidden[0], hidden[1]);
+}
+
+// Whichever allocation of a step fails: every request ends, no page is lost, and the next one is answered.
+TEST(SchedulerWishes, AFailedAllocationHangsNobody) {
+  if (heap_allocations() < 0) GTEST_SKIP() << "this build has a heap of its own";
+  const auto engine = open_model("mtp-f32", {.context = 300, .threads = 1, .prefill_chunk = 32});
+  int64_t failed = 0;
+  for (int64_t at = 0;; ++at) {
+    const auto scheduler = start_by_hand(*engine, {.max_sequences = 3});
+    std::vector<std::shared_ptr<Collected>> sinks;
+    for (int64_t i = 0; i < 5; ++i) {
+      GenerationRequest r = sampled(made_up_prompt(1, 60 + i, *engine), 4, static_cast<uint64_t>(i));
+      r.tenant = "t";
+      sinks.push_back(submit(*scheduler, std::move(r)));
+    }
+    const int64_t before = heap_allocations();
+    fail_allocation(at);
+    for (int i = 0; i < 500 && scheduler->step(); ++i) {
+    }
+    fail_allocation(-1);
+    const SchedulerSnapshot now = scheduler->snapshot();
+    for (const auto& sink : sinks) ASSERT_TRUE(sink->finished) << "allocation " << at;
+    ASSERT_EQ(now.waiting, 0) << "allocation " << at;
+    ASSERT_EQ(now.running, 0) << "allocation " << at;
+    ASSERT_EQ(now.pages_running, 0) << "allocation " << at;
+    const auto next = submit(*scheduler, greedy({1, 2, 3}, 2));
+    run_until_idle(*scheduler);
+    ASSERT_TRUE(next->finish.status.ok()) << next->finish.status.message();
+    if (heap_allocations() - before < at) break;  // there are no more
+    failed +=
+        std::any_of(sinks.begin(), sinks.end(), [](const auto& s) { return !s->finish.status.ok(); }) ? 1 : 0;
+  }
+  EXPECT_GT(failed, 50);
+}
+
 // One token's embedding is not a number: whoever says it fails, and nobody else notices.
 TEST(SchedulerWishes, LogitsThatAreNoNumbersEndTheirRequestOnly) {
   const std::filesystem::path golden = std::filesystem::path(JAJU_TESTS_DIR) / "golden" / "split-bias-f32";

@@ -42,6 +42,7 @@ struct Scheduler::Impl {
   void take_notes();
   void admit();
   bool try_admit(Sequence& s);
+  Status prepare(Sequence& s);
   void match(Sequence& s);
   void plan();
   int64_t plan_prompts(int64_t answers, int64_t room);
@@ -114,6 +115,7 @@ struct Scheduler::Impl {
   int64_t max_logit_rows = 0;
   std::vector<float> hidden;  // (max_rows, hidden_size); sized when first needed
   bool with_hidden = false;
+  bool retry = false;  // it did nothing, but changed what the next one does
 
   std::thread thread;
 };

@@ -1,7 +1,9 @@
 // One step of the scheduler: notes, admission, plan, model, dice, and what follows from them.
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <limits>
+#include <thread>
 
 #include "base/check.h"
 #include "runtime/scheduler_impl.h"
@@ -60,6 +62,7 @@ void fade_in(double& mean, double value) {
 
 bool Scheduler::Impl::step() {
   batch.clear();
+  retry = false;
   const Status status = within_memory("go on", [&]() -> Status {
     take_notes();
     admit();
@@ -86,8 +89,16 @@ bool Scheduler::Impl::step() {
     commit();
     return {};
   });
-  if (!status.ok()) fail_all(status);
-  const bool worked = !batch.empty() || !ended.empty();
+  if (!status.ok()) {
+    // Ending them may want memory, too: what has ended stays so, and some has come back.
+    const auto end = [&]() -> Status {
+      fail_all(status);
+      return {};
+    };
+    while (!within_memory("end the answers", end).ok())
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  const bool worked = !batch.empty() || !ended.empty() || !status.ok() || retry;
   ended.clear();
   publish_snapshot();
   return worked;
@@ -127,14 +138,24 @@ void Scheduler::Impl::take_notes() {
     everything = cancel_all;
     cancel_all = false;
   }
-  for (auto& s : fresh) {
-    activate(*s);
-    const ThinkingBudget& budget = s->request.thinking;
-    s->thinking = s->request.think_close >= 0 && s->request.thinking_open;
-    s->forcing = s->thinking && budget.max_tokens == 0;
-    s->constrained = s->request.constraint != nullptr && s->request.constraint_after < 0;
-    s->mtp = has_mtp && s->request.speculate && !s->request.want_hidden;
-    waiting.push_back(std::move(s));
+  std::vector<std::unique_ptr<Sequence>>::size_type next = waiting.size();
+  for (auto& s : fresh) waiting.push_back(std::move(s));  // there is room: nobody is lost from here on
+  while (next < waiting.size()) {
+    Sequence& s = *waiting[next];
+    const Status known = within_memory("begin the answer", [&]() -> Status {
+      activate(s);
+      return {};
+    });
+    if (!known.ok()) {
+      finish(s, StopReason::cancelled, known);
+      continue;
+    }
+    const ThinkingBudget& budget = s.request.thinking;
+    s.thinking = s.request.think_close >= 0 && s.request.thinking_open;
+    s.forcing = s.thinking && budget.max_tokens == 0;
+    s.constrained = s.request.constraint != nullptr && s.request.constraint_after < 0;
+    s.mtp = has_mtp && s.request.speculate && !s.request.want_hidden;
+    ++next;
   }
   if (everything) return cancel_everything();
   for (const RequestId id : gone) {
@@ -194,7 +215,24 @@ void Scheduler::Impl::match(Sequence& s) {
   s.stats.stored_token = m.stored_token;
 }
 
+// What it will need memory for, pages aside: from here on neither a list of pages nor a queue can fail to
+// grow.
+Status Scheduler::Impl::prepare(Sequence& s) {
+  return within_memory("begin the answer", [&]() -> Status {
+    const auto most_pages = static_cast<size_t>(pages_for(most_positions) + 1);
+    s.pages.reserve(most_pages);
+    s.page_data.reserve(most_pages);
+    if (!s.sampler && s.wants_logits()) {
+      s.sampler.emplace(s.request.params, engine.config.vocab_size);
+      s.sampler->observe_prompt(s.tokens);
+    }
+    return {};
+  });
+}
+
+// False: there is no place for it yet. True also where it ended instead, for want of memory.
 bool Scheduler::Impl::try_admit(Sequence& s) {
+  s.leader = nullptr;  // of an attempt that failed half-way
   const auto outranked = [&] {
     return !running.empty() && running.back()->request.priority < s.request.priority;
   };
@@ -234,16 +272,16 @@ bool Scheduler::Impl::try_admit(Sequence& s) {
     if (s.leader == running.back().get()) s.leader = nullptr;
     preempt(*running.back());
   }
+  if (const Status ready = prepare(s); !ready.ok()) {
+    finish(s, StopReason::cancelled, ready);
+    return true;
+  }
   if (!s.started) {
     s.started = true;
     s.stats.queue_seconds = now() - s.submitted;
     counters.prompt_tokens += static_cast<uint64_t>(s.n_prompt);
     const std::lock_guard lock(mutex);
     --queued;
-  }
-  if (!s.sampler && s.wants_logits()) {
-    s.sampler.emplace(s.request.params, engine.config.vocab_size);
-    s.sampler->observe_prompt(s.tokens);
   }
   s.running = true;
   std::unique_ptr<Sequence> owned = remove(waiting, s);
@@ -284,13 +322,17 @@ void Scheduler::Impl::release_pages(Sequence& s) {
   s.stored_pages = 0;
   s.prompt_stored = false;
   s.cached = 0;
+  s.hidden_sum.clear();
   s.rows = 0;
   s.drafts.clear();
   s.leader = nullptr;
   for (const auto& r : running) {
     if (r->leader != &s) continue;
-    r->leader = nullptr;  // it reads for itself what is not stored by now
-    match(*r);
+    r->leader = nullptr;  // it reads for itself what is not stored by now, without memory for that all
+    [[maybe_unused]] const Status matched = within_memory("look into the cache", [&]() -> Status {
+      match(*r);
+      return {};
+    });
   }
 }
 
@@ -589,10 +631,7 @@ void Scheduler::Impl::draft() {
 void Scheduler::Impl::finish(Sequence& s, StopReason reason, Status status) {
   const double seconds = now() - s.submitted;
   if (status.ok() && s.running) store_pages(s, true);
-  std::unique_ptr<Sequence> owned = remove(s.running ? running : waiting, s);
-  const bool was_running = s.running;
-  s.running = false;
-  if (was_running) release_pages(s);
+  // Before anything has changed: this may want memory.
   FinishEvent event;
   event.reason = reason;
   event.stop_token = s.stop_token;
@@ -604,12 +643,16 @@ void Scheduler::Impl::finish(Sequence& s, StopReason reason, Status status) {
       event.hidden.push_back(static_cast<float>(sum / static_cast<double>(s.n_prompt)));
     }
   }
+  std::unique_ptr<Sequence> owned = remove(s.running ? running : waiting, s);
+  const bool was_running = s.running;
+  s.running = false;
+  if (was_running) release_pages(s);
   ++(!status.ok()                      ? counters.failed
      : reason == StopReason::cancelled ? counters.cancelled
                                        : counters.finished);
   counters.cached_tokens += static_cast<uint64_t>(s.stats.cached_tokens);
   event.status = std::move(status);
-  --s.tenant->requests;
+  if (s.tenant != nullptr) --s.tenant->requests;
   {
     const std::lock_guard lock(mutex);
     if (!s.started) --queued;
@@ -620,16 +663,26 @@ void Scheduler::Impl::finish(Sequence& s, StopReason reason, Status status) {
   ended.push_back(std::move(owned));
 }
 
-// An expert cannot be had from the disk: those whose rows wanted it end. The others are as they were before
-// this step, and it is done again without those.
+// An expert cannot be had from the disk: those whose rows wanted it end, unless it was for guesses, which
+// they lose: the MTP layer alone wants the last layer of every row. The others are as they were before this
+// step, and it is done again without those.
 Status Scheduler::Impl::end_failed(const Status& status) {
   const auto failed = engine.forward->failed_rows();
   if (failed.empty()) return status;
+  const auto any_in = [&](int64_t first, int64_t n) {
+    return std::any_of(failed.begin(), failed.end(),
+                       [&](int32_t row) { return row >= first && row < first + n; });
+  };
   for (Sequence* s : batch) {
-    const int64_t end = s->first_row + s->rows + size(s->drafts);
-    if (std::any_of(failed.begin(), failed.end(),
-                    [&](int32_t row) { return row >= s->first_row && row < end; }))
+    const bool rows_failed = any_in(s->first_row, s->rows);
+    if (rows_failed && !s->mtp) {
       finish(*s, StopReason::cancelled, status);
+    } else if (rows_failed || any_in(s->first_row + s->rows, size(s->drafts))) {
+      s->mtp = s->mtp && !rows_failed;
+      if (s->drafts_gate != nullptr) s->drafts_gate->report(size(s->drafts), 0);
+      s->drafts.clear();
+      retry = true;
+    }
   }
   batch.clear();
   return {};

@@ -46,5 +46,8 @@ std::vector<int32_t> quiet_answer(Engine& engine, GenerationRequest request,
 
 // Calls of operator new so far; -1: not counted in this build.
 int64_t heap_allocations();
+// The call of operator new after so many others fails, once; -1: none does. Nothing where they are not
+// counted.
+void fail_allocation(int64_t after);
 
 }  // namespace jaju

@@ -76,7 +76,7 @@ struct Sequence {
   std::vector<TokenEvent> events;
   std::optional<StopReason> reason;  // it ends with this step
   int32_t stop_token = -1;
-  Status failure;  // or with this
+  Status failure;                  // or with this
   bool constraint_failed = false;  // which came from the constraint
 
   std::vector<double> hidden_sum;  // want_hidden: over the positions read

@@ -29,12 +29,12 @@ constexpr const char* kConfig = R"({"model_type": "AXK1", "vocab_size": 150, "hi
   "n_shared_experts": 1, "n_group": 1, "topk_group": 1, "max_position_embeddings": 512, "dtype": "float32"})";
 
 // Writes the config's model and packs it into root/to.
-fs::path pack_into(const fs::path& root, const std::string& config_text) {
+fs::path pack_into(const fs::path& root, const std::string& config_text, bool mtp = false) {
   fs::create_directories(root / "from");
   std::ofstream(root / "from" / "config.json") << config_text;
   const auto config = load_config(root / "from");
   EXPECT_TRUE(config.ok()) << config.message();
-  SyntheticCheckpoint checkpoint(*config, {});
+  SyntheticCheckpoint checkpoint(*config, {.mtp = mtp});
   checkpoint.calm_routers();
   checkpoint.write(root / "from");
   const auto from = Weights::load(root / "from", *config);
@@ -223,6 +223,52 @@ TEST(StreamEngine, AFailedReadEndsThoseThatNeededIt) {
   EXPECT_EQ(snapshot.failed, 1u);
   ASSERT_TRUE(snapshot.store.has_value());
   EXPECT_GT(snapshot.store->failures, 0u);
+}
+
+// An expert that a guess alone wants and cannot have costs the guess.
+TEST(StreamEngine, AFailedReadOfAGuessEndsNobody) {
+  std::string text = kConfig;
+  text.replace(text.find("\"n_group\""), 0, "\"num_nextn_predict_layers\": 1, ");
+  const fs::path root = packed_model().parent_path() / "mtp";
+  const fs::path dir = pack_into(root, text, true);
+  const Extent* broken = nullptr;
+  EngineOptions o;
+  o.threads = 1;
+  o.prefill_chunk = 32;
+  const auto catalog = (*Engine::open(dir, o))->weights().expert_catalog(dir);
+  ASSERT_TRUE(catalog.ok()) << catalog.message();
+  o.stream = with_slots(4);
+  o.stream.prefetch = false;
+  o.stream.make_reader = faulty([&](const PieceRead& p, int64_t& result) {
+    if (p.offset >= broken->offset && p.offset < broken->offset + broken->bytes) result = -EIO;
+  });
+  int answered = 0, guesses_lost = 0;
+  uint64_t seed = 0;
+  for (const Extent& extent : catalog->extents) {
+    broken = &extent;
+    ++seed;
+    std::vector<std::shared_ptr<Collected>> sinks;
+    uint64_t failures = 0;
+    for (const bool speculation : {false, true}) {
+      auto engine = Engine::open(dir, o);
+      ASSERT_TRUE(engine.ok()) << engine.message();
+      SchedulerOptions options;
+      options.prefix_cache = false;
+      options.speculation = speculation;
+      options.clock = [] { return 0.0; };  // no step costs anything, so guesses go on
+      const auto scheduler = start_by_hand(**engine, options);
+      sinks.push_back(submit(*scheduler, sampled(prompt_of(static_cast<int32_t>(seed), 4), 6, seed)));
+      run_until_idle(*scheduler);
+      failures = scheduler->snapshot().store->failures;
+    }
+    if (!sinks[0]->finish.status.ok()) continue;
+    ++answered;
+    guesses_lost += failures > 0 ? 1 : 0;
+    EXPECT_TRUE(sinks[1]->finish.status.ok()) << sinks[1]->finish.status.message();
+    EXPECT_EQ(sinks[1]->tokens, sinks[0]->tokens);
+  }
+  EXPECT_GT(answered, 0);
+  EXPECT_GT(guesses_lost, 0) << "nothing was tested";
 }
 
 // Sequences share pages; a promise about memory is one about them also where all experts fit.

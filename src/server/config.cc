@@ -137,7 +137,9 @@ std::vector<Setting> make_settings() {
               [](ServeConfig& c) -> std::string& { return c.server.metrics_host; }),
       count("metrics_port", kAddress, "Port of the metrics' own address (default: any free one)", 0, 65535,
             [](ServeConfig& c) -> int& { return c.server.metrics_port; }),
-      texts("host_name", kAddress, "More names this server may be called by while it has no keys, beside localhost, the machine's own and "
+      texts("host_name", kAddress,
+            "More names this server may be called by while it has no keys, beside localhost, the machine's "
+            "own and "
             "addresses; *: any",
             [](ServeConfig& c) -> std::vector<std::string>& { return c.server.host_names; }),
       texts("cors_origin", kAddress,

@@ -36,10 +36,11 @@ bool is_address(std::string_view host) {
 std::string_view asked_headers(const HttpRequest& request) {
   const std::string_view asked = request.header("access-control-request-headers");
   const auto of_names = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-           c == ',' || c == ' ';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == ',' || c == ' ';
   };
-  return asked.size() <= 2048 && std::all_of(asked.begin(), asked.end(), of_names) ? asked : std::string_view();
+  return asked.size() <= 2048 && std::all_of(asked.begin(), asked.end(), of_names) ? asked
+                                                                                   : std::string_view();
 }
 
 std::string_view presented_key(const HttpRequest& request) {
@@ -65,7 +66,8 @@ std::optional<HttpResponse> Gate::check(HttpRequest& request) const {
                                  options_.cors_origins.end();
   if (!origin.empty() && listed && utf8_valid(origin)) {
     request.answer_headers.emplace_back("Access-Control-Allow-Origin", any ? "*" : std::string(origin));
-    request.answer_headers.emplace_back("Access-Control-Expose-Headers", "X-Request-Id, Request-Id, Retry-After");
+    request.answer_headers.emplace_back("Access-Control-Expose-Headers",
+                                        "X-Request-Id, Request-Id, Retry-After");
     if (!any) request.answer_headers.emplace_back("Vary", "Origin");
   }
   // A preflight carries no key, does nothing, and is only answered where CORS was set.

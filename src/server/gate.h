@@ -14,9 +14,9 @@
 namespace jaju::server {
 
 struct GateOptions {
-  // Names in Host that are ours, beside all addresses. Checked where no key is asked for: a page on the web can
-  // make a browser resolve its own name to our address and read our answers (DNS rebinding). Empty, or one of
-  // them "*": any.
+  // Names in Host that are ours, beside all addresses. Checked where no key is asked for: a page on the web
+  // can make a browser resolve its own name to our address and read our answers (DNS rebinding). Empty, or
+  // one of them "*": any.
   std::vector<std::string> hosts;
   // Origins whose pages may call us from a browser; "*": any. Empty: only our own page.
   std::vector<std::string> cors_origins;

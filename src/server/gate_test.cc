@@ -136,20 +136,20 @@ TEST(Gate, APreflightMaySendWhatItAsksFor) {
   options.cors_origins = {"https://app.example"};
   const Gate gate(options, *keys);
   const auto allowed = [&](const std::string& asked) {
-    const auto answer =
-        [&] {
-          HttpRequest request = make_request("OPTIONS", "/v1/chat/completions",
-                                             {{"origin", "https://app.example"},
-                                              {"access-control-request-method", "POST"},
-                                              {"access-control-request-headers", asked}});
-          return gate.check(request);
-        }();
+    const auto answer = [&] {
+      HttpRequest request = make_request("OPTIONS", "/v1/chat/completions",
+                                         {{"origin", "https://app.example"},
+                                          {"access-control-request-method", "POST"},
+                                          {"access-control-request-headers", asked}});
+      return gate.check(request);
+    }();
     for (const auto& [name, value] : answer->headers) {
       if (name == "Access-Control-Allow-Headers") return value;
     }
     return std::string();
   };
-  EXPECT_EQ(allowed("authorization,content-type,x-stainless-os"), "authorization,content-type,x-stainless-os");
+  EXPECT_EQ(allowed("authorization,content-type,x-stainless-os"),
+            "authorization,content-type,x-stainless-os");
   EXPECT_EQ(allowed("x\"y"), "");
 }
 

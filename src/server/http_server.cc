@@ -175,7 +175,8 @@ HttpServer::~HttpServer() {
   impl_->io.stop();
   for (std::thread& thread : impl_->threads) thread.join();
   // Who still holds a Responder may use it: then what it leads to has to stay.
-  if (!all_gone) [[maybe_unused]] const Impl* const kept = impl_.release();
+  if (!all_gone) [[maybe_unused]]
+    const Impl* const kept = impl_.release();
 }
 
 Result<int> HttpServer::listen(const Address& address, const std::string& tls_certificate,

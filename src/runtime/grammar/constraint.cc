@@ -169,8 +169,8 @@ class Constraint final : public TokenConstraint {
 
   std::shared_ptr<const Compiled> grammar_;
   std::shared_ptr<std::atomic<int64_t>> waited_;  // nanoseconds
-  std::vector<Frame> tops_;    // the readings of the text so far
-  std::vector<Frame> frames_;  // all frames below them
+  std::vector<Frame> tops_;                       // the readings of the text so far
+  std::vector<Frame> frames_;                     // all frames below them
   bool ended_ = false;
 };
 

@@ -100,7 +100,8 @@ struct GrammarCache::Impl {
   static constexpr std::chrono::seconds kFailureStays{60};
 
   const Status* failure_of(std::string_view key) {
-    while (!failures.empty() && failures.front().until < std::chrono::steady_clock::now()) failures.pop_front();
+    while (!failures.empty() && failures.front().until < std::chrono::steady_clock::now())
+      failures.pop_front();
     for (const Failure& f : failures) {
       if (f.key == key) return &f.status;
     }
