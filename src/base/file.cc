@@ -75,6 +75,38 @@ Status write_file_atomic(const std::filesystem::path& path, std::string_view con
   return status;
 }
 
+Status check_writable(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
+    return error("cannot write {}: it is a directory", path.string());
+  std::string temporary = path.string() + ".tmp-XXXXXX";
+  const Descriptor fd(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (fd.get() < 0) return error("cannot write {}: {}", path.string(), std::strerror(errno));
+  ::unlink(temporary.c_str());
+  return {};
+}
+
+Status check_room(const std::filesystem::path& folder, int64_t bytes, std::string_view what) {
+  const std::filesystem::path where = folder.empty() ? "." : folder;
+  std::error_code failed;
+  const std::filesystem::space_info space = std::filesystem::space(where, failed);
+  if (failed || static_cast<double>(space.available) >= static_cast<double>(bytes)) return {};
+  return error("{} has {} free, {} needs {}: free some, or give another --to", where.string(),
+               human_bytes(static_cast<double>(space.available)), what,
+               human_bytes(static_cast<double>(bytes)));
+}
+
+std::filesystem::path follow_links(std::filesystem::path path) {
+  namespace fs = std::filesystem;
+  std::error_code failed;
+  for (int links = 0; links < 40 && fs::is_symlink(path, failed); ++links) {
+    const fs::path target = fs::read_symlink(path, failed);
+    if (failed) break;
+    path = (path.parent_path() / target).lexically_normal();
+  }
+  return path;
+}
+
 std::string human_bytes(double bytes) {
   constexpr std::array<const char*, 6> kUnits = {"B", "kB", "MB", "GB", "TB", "PB"};
   size_t unit = 0;

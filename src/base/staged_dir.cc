@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <utility>
@@ -30,35 +31,62 @@ void remove_unfinished(const fs::path& stage) {
   for (const fs::path& file : files) fs::remove(file, failed);
 }
 
+// Another file system begins here.
+bool is_mount_point(const fs::path& place) {
+  struct stat here {
+  }, above{};
+  const fs::path parent = place.has_parent_path() ? place.parent_path() : fs::path(".");
+  return ::stat(place.c_str(), &here) == 0 && ::stat(parent.c_str(), &above) == 0 &&
+         here.st_dev != above.st_dev;
+}
+
 }  // namespace
 
 Result<StagedDir> StagedDir::open(const fs::path& given, const std::string& mark) {
   // A path that ends in a slash names the directory before it.
-  const fs::path place = (given.has_filename() ? given : given.parent_path()).lexically_normal();
-  if (place.empty() || place.filename() == "." || place.filename() == ".." || !place.has_filename()) {
+  const fs::path named = (given.has_filename() ? given : given.parent_path()).lexically_normal();
+  if (named.empty() || named.filename() == "." || named.filename() == ".." || !named.has_filename()) {
     return error("'{}' is not the name of a directory to make", given.string());
   }
+  const fs::path place = follow_links(named);
   std::error_code failed;
   if (fs::exists(place, failed) && !(fs::is_directory(place, failed) && fs::is_empty(place, failed))) {
-    return error("{} is there already: choose another place, or remove it first", place.string());
+    return error("{} is there already: choose another place, or remove it first", named.string());
+  }
+  if (is_mount_point(place)) {
+    return error(
+        "{} is a mount point, and a finished directory could not be given its name: choose one in it, like "
+        "{}",
+        named.string(), (named / "model").string());
   }
   StagedDir dir(place, place.string() + ".partial");
   const fs::path& stage = dir.stage_;
   fs::create_directories(stage, failed);
   if (failed) return error("cannot make {}: {}", stage.string(), failed.message());
-  const fs::path mark_file = stage / kMark;
-  if (!fs::exists(mark_file, failed)) {
-    remove_unfinished(stage);
-    if (!fs::is_empty(stage, failed)) {
-      return error("{} is not empty, and no work of jaju's: choose another place, or remove it",
-                   stage.string());
-    }
-    JAJU_RETURN_IF_ERROR(write_file_atomic(mark_file, mark));
-  }
-  dir.lock_ = ::open(mark_file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (dir.lock_ < 0 || ::flock(dir.lock_, LOCK_EX | LOCK_NB) != 0) {
+  // The directory itself is locked, before anything in it is looked at, and is still the one of that name
+  // then.
+  dir.lock_ = ::open(stage.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  struct stat locked {
+  }, named_so{};
+  if (dir.lock_ < 0 || ::flock(dir.lock_, LOCK_EX | LOCK_NB) != 0 || ::fstat(dir.lock_, &locked) != 0 ||
+      ::stat(stage.c_str(), &named_so) != 0 || locked.st_ino != named_so.st_ino) {
     return error("{} is being worked on by another process: wait for it, or choose another place",
                  stage.string());
+  }
+  const fs::path mark_file = stage / kMark;
+  if (!fs::exists(mark_file, failed)) {
+    // Nothing but the beginning of a mark may be here, and nothing else is touched.
+    const auto is_ours = [](const fs::path& file) {
+      return file.filename().string().starts_with(std::string(kMark) + ".tmp-");
+    };
+    for (fs::directory_iterator entry(stage, failed), end; entry != end; entry.increment(failed)) {
+      if (!is_ours(entry->path())) {
+        return error("{} is not empty, and no work of jaju's: choose another place, or empty it",
+                     stage.string());
+      }
+    }
+    remove_unfinished(stage);
+    JAJU_RETURN_IF_ERROR(write_file_atomic(mark_file, mark));
   }
   JAJU_ASSIGN(const std::string note, read_file(mark_file, kMaxMark));
   if (note != mark) {

@@ -11,10 +11,10 @@ namespace jaju {
 
 class StagedDir {
  public:
-  // mark: what decides the bytes of the work; kept in PLACE.partial/stage.json, which is locked while the
-  // object lives. What a writer left unfinished in there (*.partial, *.tmp-*) is removed. Errors: `place` is
-  // there and not empty, or no name; PLACE.partial belongs to another mark, or another process works on it;
-  // the disk.
+  // mark: what decides the bytes of the work; kept in PLACE.partial/stage.json. PLACE.partial is locked while
+  // the object lives. What a writer left unfinished of the same work (*.partial, *.tmp-*) is removed.
+  // Symbolic links are followed. Errors: `place` is there and not empty, a mount point, or no name;
+  // PLACE.partial belongs to another mark or to somebody else, or another process works on it; the disk.
   static Result<StagedDir> open(const std::filesystem::path& place, const std::string& mark);
   ~StagedDir();
   StagedDir(StagedDir&& other) noexcept;

@@ -235,9 +235,11 @@ int run_bench(BenchWords words) {
   }
   const Result<fs::path> dir = words.model.empty() ? fs::path() : find_model(words.model);
   if (!dir.ok()) return fail(dir.status());
+  if (const Status writable = words.stream.check(); !writable.ok()) return fail(writable);
   const Result<std::unique_ptr<Engine>> engine = open_engine(words, *dir);
   if (!engine.ok()) return fail(engine.status());
   if (!(*engine)->notice().empty()) note((*engine)->notice());
+  bool stopped = false;
   Result<BenchmarkReport> report = [&] {
     const InterruptScope interrupt(/*second_ends=*/true);
     std::unique_ptr<Progress> bar;
@@ -246,17 +248,24 @@ int run_bench(BenchWords words) {
       if (done == 0) bar = std::make_unique<Progress>(test, "runs", total);
       bar->update(done);
     };
-    return run_benchmark(**engine, words.plan);
+    Result<BenchmarkReport> done = run_benchmark(**engine, words.plan);
+    stopped = interrupt.flag()->load();
+    return done;
   }();
+  if (!report.ok() && stopped) {
+    note("interrupted; a speed is only printed when all was measured");
+    return kInterrupted;
+  }
   if (!report.ok()) return fail(report.status());
-  if (const Status saved = words.stream.save(**engine); !saved.ok()) return fail(saved);
   if (words.json) {
     print_json(words, *dir, **engine, *report);
   } else {
     print_table(words, *dir, **engine, *report);
   }
   const Status written = flush_stdout();
-  return written.ok() ? kOk : fail(written);
+  if (!written.ok()) return fail(written);
+  const Status saved = words.stream.save(**engine);
+  return saved.ok() ? kOk : fail(saved);
 }
 
 }  // namespace

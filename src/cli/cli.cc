@@ -119,11 +119,12 @@ Result<std::vector<int32_t>> parse_ids(std::string_view text, const std::string&
   if (text.empty()) return error("{} is empty: give token ids separated by commas, like 1,2,3", what);
   while (true) {
     skip_spaces();
+    const std::string_view item = text.substr(0, text.find(','));
     int32_t id = 0;
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), id);
     if (failure != std::errc()) {
       return error("{}: '{}' is not a list of token ids; separate them by commas, like 1,2,3", what,
-                   text.substr(0, 40));
+                   item.substr(0, 40));
     }
     ids.push_back(id);
     text.remove_prefix(end - text.data());
@@ -131,7 +132,7 @@ Result<std::vector<int32_t>> parse_ids(std::string_view text, const std::string&
     if (text.empty()) return ids;
     if (text.front() != ',') {
       return error("{}: '{}' is not a list of token ids; separate them by commas, like 1,2,3", what,
-                   text.substr(0, 40));
+                   item.substr(0, 40));
     }
     text.remove_prefix(1);
   }

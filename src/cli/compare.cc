@@ -38,6 +38,7 @@ Result<std::unique_ptr<Engine>> open(const fs::path& dir, const CompareWords& wo
 }
 
 Status print_result(const CompareWords& words, const eval::Divergence& d, int64_t tokens) {
+  Status failed;  // to write the file: the table is shown all the same
   if (!words.json.empty()) {
     nlohmann::ordered_json out = {{"model", words.model},
                                   {"reference", words.reference},
@@ -50,11 +51,12 @@ Status print_result(const CompareWords& words, const eval::Divergence& d, int64_
       print(text);
       return flush_stdout();
     }
-    JAJU_RETURN_IF_ERROR(write_file_atomic(words.json, text));
+    if (const Status written = write_file_atomic(words.json, text); !written.ok()) failed = written;
   }
   print(fmt::format("{} against {}: {} tokens of {} in {} sequences\n\n{}", words.model, words.reference,
                     with_commas(d.positions), words.text, with_commas(d.sequences), eval::to_text(d)));
-  return flush_stdout();
+  JAJU_RETURN_IF_ERROR(flush_stdout());
+  return failed;
 }
 
 int run_compare(const CompareWords& words) {
@@ -62,6 +64,9 @@ int run_compare(const CompareWords& words) {
   if (!dir.ok()) return fail(dir.status());
   const Result<fs::path> reference_dir = find_model(words.reference);
   if (!reference_dir.ok()) return fail(reference_dir.status());
+  if (!words.json.empty() && words.json != "-") {
+    if (const Status writable = check_writable(words.json); !writable.ok()) return fail(writable);
+  }
   // The text first: a mistake in it should not cost the wait for the weights.
   const Result<std::vector<TokenSequence>> sequences =
       data::read_token_text(words.text, *reference_dir, {.window = words.window, .max_tokens = words.tokens});

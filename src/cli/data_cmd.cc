@@ -5,11 +5,14 @@
 #include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/json.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/interrupt.h"
+#include "cli/model_path.h"
+#include "cli/size_value.h"
 #include "data/decontaminate.h"
 #include "data/prepare.h"
 #include "data/records.h"
@@ -86,6 +89,7 @@ struct SynthArguments {
   std::string tasks;
   std::string languages;
   bool quiet = false;
+  bool force = false;
 };
 
 Status synth(SynthArguments& arguments, const std::atomic<bool>* cancel) {
@@ -103,6 +107,11 @@ Status synth(SynthArguments& arguments, const std::atomic<bool>* cancel) {
       }
       options.languages.emplace_back(part.substr(0, equals), weight);
     }
+  }
+  for (const char* name : {"train.jsonl", "test.jsonl", "text.jsonl", "manifest.json"}) {
+    std::error_code ignored;
+    if (!arguments.force && fs::exists(options.to / name, ignored))
+      return error("{} is there already; --force replaces it", (options.to / name).string());
   }
   JAJU_RETURN_IF_ERROR(data::synthesize(options));
   JAJU_ASSIGN(const nlohmann::json manifest, read_json(options.to / "manifest.json", 64 << 20));
@@ -127,15 +136,25 @@ void add_synth(CLI::App& data_verb, Action& action) {
   auto arguments = std::make_shared<SynthArguments>();
   data::SynthOptions& options = arguments->options;
   verb->add_option("--to", arguments->to, "The directory to write")->required();
-  verb->add_option("--train", options.train, "Problems to train on")->capture_default_str();
-  verb->add_option("--test", options.test, "Problems to test with")->capture_default_str();
-  verb->add_option("--texts", options.texts, "Plain texts for pre-training")->capture_default_str();
-  verb->add_option("--seed", options.seed, "The same seed gives the same files")->capture_default_str();
+  const auto count = CLI::Range(int64_t{0}, int64_t{1'000'000'000});
+  verb->add_option("--train", options.train, "Problems to train on")->check(count)->capture_default_str();
+  verb->add_option("--test", options.test, "Problems to test with")->check(count)->capture_default_str();
+  verb->add_option("--texts", options.texts, "Plain texts for pre-training")
+      ->check(count)
+      ->capture_default_str();
+  verb->add_option("--seed", options.seed, "The same seed gives the same files")
+      ->check(seed_value())
+      ->capture_default_str();
   verb->add_option("--tasks", arguments->tasks, "Tasks or groups, like add,mul or word (default: all)");
   verb->add_option("--languages", arguments->languages,
                    "Like ko,en or ko=4,en=4,zh=1 (default: ko and en 40 % each)");
-  verb->add_option("--max-difficulty", options.max_difficulty, "1 (easiest) to 5")->capture_default_str();
-  verb->add_option("--threads", options.threads, "0: all of this machine")->capture_default_str();
+  verb->add_option("--max-difficulty", options.max_difficulty, "1 (easiest) to 5")
+      ->check(CLI::Range(1, 5))
+      ->capture_default_str();
+  verb->add_flag("--force", arguments->force, "Replaces files that are there");
+  verb->add_option("--threads", options.threads, "0: all of this machine")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
   verb->add_flag("--quiet", arguments->quiet, "No progress bar");
   verb->footer(
       R"(Writes train.jsonl, test.jsonl, text.jsonl and manifest.json. Whether a question may be trained on or is for tests
@@ -151,6 +170,17 @@ Example
   });
 }
 
+// A directory of problems has train.jsonl and test.jsonl.
+std::vector<fs::path> problem_files(const std::string& name) {
+  std::error_code ignored;
+  if (!fs::is_directory(name, ignored)) return {name};
+  std::vector<fs::path> files;
+  for (const char* part : {"train.jsonl", "test.jsonl"}) {
+    if (fs::exists(fs::path(name) / part, ignored)) files.push_back(fs::path(name) / part);
+  }
+  return files;
+}
+
 // --- check
 
 struct CheckArguments {
@@ -159,15 +189,22 @@ struct CheckArguments {
   bool json = false;
 };
 
-Status check_shards(const std::string& dir) {
+Status check_shards(const std::string& dir, bool json) {
   JAJU_ASSIGN(const std::unique_ptr<data::ShardSet> set, data::ShardSet::open(dir, true));
+  if (json) {
+    print(nlohmann::ordered_json{
+              {"file", dir}, {"documents", set->documents()}, {"tokens", set->tokens()}, {"ok", true}}
+              .dump() +
+          "\n");
+    return {};
+  }
   print(fmt::format("{}: {} documents, {} tokens, every hash right\n", dir, with_commas(set->documents()),
                     with_commas(set->tokens())));
   return {};
 }
 
 // Every line a problem, and every answer right by its own `expected`.
-Status check_problems(const std::string& file) {
+Status check_problems(const std::string& file, bool json) {
   JAJU_ASSIGN(const std::unique_ptr<data::RecordReader> reader,
               data::RecordReader::open(file, data::RecordKind::line));
   std::string record;
@@ -184,6 +221,10 @@ Status check_problems(const std::string& file) {
                    printable(problem.answer), printable(problem.expected));
     }
     ++problems;
+  }
+  if (json) {
+    print(nlohmann::ordered_json{{"file", file}, {"problems", problems}, {"ok", true}}.dump() + "\n");
+    return {};
   }
   print(fmt::format("{}: {} problems, every answer says what is expected\n", file, with_commas(problems)));
   return {};
@@ -227,8 +268,11 @@ int run_check(const CheckArguments& arguments) {
     return clean ? kOk : kFailure;
   }
   for (const std::string& name : arguments.files) {
-    std::error_code ignored;
-    const Status done = fs::is_directory(name, ignored) ? check_shards(name) : check_problems(name);
+    const std::vector<fs::path> files = problem_files(name);
+    Status done = files.empty() ? check_shards(name, arguments.json) : Status();
+    for (const fs::path& file : files) {
+      if (done.ok()) done = check_problems(file.string(), arguments.json);
+    }
     if (!done.ok()) return fail(done);
   }
   const Status written = flush_stdout();
@@ -243,7 +287,7 @@ void add_check(CLI::App& data_verb, Action& action) {
                    "Shard directories or problem files; with --against: the training data")
       ->required();
   verb->add_option("--against", arguments->against, "Test files: is one of their questions in FILE?");
-  verb->add_flag("--json", arguments->json, "One JSON object");
+  verb->add_flag("--json", arguments->json, "One JSON object, of each file where there are several");
   verb->footer(
       R"(Exit code 1 when a test question is in the training data. A 13-gram is 13 words in a row, the usual measure;
 sentences of synthetic problems recur with other numbers, so for them a shared one is no proof.
@@ -274,22 +318,13 @@ Result<ProblemCounts> count_problems(const fs::path& file) {
   }
 }
 
-// A directory of problems has train.jsonl and test.jsonl.
-std::vector<fs::path> problem_files(const std::string& name) {
-  std::error_code ignored;
-  if (!fs::is_directory(name, ignored)) return {name};
-  std::vector<fs::path> files;
-  for (const char* part : {"train.jsonl", "test.jsonl"}) {
-    if (fs::exists(fs::path(name) / part, ignored)) files.push_back(fs::path(name) / part);
-  }
-  return files;
-}
-
 Status stats_of_shards(const std::string& name, bool json) {
   JAJU_ASSIGN(const std::unique_ptr<data::ShardSet> set, data::ShardSet::open(name));
   JAJU_ASSIGN(const nlohmann::json manifest, read_json(fs::path(name) / "manifest.json", 64 << 20));
   if (json) {
-    print(manifest.dump() + "\n");
+    nlohmann::ordered_json object = {{"file", name}};
+    object.update(manifest);
+    print(object.dump() + "\n");
     return {};
   }
   print(fmt::format("{}: {} documents, {} tokens in {} shards, vocabulary {}\n", name,
@@ -338,6 +373,9 @@ void add_stats(CLI::App& data_verb, Action& action) {
   verb->add_option("FILE", arguments->files, "Problem files, their directory, or shard directories")
       ->required();
   verb->add_flag("--json", arguments->json, "One JSON object per file");
+  verb->footer(R"(Examples
+  jaju data stats problems
+  jaju data stats shards/book --json)");
   verb->callback([&action, arguments] {
     action = [arguments] {
       const Status done = stats(*arguments);
@@ -361,6 +399,7 @@ Status show(const ShowArguments& arguments) {
   JAJU_ASSIGN(const std::unique_ptr<data::RecordReader> reader,
               data::RecordReader::open(arguments.file, data::RecordKind::line));
   std::vector<data::Problem> shown;
+  std::set<std::string> tasks, languages;
   std::string record;
   int64_t matching = 0;
   data::Dice dice(mix64(arguments.seed));
@@ -368,6 +407,8 @@ Status show(const ShowArguments& arguments) {
     JAJU_ASSIGN(const bool found, reader->next(record));
     if (!found) break;
     JAJU_ASSIGN(data::Problem problem, data::problem_from_json(record, reader->place()));
+    tasks.insert(problem.task);
+    languages.insert(problem.language);
     if (!arguments.task.empty() && problem.task != arguments.task) continue;
     if (!arguments.language.empty() && problem.language != arguments.language) continue;
     if (arguments.difficulty != 0 && problem.difficulty != arguments.difficulty) continue;
@@ -384,6 +425,10 @@ Status show(const ShowArguments& arguments) {
                       problem.language, problem.difficulty, problem.id, problem.question, problem.thinking,
                       problem.answer, problem.expected));
   }
+  if (matching == 0) {
+    return error("{} has no such problem; its tasks are {}, its languages {}", arguments.file,
+                 fmt::join(tasks, ", "), fmt::join(languages, ", "));
+  }
   note(fmt::format("{} of {} problems", shown.size(), with_commas(matching)));
   return {};
 }
@@ -398,7 +443,9 @@ void add_show_problems(CLI::App& data_verb, Action& action) {
   verb->add_option("--task", arguments->task, "Only this task");
   verb->add_option("--language", arguments->language, "Only this language");
   verb->add_option("--difficulty", arguments->difficulty, "Only this difficulty")->check(CLI::Range(1, 5));
-  verb->add_option("--seed", arguments->seed, "Other ones")->capture_default_str();
+  verb->add_option("--seed", arguments->seed, "Other ones")->check(seed_value())->capture_default_str();
+  verb->footer(R"(Example
+  jaju data show problems/train.jsonl --task mul -n 3)");
   verb->callback([&action, arguments] {
     action = [arguments] {
       const Status done = show(*arguments);
@@ -479,7 +526,13 @@ Status read_sources(PrepareArguments& arguments) {
 int run_prepare(PrepareArguments& arguments) {
   if (const Status read = read_sources(arguments); !read.ok()) return fail_usage(read);
   arguments.options.to = arguments.to;
+  std::error_code ignored;
   arguments.options.tokenizer = arguments.tokenizer;
+  if (!fs::exists(arguments.tokenizer, ignored)) {  // a model's name, as every verb takes it
+    const Result<fs::path> dir = find_model(arguments.tokenizer);
+    if (!dir.ok()) return fail(dir.status());
+    arguments.options.tokenizer = *dir;
+  }
   arguments.options.quiet = arguments.quiet;
   const InterruptScope interrupt(true);
   arguments.options.cancel = interrupt.flag();
@@ -493,7 +546,8 @@ void add_prepare(CLI::App& data_verb, Action& action) {
   auto arguments = std::make_shared<PrepareArguments>();
   data::PrepareOptions& options = arguments->options;
   verb->add_option("FILE", arguments->files, "Sources: .jsonl or .txt");
-  verb->add_option("--tokenizer", arguments->tokenizer, "A model or tokenizer directory")->required();
+  verb->add_option("--tokenizer", arguments->tokenizer, "A model, its name, or a tokenizer's directory")
+      ->required();
   verb->add_option("--to", arguments->to, "The directory to write")->required();
   verb->add_option("--format", arguments->format, "text, book, think, direct, both or messages")
       ->capture_default_str();
@@ -509,7 +563,9 @@ void add_prepare(CLI::App& data_verb, Action& action) {
   verb->add_option("--shard-tokens", options.tokens_per_shard, "Tokens per shard")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 33));
-  verb->add_option("--threads", options.threads, "0: all of this machine")->capture_default_str();
+  verb->add_option("--threads", options.threads, "0: all of this machine")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
   verb->add_flag("--quiet", arguments->quiet, "No progress bar");
   verb->footer(R"(Formats
   text      {"text"} or plain text; loss on every token
@@ -533,7 +589,12 @@ Examples
 void add_data(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("data", "Makes, checks and prepares training data");
   verb->require_subcommand(1);
-  verb->footer("`jaju data VERB --help` tells more.");
+  verb->footer(R"(Examples
+  jaju data synth --to problems --train 200000 --test 2000
+  jaju data show problems/train.jsonl
+  jaju data prepare problems/train.jsonl --format both --tokenizer nano --to shards/sft
+
+`jaju data VERB --help` tells more.)");
   add_synth(*verb, action);
   add_prepare(*verb, action);
   add_stats(*verb, action);

@@ -9,6 +9,7 @@
 #include "cli/generation_defaults.h"
 #include "cli/interrupt.h"
 #include "cli/model_path.h"
+#include "cli/size_value.h"
 #include "eval/report.h"
 #include "runtime/engine.h"
 #include "tokenizer/tokenizer.h"
@@ -66,6 +67,10 @@ Status write_results(const EvalWords& words, const eval::EvalReport& report,
 int run_eval(EvalWords words) {
   const Result<fs::path> dir = find_model(words.model);
   if (!dir.ok()) return fail(dir.status());
+  for (const std::string& file : {words.json, words.markdown, words.wrong}) {
+    if (file.empty() || file == "-") continue;
+    if (const Status writable = check_writable(file); !writable.ok()) return fail(writable);
+  }
   // The questions and the small files first: a mistake in them should not cost the wait for the weights.
   const Result<std::vector<eval::Item>> items = read_all(words);
   if (!items.ok()) return fail(items.status());
@@ -153,12 +158,13 @@ void add_eval(CLI::App& app, Action& action) {
       ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}));
   verb->add_option("--temperature", words->eval.temperature, "0 (default): always the likeliest token")
       ->check(CLI::Range(0.0f, 100.0f));
-  verb->add_option("--seed", words->eval.seed, "For a temperature above 0 (default: 0)");
+  verb->add_option("--seed", words->eval.seed, "For a temperature above 0 (default: 0)")->check(seed_value());
   verb->add_option("--system", words->eval.system, "A system message before every question");
   verb->add_flag("--choice-logprob", words->eval.choice_logprob,
                  "Multiple choice: take the likeliest letter instead of an answer");
   verb->add_option("--context", words->context,
-                   "Positions of a sequence (default: the model's, at most 32,768)");
+                   "Positions of a sequence (default: the model's, at most 32,768)")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 31));
   verb->add_option("--threads", words->threads, "CPU threads (default: every CPU)")
       ->check(CLI::Range(1, 4096));
   verb->add_option("--kv", words->kv, kKvHelp)->check(CLI::IsMember(kKvTypes));

@@ -207,11 +207,11 @@ struct ExportOptions {
   bool quiet = false;
 };
 
-Result<GgufType> type_named(const std::string& name, const ModelConfig& config) {
+// No name: what the matrices are; a packed or F8 one has no such type.
+Result<GgufType> type_named(const std::string& name, const Weights& weights) {
   if (name.empty()) {
-    return config.dtype == "float32"   ? GgufType::f32
-           : config.dtype == "float16" ? GgufType::f16
-                                       : GgufType::bf16;
+    const DType stored = weights.layers.front().attention.o.dtype;
+    return stored == DType::f32 ? GgufType::f32 : stored == DType::f16 ? GgufType::f16 : GgufType::bf16;
   }
   for (const GgufTypeInfo& info : gguf_types()) {
     if (!info.writable) continue;
@@ -229,16 +229,23 @@ struct Exported {
 
 Result<Exported> export_model(const ExportOptions& options) {
   std::error_code failure;
-  if (!options.force && fs::exists(options.to, failure))
+  const fs::path to = follow_links(options.to);
+  if (!options.force && fs::exists(fs::symlink_status(options.to, failure)))
     return error("{} exists; --force replaces it", options.to);
   JAJU_ASSIGN(const fs::path dir, find_model(options.model));
+  if (fs::exists(to, failure) &&
+      fs::equivalent(to.has_parent_path() ? to.parent_path() : ".", dir, failure) &&
+      to.extension() != ".gguf") {
+    return error("{} is a file of the model itself; give another --to", options.to);
+  }
+  JAJU_RETURN_IF_ERROR(check_writable(to));
   JAJU_ASSIGN(const ModelConfig config, load_config(dir));
   JAJU_ASSIGN(const auto weights, Weights::load(dir, config));
   Exported out;
   GgufExportOptions e;
   e.architecture = options.arch;
-  JAJU_ASSIGN(e.type, type_named(options.type, config));
-  e.name = options.name.empty() ? fs::absolute(dir).lexically_normal().filename().string() : options.name;
+  JAJU_ASSIGN(e.type, type_named(options.type, *weights));
+  e.name = options.name.empty() ? name_of_directory(dir) : options.name;
   if (!utf8_valid(e.name)) return error("the model's name is not UTF-8: give one with --name");
   JAJU_RETURN_IF_ERROR(tokenizer_to_gguf(dir, config, e.metadata, out.notes));
   ThreadTeam team(options.threads);
@@ -247,7 +254,7 @@ Result<Exported> export_model(const ExportOptions& options) {
     if (!bar) bar = std::make_unique<Progress>("exporting", "B", total, options.quiet);
     bar->update(done);
   };
-  JAJU_ASSIGN(out.report, export_gguf(*weights, config, options.to, e, team));
+  JAJU_ASSIGN(out.report, export_gguf(*weights, config, to, e, team));
   out.notes.insert(out.notes.end(), out.report.notes.begin(), out.report.notes.end());
   if (out.report.fallbacks > 0) {
     out.notes.push_back(fmt::format("{} matrices are F16: their rows do not fit the blocks of {}",
@@ -301,8 +308,8 @@ void add_import_verb(CLI::App& parent, Action& action) {
   verb->add_option("--tokenizer", options->tokenizer,
                    "The model's own tokenizer.json, where the file's is not enough");
   verb->add_option("--shard-size", options->shard, "Cuts the weights into files of about this size (5GB)")
-      ->transform(size_value());
-  verb->add_option("--threads", options->threads, "Default: one per CPU");
+      ->transform(size_value(1));
+  verb->add_option("--threads", options->threads, "Default: one per CPU")->check(CLI::Range(1, 4096));
   verb->add_flag("--quiet", options->quiet, "No progress");
   verb->footer(
       R"(Reads F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K to Q6_K, IQ4_NL, IQ4_XS and MXFP4. Memory use does not
@@ -323,12 +330,13 @@ void add_export_verb(CLI::App& parent, Action& action) {
   verb->add_option("--to", options->to, "The .gguf file to write")->required();
   verb->add_option("--type", options->type,
                    "Of the matrices: f32, f16, bf16, q8_0 or q4_0. Default: the checkpoint's own. Norms and "
-                   "routers are F32");
+                   "routers are F32")
+      ->check(CLI::IsMember({"f32", "f16", "bf16", "q8_0", "q4_0"}));
   verb->add_option("--arch", options->arch,
                    "Default: axk1 for A.X K1, deepseek2 for models without its post-MLP norm")
       ->check(CLI::IsMember({"axk1", "deepseek2"}));
   verb->add_option("--name", options->name, "general.name. Default: the directory's");
-  verb->add_option("--threads", options->threads, "Default: one per CPU");
+  verb->add_option("--threads", options->threads, "Default: one per CPU")->check(CLI::Range(1, 4096));
   verb->add_flag("--force", options->force, "Replaces a file that is there");
   verb->add_flag("--quiet", options->quiet, "No progress");
   verb->footer(

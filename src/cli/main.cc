@@ -3,6 +3,7 @@
 
 #include <langinfo.h>
 #include <clocale>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
@@ -24,7 +25,8 @@ constexpr const char* kFooter = R"(Examples
 From a checkout, `./jaju test` runs every test and `./jaju fuzz` the fuzzers.
 
 A MODEL is a directory (config.json, *.safetensors, tokenizer.json), or the name of one under
-~/.local/share/jaju/models or a checkout's models/. Exit codes: 0 fine, 1 it failed, 2 the command line is wrong.
+~/.local/share/jaju/models or a checkout's models/. Exit codes: 0 fine, 1 it failed, 2 the command line is wrong,
+130 stopped by Ctrl-C.
 
 Environment: JAJU_HOME (everything jaju keeps, in one folder), JAJU_ISA (ref, avx2, avxvnni, avx512 or amx:
 forces the kernels), JAJU_API_KEY (key of the server that `jaju run URL` asks), JAJU_SERVE_... (settings of
@@ -105,6 +107,14 @@ std::string explain(const CLI::App& app, const CLI::ParseError& problem, int arg
     }
   }
   std::string message = problem.what();
+  // "Could not convert: --temperature = abc"
+  constexpr std::string_view kConvert = "Could not convert: ";
+  if (const size_t equals = message.find(" = ");
+      message.starts_with(kConvert) && equals != std::string::npos) {
+    return fmt::format("{}: '{}' is not a number it takes; see `{}`",
+                       message.substr(kConvert.size(), equals - kConvert.size()), message.substr(equals + 3),
+                       help);
+  }
   for (char& c : message) {
     if (c == '\n') c = ' ';
   }
@@ -171,6 +181,8 @@ int run_program(int argc, char** argv) {
 }  // namespace jaju::cli
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ,
+              SIG_IGN);  // a file that grows past `ulimit -f` is an error of its write, with a sentence
   // CLI11 and the standard library may throw; nothing else does. The last door.
   try {
     return jaju::cli::run_program(argc, argv);

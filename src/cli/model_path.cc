@@ -75,6 +75,11 @@ Result<fs::path> find_model(const std::string& model) {
   return error("there is no model '{}'; looked for {}", model, looked);
 }
 
+std::string name_of_directory(const fs::path& dir) {
+  const fs::path whole = fs::absolute(dir).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+}
+
 Result<std::unique_ptr<Tokenizer>> open_tokenizer(const std::string& name) {
   std::error_code failure;
   if (fs::is_regular_file(name, failure) || fs::exists(fs::path(name) / "tokenizer.json", failure)) {

@@ -18,6 +18,9 @@ std::filesystem::path repository_root();
 // models/, or the installed share/jaju/models. Errors list what was looked for.
 Result<std::filesystem::path> find_model(const std::string& model);
 
+// What a model's directory is called: its last part, also of "x/" and ".".
+std::string name_of_directory(const std::filesystem::path& dir);
+
 // The tokenizer of a model (find_model), or the one a path to tokenizer.json or to its directory names.
 Result<std::unique_ptr<Tokenizer>> open_tokenizer(const std::string& name);
 

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/progress.h"
 #include "base/staged_dir.h"
 #include "cli/calibrate.h"
@@ -14,6 +16,7 @@
 #include "cli/model_path.h"
 #include "cli/size_value.h"
 #include "data/records.h"
+#include "model/importance.h"
 #include "model/pack.h"
 #include "model/packed_manifest.h"
 #include "runtime/benchmark.h"
@@ -68,20 +71,25 @@ Result<Json> calibration_of(const PackWords& words) {
   return Json{{"text", hash}, {"tokens", words.calibration_tokens}};
 }
 
-// What decides the bytes of a packed model.
-std::string fingerprint(const fs::path& dir, const PackWords& words, const Json& calibration) {
+// What decides the bytes of a packed model: the weights, by size and time, and what says how they are read.
+// The other files are copied when all else is done.
+Result<std::string> fingerprint(const fs::path& dir, const PackWords& words, const Json& calibration) {
   Json files = Json::array();
   std::vector<fs::path> names;
   std::error_code ignored;
   for (fs::directory_iterator entry(dir, ignored), end; entry != end; entry.increment(ignored)) {
-    const std::string kind = entry->path().extension().string();
-    if (kind == ".safetensors" || kind == ".json") names.push_back(entry->path());
+    if (entry->path().extension() == ".safetensors") names.push_back(entry->path());
   }
   std::sort(names.begin(), names.end());
   for (const fs::path& name : names) {
     files.push_back({{"name", name.filename().string()},
                      {"bytes", fs::file_size(name, ignored)},
                      {"changed", fs::last_write_time(name, ignored).time_since_epoch().count()}});
+  }
+  for (const char* name : {"config.json", "model.safetensors.index.json"}) {
+    if (!fs::exists(dir / name, ignored)) continue;
+    JAJU_ASSIGN(const std::string hash, data::hash_file(dir / name));
+    files.push_back({{"name", name}, {"hash", hash}});
   }
   constexpr int kEncoder = 1;  // counts up when quantize_panel gives other bytes
   Json all = {{"encoder", kEncoder},
@@ -173,20 +181,17 @@ bool was_started(const fs::path& stage, const std::vector<PackShard>& shards) {
 }
 
 // A full disk is better known before the hours of work than after them.
-Status check_room(const StagedDir& staged, const std::vector<PackShard>& shards) {
+Status check_disk(const StagedDir& staged, const std::vector<PackShard>& shards) {
   int64_t needed = 0;
   std::error_code failed;
   for (const PackShard& shard : shards) {
     if (!fs::exists(staged.stage() / shard.file, failed)) needed += shard.bytes;
   }
   const bool started = was_started(staged.stage(), shards);
-  const fs::space_info space = fs::space(staged.stage(), failed);
-  if (failed || static_cast<double>(space.available) >= static_cast<double>(needed)) return {};
-  const std::string where = staged.stage().parent_path().string();
-  if (!started) staged.abandon();
-  return error("{} has {} free, the packed model needs {}{}: free some, or give another --to",
-               where.empty() ? "." : where, human_bytes(static_cast<double>(space.available)),
-               human_bytes(static_cast<double>(needed)), started ? " more" : "");
+  const Status room = check_room(staged.stage().parent_path(), needed,
+                                 started ? "what is missing of the packed model" : "the packed model");
+  if (!room.ok() && !started) staged.abandon();
+  return room;
 }
 
 CalibrationOptions calibration_options(const PackWords& words) {
@@ -205,11 +210,42 @@ Result<std::unique_ptr<Importance>> open_importance(const PackWords& words, cons
     std::error_code failed;
     if (!fs::exists(file, failed)) JAJU_RETURN_IF_ERROR(calibrate(dir, calibration_options(words), file));
     if (!words.save_importance.empty()) {
-      fs::copy_file(file, words.save_importance, fs::copy_options::overwrite_existing, failed);
-      if (failed) return error("cannot write {}: {}", words.save_importance, failed.message());
+      JAJU_ASSIGN(const std::string content, read_file(file, kMaxCopied));
+      JAJU_RETURN_IF_ERROR(write_file_atomic(words.save_importance, content));
     }
   }
   return Importance::open(file, weights, config);
+}
+
+// Before the hours of work: --save-importance replaces its own kind of file only.
+Status check_outputs(const PackWords& words) {
+  if (words.save_importance.empty()) return {};
+  std::error_code failed;
+  if (fs::exists(words.save_importance, failed) && !is_importance(words.save_importance)) {
+    return error("--save-importance {}: that file is there and holds no importance; give another name",
+                 words.save_importance);
+  }
+  return check_writable(words.save_importance);
+}
+
+// A tokenizer that cannot be read is better known before the hours of work, too. One that is missing is no
+// error.
+Status check_copied(const fs::path& dir) {
+  std::error_code failed;
+  for (const char* name : kCopied) {
+    const fs::path file = dir / name;
+    if (fs::is_symlink(file, failed) && !fs::exists(file, failed)) {
+      return error("{} is a link to a file that is not there; put the file there, or remove the link",
+                   file.string());
+    }
+    if (!fs::exists(file, failed)) continue;
+    JAJU_ASSIGN(const std::string content, read_file(file, kMaxCopied));
+    if (file.extension() == ".json") JAJU_RETURN_IF_ERROR(parse_json(content, file.string()).status());
+  }
+  if (!fs::exists(dir / "tokenizer.json", failed)) {
+    note(fmt::format("{} has no tokenizer.json: the packed model takes token ids, not text", dir.string()));
+  }
+  return {};
 }
 
 Status pack_model(const PackWords& words) {
@@ -231,12 +267,15 @@ Status pack_model(const PackWords& words) {
     return flush_stdout();
   }
   if (words.to.empty()) {
-    if (words.save_importance.empty()) return error("where to? --to DIR names the directory to make");
+    JAJU_RETURN_IF_ERROR(check_outputs(words));
     return calibrate(dir, calibration_options(words), words.save_importance);
   }
+  JAJU_RETURN_IF_ERROR(check_outputs(words));
+  JAJU_RETURN_IF_ERROR(check_copied(dir));
   JAJU_ASSIGN(const Json calibration, calibration_of(words));
-  JAJU_ASSIGN(const StagedDir staged, StagedDir::open(words.to, fingerprint(dir, words, calibration)));
-  JAJU_RETURN_IF_ERROR(check_room(staged, shards));
+  JAJU_ASSIGN(const std::string mark, fingerprint(dir, words, calibration));
+  JAJU_ASSIGN(const StagedDir staged, StagedDir::open(words.to, mark));
+  JAJU_RETURN_IF_ERROR(check_disk(staged, shards));
   const Result<std::unique_ptr<Importance>> importance =
       open_importance(words, dir, staged.stage(), *weights, config);
   if (!importance.ok()) {
@@ -247,7 +286,7 @@ Status pack_model(const PackWords& words) {
     options.importance = importance->get();
     shards = plan_pack(*weights, config, options);
   }
-  options.source = fs::absolute(dir).lexically_normal().filename().string();
+  options.source = name_of_directory(dir);
   ThreadTeam team(words.threads);
   std::unique_ptr<Progress> bar;
   options.progress = [&](int64_t done, int64_t total) {
@@ -278,9 +317,11 @@ Status pack_model(const PackWords& words) {
 
 // Random weights of a shape, for measuring.
 Status pack_random(const PackWords& words) {
-  JAJU_ASSIGN(const SyntheticShape shape, parse_shape(words.random));
+  JAJU_ASSIGN(const SyntheticShape shape, parse_shape(words.random, "--random"));
   JAJU_ASSIGN(const auto weights, Weights::random_shape(shape.config, DType::bf16, words.skew));
   PackOptions options;
+  if (shape.types.experts != Scheme::none) options.experts = shape.types.experts;
+  if (shape.types.rest != Scheme::none) options.rest = shape.types.rest;
   if (words.experts != kKeep) options.experts = *scheme_named(words.experts);
   if (words.rest != kKeep) options.rest = *scheme_named(words.rest);
   options.shard_bytes = static_cast<int64_t>(std::clamp<uint64_t>(words.shard, 1, INT64_MAX));
@@ -292,14 +333,13 @@ Status pack_random(const PackWords& words) {
     print_sizes(sizes, options.source, words.json);
     return flush_stdout();
   }
-  if (words.to.empty()) return error("where to? --to DIR names the directory to make");
   const Json print_of = {{"random", words.random},
                          {"skew", words.skew},
                          {"experts", words.experts},
                          {"rest", words.rest},
                          {"shard_bytes", words.shard}};
   JAJU_ASSIGN(const StagedDir staged, StagedDir::open(words.to, print_of.dump() + "\n"));
-  JAJU_RETURN_IF_ERROR(check_room(staged, shards));
+  JAJU_RETURN_IF_ERROR(check_disk(staged, shards));
   ThreadTeam team(words.threads);
   std::unique_ptr<Progress> bar;
   options.progress = [&](int64_t done, int64_t total) {
@@ -342,7 +382,7 @@ void add_pack(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("pack", "Quantises a model into the order the kernels read it");
   auto words = std::make_shared<PackWords>();
   verb->add_option("MODEL", words->model, "A directory or a name");
-  verb->add_option("--to", words->to, "The directory to make");
+  CLI::Option* const to = verb->add_option("--to", words->to, "The directory to make");
   const auto scheme = CLI::IsMember({"q8", "q6", "q4", "q4i", "q3", "q2", "mxfp4", kKeep});
   verb->add_option("--experts", words->experts,
                    "Scheme of the routed experts: q8, q6, q4, q3 or q2 (8.5, 6.5, 4.5, 3.5, 2.5 bits); q4i, "
@@ -365,20 +405,31 @@ void add_pack(CLI::App& app, Action& action) {
   verb->add_option("--save-importance", words->save_importance,
                    "Keeps what the text told in this file; without --to nothing else is made")
       ->needs(calibration);
-  verb->add_option("--importance", words->importance, "Such a file, in place of a text")
-      ->excludes(calibration);
+  CLI::Option* const importance =
+      verb->add_option("--importance", words->importance, "Such a file, in place of a text")
+          ->excludes(calibration);
   verb->add_option("--shard-size", words->shard, "Cuts the weights into files of about this size (5GB)")
-      ->transform(size_value());
-  verb->add_option(
-      "--random", words->random,
-      "Instead of MODEL: random weights of a shape as `jaju bench --synthetic` takes, for measuring");
+      ->transform(size_value(1));
+  CLI::Option* const random =
+      verb->add_option(
+              "--random", words->random,
+              "Instead of MODEL: random weights of a shape as `jaju bench --synthetic` takes, for measuring")
+          ->excludes(calibration)
+          ->excludes(importance);
   verb->add_option("--skew", words->skew,
                    "With --random: how unevenly experts are visited (0: evenly, 0.5: as trained models)")
-      ->check(CLI::Range(0.0, 10.0));
-  verb->add_option("--threads", words->threads, "Default: one per CPU");
-  verb->add_flag("--dry-run", words->dry_run, "Prints the sizes and writes nothing");
+      ->check(CLI::Range(0.0, 10.0))
+      ->needs(random);
+  verb->add_option("--threads", words->threads, "Default: one per CPU")->check(CLI::Range(1, 4096));
+  CLI::Option* const dry_run =
+      verb->add_flag("--dry-run", words->dry_run, "Prints the sizes and writes nothing");
   verb->add_flag("--verify", words->verify,
-                 "MODEL is a packed model: compares every tensor with its checksum");
+                 "MODEL is a packed model: compares every tensor with its checksum")
+      ->excludes(random)
+      ->excludes(calibration)
+      ->excludes(importance)
+      ->excludes(dry_run)
+      ->excludes(to);
   verb->add_flag("--json", words->json, "Figures as JSON");
   verb->add_flag("--quiet", words->quiet, "No progress");
   verb->footer(
@@ -407,6 +458,9 @@ Examples
     action = [words] {
       if (words->model.empty() == words->random.empty())
         return fail_usage(error("give a MODEL, or --random with a shape, and not both"));
+      if (!std::isfinite(words->skew)) return fail_usage(error("--skew must be a number from 0 to 10"));
+      if (words->to.empty() && words->save_importance.empty() && !words->dry_run && !words->verify)
+        return fail_usage(error("where to? --to DIR names the directory to make"));
       const Status done = words->verify           ? verify_model(*words)
                           : words->random.empty() ? pack_model(*words)
                                                   : pack_random(*words);

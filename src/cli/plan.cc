@@ -80,13 +80,10 @@ Status find_sizes(const PlanWords& words, Answer* a, fs::path* dir) {
   if (!files) dir->clear();
   const std::string scheme = words.scheme.empty() ? "q4" : words.scheme;
   const std::optional<Storage> experts = storage_from_name(scheme);
-  const std::string rest_name = !words.rest.empty()                          ? words.rest
-                                : experts && experts->scheme != Scheme::none ? "q8"
-                                                                             : scheme;
+  const std::string rest_name = !words.rest.empty()               ? words.rest
+                                : experts->scheme != Scheme::none ? "q8"
+                                                                  : scheme;
   const std::optional<Storage> rest = storage_from_name(rest_name);
-  if (!experts)
-    return error("--scheme: '{}' is not a scheme like q4 or q8, nor bf16, f16, f32 or f8", scheme);
-  if (!rest) return error("--rest: '{}' is not a scheme like q4 or q8, nor bf16, f16, f32 or f8", rest_name);
   in.model = measure_config(in.config, *experts, *rest);
   a->storage = fmt::format("experts in {}, the rest in {}", scheme, rest_name);
   return {};
@@ -378,11 +375,20 @@ void add_plan(CLI::App& app, Action& action) {
   verb->add_option("MODEL", o->model,
                    "A directory or a name (default: the small model that comes with jaju)");
   verb->add_option("--config", o->config, "A config.json alone, for a model one does not have");
+  const CLI::Validator storage(
+      [](std::string& name) {
+        return storage_from_name(name)
+                   ? std::string()
+                   : fmt::format("'{}' is not a scheme like q4 or q8, nor bf16, f16, f32 or f8", name);
+      },
+      "");
   verb->add_option("--scheme", o->scheme,
                    "Experts as if stored so: q8, q6, q4, q4i, q3, q2, mxfp4, nvfp4, bf16, f16, f32 or f8 "
-                   "(default: as they are; without weights or where that does not fit, q4)");
+                   "(default: as they are; without weights or where that does not fit, q4)")
+      ->check(storage);
   verb->add_option("--rest", o->rest,
-                   "Other matrices likewise (default: q8 beside packed experts, else the same)");
+                   "Other matrices likewise (default: q8 beside packed experts, else the same)")
+      ->check(storage);
   verb->add_option("--memory", o->memory,
                    "What it may take, like 16G (16 GB; 16Gi is binary; default: what is free, less a margin)")
       ->transform(size_value(1));

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "cli/line_editor.h"
+#include "cli/message_reader.h"
 #include "cli/predicted.h"
 #include "cli/printed_turn.h"
 #include "cli/prompt_history.h"
@@ -11,51 +12,8 @@
 namespace jaju::cli {
 namespace {
 
-constexpr char kPrompt[] = ">>> ";
-constexpr char kMore[] = "... ";
-constexpr char kBlock[] = "\"\"\"";
-
 void say(const std::string& text) {
   std::fputs((text + "\n").c_str(), stderr);
-}
-
-std::string trimmed(const std::string& text) {
-  const size_t first = text.find_first_not_of(" \t\n");
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\n") - first + 1);
-}
-
-enum class Read { message, nothing, end };
-
-// One message: a line, or the lines between two """.
-Read read_message(LineEditor& editor, std::string* message) {
-  std::string line;
-  LineEditor::Outcome outcome = editor.read(kPrompt, &line);
-  if (outcome == LineEditor::Outcome::end) return Read::end;
-  if (outcome == LineEditor::Outcome::interrupted) {
-    say("\nUse Ctrl + d or /bye to exit.");
-    return Read::nothing;
-  }
-  *message = line;
-  const std::string start = trimmed(line);
-  if (start.compare(0, 3, kBlock) != 0) return Read::message;
-  std::string text = start.substr(3);
-  while (true) {
-    const size_t close = text.find(kBlock);
-    if (close != std::string::npos) {
-      text.resize(close);
-      break;
-    }
-    outcome = editor.read(kMore, &line);
-    if (outcome == LineEditor::Outcome::end) return Read::end;
-    if (outcome == LineEditor::Outcome::interrupted) {
-      say("");
-      return Read::nothing;
-    }
-    text += (text.empty() ? "" : "\n") + line;
-  }
-  *message = text;
-  return Read::message;
 }
 
 }  // namespace
@@ -118,21 +76,20 @@ int run_repl(std::unique_ptr<Conversation> conversation, RunSettings settings) {
   bool history_works = true;
   while (true) {
     std::string message;
-    const Read read = read_message(editor, &message);
-    if (read == Read::end) {
+    const Typed typed = read_message(editor, &message);
+    if (typed == Typed::end) {
       say("");
       break;
     }
-    if (read == Read::nothing || trimmed(message).empty()) continue;
+    if (typed == Typed::nothing) continue;
     editor.add_history(message);
     if (settings.history && history_works) {
       const Status kept = append_history(history_path(), message);
       if (!kept.ok()) note(kept.message());
       history_works = kept.ok();
     }
-    const std::string start = trimmed(message);
-    if (start[0] == '/' && start.find('\n') == std::string::npos) {
-      if (!commands.run(start)) break;
+    if (typed == Typed::command) {
+      if (!commands.run(message)) break;
       continue;
     }
     bool interrupted = false;

@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <iomanip>
 #include <sstream>
 
 #include "base/file.h"
@@ -36,7 +37,7 @@ constexpr char kShortcuts[] = R"(Keys
 
 constexpr char kSetHelp[] =
     R"(/set parameter NAME VALUE   temperature, top_k, top_p, min_p, repetition_penalty, presence_penalty,
-                            frequency_penalty, seed, max_tokens, stop (one or more)
+                            frequency_penalty, seed, max_tokens, stop (one or more, "with spaces"; none)
 /set system TEXT            the system message, from the next message on
 /set think | nothink        reason before answering, or not
 /set hidethinking | showthinking
@@ -57,10 +58,14 @@ void say(std::string_view text) {
   if (text.empty() || text.back() != '\n') std::fputc('\n', stderr);
 }
 
+// Words are parted by spaces; between quotes a space is part of a word.
 std::vector<std::string> split(const std::string& line) {
   std::istringstream in(line);
   std::vector<std::string> words;
-  for (std::string word; in >> word;) words.push_back(word);
+  for (std::string word;
+       in >> std::ws && in.peek() == '"' ? bool(in >> std::quoted(word)) : bool(in >> word);) {
+    words.push_back(word);
+  }
   return words;
 }
 
@@ -99,6 +104,8 @@ Result<int64_t> to_int(const std::string& name, const std::string& text) {
 Status set_parameter(const std::string& name, const std::vector<std::string>& values, int64_t vocab_size,
                      AskOptions* options) {
   if (values.empty()) return error("{}: a value is missing", name);
+  if (values.size() > 1 && name != "stop")
+    return error("{} takes one value, not {}", name, fmt::join(values, " "));
   AskOptions next = *options;
   SamplingParams& s = next.sampling;
   const std::pair<const char*, float*> floats[] = {{"temperature", &s.temperature},
@@ -121,12 +128,13 @@ Status set_parameter(const std::string& name, const std::vector<std::string>& va
     s.top_k = static_cast<int>(k);
   } else if (name == "seed") {
     JAJU_ASSIGN(const int64_t seed, to_int(name, values[0]));
+    if (seed < 0) return error("seed: {} is below 0; without a seed every answer has another", seed);
     s.seed = static_cast<uint64_t>(seed);
     next.fixed_seed = true;
   } else if (name == "max_tokens" || name == "num_predict") {
     JAJU_ASSIGN(s.max_tokens, to_int(name, values[0]));
   } else if (name == "stop") {
-    next.stop = values;
+    next.stop = values == std::vector<std::string>{"none"} ? std::vector<std::string>() : values;
   } else if (!known) {
     return error("there is no parameter '{}'; /set lists them", name);
   }
@@ -215,13 +223,12 @@ void ReplCommands::show(const std::vector<std::string>& words) {
   const Engine& engine = conversation_->engine();
   if (what == "info") {
     const ParameterCount& p = engine.weights().parameters;
-    say(
-        fmt::format("model       {}\narchitecture {}, {} layers\nparameters  {} total, {} active\ncontext    "
-                    " {} tokens, {} "
-                    "bytes of cache each\nkernels     {}, {} threads",
-                    conversation_->dir().string(), engine.config().model_type, engine.config().n_layers,
-                    short_count(p.total()), short_count(p.active), with_commas(engine.options().context),
-                    with_commas(engine.kv_bytes_per_token()), engine.kernels(), engine.options().threads));
+    say(fmt::format(
+        "model         {}\narchitecture  {}, {} layers\nparameters    {} total, {} active\ncontext       {} "
+        "tokens, {} bytes of cache each\nkernels       {}, {} threads",
+        conversation_->dir().string(), engine.config().model_type, engine.config().n_layers,
+        short_count(p.total()), short_count(p.active), with_commas(engine.options().context),
+        with_commas(engine.kv_bytes_per_token()), engine.kernels(), engine.options().threads));
   } else if (what == "license") {
     for (const char* name : {"LICENSE", "LICENSE.txt", "LICENSE.md"}) {
       const Result<std::string> text = read_file(conversation_->dir() / name, 1'000'000);
@@ -249,8 +256,11 @@ void ReplCommands::show(const std::vector<std::string>& words) {
 }
 
 void ReplCommands::save(const std::string& name) {
+  const bool replaced = session_exists(name);
   const Status saved = save_session(name, *conversation_, settings_.ask);
-  say(saved.ok() ? fmt::format("saved '{}'; /load {} brings it back", name, name) : saved.message());
+  say(saved.ok() ? fmt::format("saved '{}'{}; /load {} brings it back", name,
+                               replaced ? ", in place of the one of that name" : "", name)
+                 : saved.message());
 }
 
 void ReplCommands::load(const std::string& name) {

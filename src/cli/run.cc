@@ -15,6 +15,7 @@
 #include "cli/remote.h"
 #include "cli/repl.h"
 #include "cli/run_remote.h"
+#include "cli/size_value.h"
 #include "cli/stream_options.h"
 
 namespace jaju::cli {
@@ -46,6 +47,7 @@ struct RunOptions {
   std::vector<std::string> stop;
   std::vector<std::string> logit_bias;
   StreamWords stream;
+  std::vector<std::string> of_this_machine;  // options that were given and say how a model is run here
 };
 
 struct Request {
@@ -148,6 +150,12 @@ Result<AskOptions> ask_options(const RunOptions& o, const GenerationDefaults& de
 // What the command line says, as the API spells it.
 Result<RemoteRun> remote_run(const RunOptions& o, const Request& request) {
   if (o.raw) return error("--raw is for models of this machine; a server has /v1/completions");
+  if (!o.of_this_machine.empty()) {
+    return error("{} is for models of this machine; a server has settings of its own",
+                 o.of_this_machine.front());
+  }
+  constexpr int64_t kNoLimit = int64_t{1} << 30;  // as the API knows none
+  if (o.max_tokens && *o.max_tokens < -1) return error("--max-tokens must be -1 (no limit), 0 or more");
   RemoteRun run;
   run.url = request.url;
   run.system = o.system;
@@ -169,7 +177,7 @@ Result<RemoteRun> remote_run(const RunOptions& o, const Request& request) {
   set("presence_penalty", o.presence_penalty);
   set("frequency_penalty", o.frequency_penalty);
   set("seed", o.seed);
-  if (o.max_tokens && *o.max_tokens >= 0) fields["max_tokens"] = *o.max_tokens;
+  if (o.max_tokens) fields["max_tokens"] = *o.max_tokens < 0 ? kNoLimit : *o.max_tokens;
   if (!o.stop.empty()) fields["stop"] = o.stop;
   SamplingParams biases;
   for (const std::string& bias : o.logit_bias) JAJU_RETURN_IF_ERROR(add_bias(bias, &biases));
@@ -217,6 +225,7 @@ int run_run(const RunOptions& options) {
   settings.engine.huge_pages = *huge_pages_from_name(options.huge_pages);
   if (options.precision != "auto")
     settings.engine.precision = options.precision == "f32" ? Precision::f32 : Precision::bf16;
+  if (const Status writable = options.stream.check(); !writable.ok()) return fail(writable);
   options.stream.apply(&settings.engine);
   Result<std::unique_ptr<Conversation>> conversation = Conversation::open(request->model, settings.engine);
   if (!conversation.ok()) return fail(conversation.status());
@@ -271,9 +280,16 @@ void add_sampling(CLI::App& verb, RunOptions& o) {
       ->group(group);
   verb.add_option("--frequency-penalty", o.frequency_penalty, "The same, per occurrence; 0: off")
       ->group(group);
-  verb.add_option("--seed", o.seed, "Same seed, same text; without it another one every time")->group(group);
+  verb.add_option("--seed", o.seed, "Same seed, same text; without it another one every time")
+      ->check(seed_value())
+      ->group(group);
   verb.add_option("--max-tokens", o.max_tokens, "End the answer after so many; -1: no limit")->group(group);
   verb.add_option("--stop", o.stop, "End the answer before this text; may be given again")
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            return std::string(text.empty() ? "an empty text would end every answer" : "");
+          },
+          ""))
       ->group(group)
       ->allow_extra_args(false);
   verb.add_option("--logit-bias", o.logit_bias, "ID:VALUE, added to a token's logit; may be given again")
@@ -343,7 +359,14 @@ Examples
   jaju run                       a session: /? inside lists its commands
   jaju run ~/models/A.X-K1-q4 --memory 24G --verbose "안녕?"   experts come from the disk
   JAJU_API_KEY=jaju_... jaju run http://gpu-box:8080 "안녕?"   asks a running `jaju serve`)");
-  verb->callback([&action, o] { action = [o] { return run_run(*o); }; });
+  verb->callback([&action, o, verb] {
+    for (const CLI::Option* option : verb->get_options()) {
+      const std::string& group = option->get_group();
+      if (option->count() > 0 && (group == "Engine" || group == "Larger than memory"))
+        o->of_this_machine.push_back(option->get_name());
+    }
+    action = [o] { return run_run(*o); };
+  });
 }
 
 }  // namespace jaju::cli

@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/line_editor.h"
+#include "cli/message_reader.h"
 #include "cli/printed_turn.h"
 #include "cli/prompt_history.h"
 #include "cli/remote.h"
@@ -14,6 +15,13 @@ namespace jaju::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr char kRemoteHelp[] =
+    R"(Commands of a session with a server (one with a model of this machine has more)
+  /set think      reason before answering; /set nothink: not
+  /clear          forget what was said
+  /bye            leave (also Ctrl + d)
+"""              begins and ends a message of several lines)";
 
 void say(const std::string& line) {
   std::fputs((line + "\n").c_str(), stderr);
@@ -82,30 +90,37 @@ int talk(Session& session, const std::string& model) {
   LineEditor editor;
   for (const std::string& entry : load_history(history_path())) editor.add_history(entry);
   say(fmt::format("{} at the other end. Send a message (/? for help)", printable(model)));
-  std::string line;
+  bool history_works = true;
   for (;;) {
-    const LineEditor::Outcome outcome = editor.read(">>> ", &line);
-    if (outcome == LineEditor::Outcome::end) break;
-    if (outcome == LineEditor::Outcome::interrupted) {
-      say("\nUse Ctrl + d or /bye to exit.");
-      continue;
+    std::string message;
+    const Typed typed = read_message(editor, &message);
+    if (typed == Typed::end) {
+      say("");
+      break;
     }
-    if (line.find_first_not_of(" \t\n") == std::string::npos) continue;
-    editor.add_history(line);
-    if (line == "/bye" || line == "/exit") break;
-    if (line == "/clear") {
-      session.clear();
-      say("The conversation starts anew.");
-    } else if (line == "/set think" || line == "/set nothink") {
-      session.set_think(line == "/set think");
-    } else if (line[0] == '/' && line.find(' ') == std::string::npos) {
-      say("/clear  /set think  /set nothink  /bye   (a session with a server knows these; a model of this "
-          "machine knows more)");
-    } else {
+    if (typed == Typed::nothing) continue;
+    editor.add_history(message);
+    if (history_works) {
+      const Status kept = append_history(history_path(), message);
+      if (!kept.ok()) note(kept.message());
+      history_works = kept.ok();
+    }
+    if (typed == Typed::message) {
       bool interrupted = false;
-      const Status done = session.ask(line, /*second_interrupt_ends=*/false, &interrupted);
+      const Status done = session.ask(message, /*second_interrupt_ends=*/false, &interrupted);
       if (!done.ok()) note(done.message());
       say("");
+    } else if (message == "/bye" || message == "/exit" || message == "/quit") {
+      break;
+    } else if (message == "/clear") {
+      session.clear();
+      say("forgotten what was said");
+    } else if (message == "/set think" || message == "/set nothink") {
+      session.set_think(message == "/set think");
+      say("set: " + message.substr(5));
+    } else {
+      if (message != "/?" && message != "/help") say(fmt::format("there is no command {} here", message));
+      say(kRemoteHelp);
     }
   }
   const Status written = flush_stdout();

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <condition_variable>
 #include <csignal>
 #include <cstring>
@@ -39,6 +40,7 @@ using server::Setting;
 
 struct ServeOptions {
   std::string model, config_file, new_key;
+  bool wants_key = false;                                     // --new-key was said, also with nothing
   std::vector<std::pair<const Setting*, std::string>> given;  // from the command line, in order
 };
 
@@ -107,6 +109,14 @@ int add_key(const ServeOptions& options) {
     content =
         "# Keys of jaju serve: name, SHA-256 of the key, limits (docs/serve.md). SIGHUP reads this file "
         "anew.\n";
+  }
+  const auto old_keys = server::KeyStore::parse(content, file.string(), {});
+  if (old_keys.ok()) {
+    const std::vector<std::string> names = (*old_keys)->names();
+    if (std::find(names.begin(), names.end(), options.new_key) != names.end()) {
+      return fail(error("{} has a key named '{}' already; choose another name, or remove its line",
+                        file.string(), options.new_key));
+    }
   }
   content += made->line;
   // A name that is there twice, or a damaged file, is noticed now and not at the next start.
@@ -340,7 +350,7 @@ class Signals {
 };
 
 int serve(const ServeOptions& options) {
-  if (!options.new_key.empty()) return add_key(options);
+  if (options.wants_key) return add_key(options);
   Result<ServeConfig> config = read_settings(options);
   if (!config.ok()) return fail_usage(config.status());
   Running r;
@@ -405,7 +415,8 @@ void add_serve(CLI::App& app, Action& action) {
   verb->add_option("MODEL", o->model, "Directory or name (default: the small model that comes with jaju)");
   verb->add_option("--config", o->config_file,
                    "Settings in a TOML file (default: serve.toml in jaju's configuration folder)");
-  verb->add_option("--new-key", o->new_key, "Make a key of this name, show it once, keep its hash, and end");
+  CLI::Option* const new_key = verb->add_option(
+      "--new-key", o->new_key, "Make a key of this name, show it once, keep its hash, and end");
   for (const Setting& setting : server::settings()) {
     const std::string flag = server::flag_of(setting);
     const std::string help(setting.help);
@@ -448,7 +459,10 @@ Examples
   jaju run http://127.0.0.1:8080 "하늘은 왜 파란가?"    talks to a running server
 
 Everything else: docs/serve.md and docs/security.md.)");
-  verb->callback([&action, o] { action = [o] { return serve(*o); }; });
+  verb->callback([&action, o, new_key] {
+    o->wants_key = new_key->count() > 0;
+    action = [o] { return serve(*o); };
+  });
 }
 
 }  // namespace jaju::cli

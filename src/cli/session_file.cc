@@ -31,7 +31,7 @@ Result<std::string> text_field(const Json& object, const char* field, const std:
 
 Status save_session(const std::string& name, const Conversation& conversation, const AskOptions& options) {
   if (!is_session_name(name))
-    return error("'{}' cannot be a session's name; use a plain word without '/'", name);
+    return error("'{}' cannot be a session's name; use a plain word of at most 100 bytes, without '/'", name);
   Json messages = Json::array();
   for (const Message& message : conversation.messages()) {
     Json entry = {{"role", message.role}, {"content", message.content}};

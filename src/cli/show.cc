@@ -93,6 +93,11 @@ std::vector<LayerLine> count_layers(const Report& report) {
     line.attention = count.attention;
     line.mlp = count.dense_mlp + count.routed_experts + count.shared_experts + count.routers;
     line.norms = count.norms - config.hidden_size;  // less the norm after the last layer
+    // A.X K1's release has a norm behind the dense layer that nothing applies; other files leave it out.
+    const bool left_out = report.weights != nullptr && config.has_post_mlp_norm &&
+                          report.weights->layers[static_cast<size_t>(layer)].post_mlp_norm.empty() &&
+                          report.parameters.norms < count_parameters(config, router_bias, false).norms;
+    if (left_out) line.norms -= config.hidden_size;
     line.total = line.attention + line.mlp + line.norms;
     line.active = line.total - (count.total() - count.active);
     lines.push_back(line);
@@ -221,7 +226,9 @@ void print_groups(const Report& report) {
                                                      {"norms", p.norms},
                                                      {"head", p.head}};
     for (const auto& [name, n] : parts) print(fmt::format("{:<16}{:>22}\n", name, with_commas(n)));
-    note("no weights beside this config.json; the counts follow from the config");
+    note(fs::is_directory(report.dir)
+             ? "no weights are here; the counts follow from the config"
+             : "counted from the config alone; name the directory to count its files");
     return;
   }
   print(fmt::format("\n{:<16}{:<12}{:>8}{:>22}{:>12}\n", "part", "dtype", "tensors", "parameters", "bytes"));

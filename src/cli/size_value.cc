@@ -1,5 +1,7 @@
 #include "cli/size_value.h"
 
+#include <charconv>
+
 #include "base/file.h"
 #include "base/quantity.h"
 
@@ -16,6 +18,16 @@ CLI::Validator size_value(int64_t least, int64_t most) {
     return "";
   };
   return {read, "SIZE"};
+}
+
+CLI::Validator seed_value() {
+  const auto read = [](std::string& text) -> std::string {
+    uint64_t seed = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), seed);
+    if (failure == std::errc() && end == text.data() + text.size()) return "";
+    return fmt::format("'{}' is not a whole number from 0 to {}", text, UINT64_MAX);
+  };
+  return {read, ""};
 }
 
 }  // namespace jaju::cli

@@ -1,5 +1,6 @@
 #include "cli/stream_options.h"
 
+#include "base/file.h"
 #include "cli/size_value.h"
 
 namespace jaju::cli {
@@ -16,6 +17,10 @@ void StreamWords::apply(EngineOptions* options) const {
                                    : ReaderKind::automatic;
   s.piece_bytes = read_size;
   s.queue_depth = read_depth;
+}
+
+Status StreamWords::check() const {
+  return save_routing.empty() ? Status() : check_writable(save_routing);
 }
 
 Status StreamWords::save(const Engine& engine) const {

@@ -21,6 +21,8 @@ struct StreamWords {
   int read_depth = 0;
 
   void apply(EngineOptions* options) const;
+  // That --save-routing can be kept, before the work. Errors name the file.
+  Status check() const;
   // --save-routing, once the work is done; OK when it was not asked for.
   Status save(const Engine& engine) const;
 };

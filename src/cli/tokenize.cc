@@ -99,7 +99,7 @@ int run_tokenize(const TokenizeOptions& options) {
   if (options.decode) {
     Result<std::vector<int32_t>> ids = parse_ids(text, "TEXT");
     if (!ids.ok()) return fail_usage(ids.status());
-    if (const Status known = check_known(tokenizer, *ids, "TEXT"); !known.ok()) return fail(known);
+    if (const Status known = check_known(tokenizer, *ids, "TEXT"); !known.ok()) return fail_usage(known);
     const std::string decoded = tokenizer.decode(*ids);
     print(options.json ? dump({{"text", decoded}}) + "\n" : decoded + "\n");
   } else {
@@ -115,8 +115,9 @@ void add_tokenize(CLI::App& app, Action& action) {
   CLI::App* verb = app.add_subcommand("tokenize", "Shows the tokens of a text, or turns ids back into text");
   auto options = std::make_shared<TokenizeOptions>();
   verb->add_option("MODEL", options->model, "A model, or a tokenizer.json")->required();
-  verb->add_option("TEXT", options->words,
-                   "The text (with --decode: ids like 1,2,3); without it, stdin is read");
+  verb->add_option(
+      "TEXT", options->words,
+      "The text (with --decode: ids like 1,2,3); without it, stdin is read, less one newline at its end");
   verb->add_flag("--decode", options->decode, "From ids to text");
   verb->add_flag(
       "--jsonl", options->jsonl,

@@ -128,17 +128,22 @@ void add_train_verb(CLI::App& parent, Action& action) {
       ->required();
   verb->add_option("--to", options->to, "The directory to write into")->required();
   verb->add_option("--vocab-size", trainer.vocab_size, "Tokens in all: bytes, joined ones, special ones")
+      ->check(CLI::Range(257, 10'000'000))
       ->capture_default_str();
   verb->add_option("--multiple-of", trainer.multiple_of,
                    "Adds reserved tokens until the size is a multiple of this (A.X K1: 128)")
+      ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   verb->add_option("--min-frequency", trainer.min_frequency, "Pairs that occur less often are not joined")
+      ->check(CLI::Range(1, 1'000'000'000))
       ->capture_default_str();
-  verb->add_option("--max-token-bytes", trainer.max_token_bytes, "No token is longer")->capture_default_str();
+  verb->add_option("--max-token-bytes", trainer.max_token_bytes, "No token is longer")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   verb->add_option("--sample", options->sample,
                    "Learns from about this much of the files, evenly drawn (200MB)")
-      ->transform(size_value());
-  verb->add_option("--threads", options->threads, "Default: one per CPU");
+      ->transform(size_value(1));
+  verb->add_option("--threads", options->threads, "Default: one per CPU")->check(CLI::Range(1, 4096));
   verb->add_flag("--force", options->force, "Replaces a tokenizer.json that is there");
   verb->add_flag("--json", options->json, "One JSON object");
   verb->footer(
@@ -308,8 +313,8 @@ void add_stats_verb(CLI::App& parent, Action& action) {
       ->allow_extra_args(false);
   verb->add_option("--sample", options->sample,
                    "Counts in about this much of the files, evenly drawn (200MB)")
-      ->transform(size_value());
-  verb->add_option("--threads", options->threads, "Default: one per CPU");
+      ->transform(size_value(1));
+  verb->add_option("--threads", options->threads, "Default: one per CPU")->check(CLI::Range(1, 4096));
   verb->add_flag("--json", options->json, "One JSON object");
   verb->footer(
       R"(A group is the "language" of a JSONL line; else the file's --label; else "code" for a program's source, or the

@@ -254,17 +254,27 @@ void print_table(const MachineProfile& p, const DriveProfile& drive) {
 }
 
 int run_tune(const TuneWords& words) {
+  // Mistakes first: they should not cost the time of the measurements.
+  if (!words.model.empty()) {
+    const Result<fs::path> dir = find_model(words.model);
+    if (!dir.ok()) return fail(dir.status());
+  }
   const InterruptScope interrupt(/*second_ends=*/true);
+  const auto ended = [&](const Status& status) {
+    if (!interrupt.flag()->load()) return fail(status);
+    note("interrupted; nothing was saved");
+    return kInterrupted;
+  };
   LoadedProfile old = load_machine_profile();
   MachineProfile profile;
   profile.machine = this_machine();
   profile.measured = now_text();
   const Result<std::vector<ThreadSpeeds>> speeds = measure_cpu(words.quick, interrupt.flag());
-  if (!speeds.ok()) return interrupt.flag()->load() ? kInterrupted : fail(speeds.status());
+  if (!speeds.ok()) return ended(speeds.status());
   profile.speeds = *speeds;
   profile.threads = best_threads(profile.speeds);
   const Result<DriveProfile> drive = measure_drive(words, interrupt.flag());
-  if (!drive.ok()) return interrupt.flag()->load() ? kInterrupted : fail(drive.status());
+  if (!drive.ok()) return ended(drive.status());
   // Drives measured before stay.
   if (old.profile) {
     for (DriveProfile& d : old.profile->drives) {

@@ -22,6 +22,9 @@ Result<RecordKind> record_kind(const fs::path& file, bool whole_file) {
   if (extension == ".txt" || extension == ".md" || extension == ".text") {
     return whole_file ? RecordKind::whole : RecordKind::paragraph;
   }
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return error("cannot open {}: there is no such file", file.string());
+  if (fs::is_directory(file, ignored)) return error("{} is a directory; name files in it", file.string());
   return error("{}: a source must be JSONL (.jsonl) or text (.txt); rename the file to say which it is",
                file.string());
 }
@@ -127,8 +130,17 @@ Status RecordReader::seek(Position position) {
 }
 
 Result<std::string> hash_file(const fs::path& file) {
-  std::FILE* stream = std::fopen(file.c_str(), "rbe");
-  if (stream == nullptr) return error("cannot open {}: {}", file.string(), std::strerror(errno));
+  // Non-blocking: a pipe of that name must give the sentence below, not wait for a writer.
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat info {};
+  const bool regular = fd >= 0 && ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+  std::FILE* stream = regular ? ::fdopen(fd, "rb") : nullptr;
+  if (stream == nullptr) {
+    const int reason = errno;
+    if (fd < 0) return error("cannot open {}: {}", file.string(), std::strerror(reason));
+    ::close(fd);
+    return error("{} is not a regular file", file.string());
+  }
   XXH3_state_t* state = XXH3_createState();
   XXH3_64bits_reset(state);
   std::vector<char> block(1 << 20);

@@ -334,8 +334,10 @@ Result<ShardManifest> parse_shard_manifest(std::string_view json, const std::str
   if (!object.is_object()) return error("{}: a manifest must be a JSON object", what);
   JAJU_ASSIGN(const std::string format, text_of(object, "format", what));
   if (format != kFormat) {
-    return error("{}: the format '{}' is not {}; make the shards again with this version", what,
-                 printable(format), kFormat);
+    return error(
+        "{} has the format '{}', not {}: these are no token shards of this version; `jaju data prepare` "
+        "makes some",
+        what, printable(format), kFormat);
   }
   ShardManifest manifest;
   JAJU_ASSIGN(manifest.vocab_size, count_of(object, "vocab_size", what));

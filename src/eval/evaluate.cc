@@ -120,6 +120,10 @@ Result<EvalReport> evaluate(Engine& engine, const Tokenizer& tokenizer, const Ch
     }
   }
 
+  if (!asked.empty() &&
+      std::all_of(asked.begin(), asked.end(), [](const Asked& a) { return a.by == Asked::By::nobody; })) {
+    return error("no question fits the context of {} tokens; give a larger --context", context);
+  }
   const auto total = static_cast<int64_t>(asked.size());
   const auto others = total - static_cast<int64_t>(requests.size());
   const auto progress = [&](int64_t done, int64_t) {

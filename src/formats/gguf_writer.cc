@@ -1,5 +1,7 @@
 #include "formats/gguf_writer.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -140,9 +142,21 @@ Result<std::unique_ptr<GgufWriter>> GgufWriter::create(const std::filesystem::pa
     }
   }
   writer->path_ = path;
-  writer->temporary_ = path.string() + fmt::format(".{}.partial", ::getpid());
-  writer->file_ = std::fopen(writer->temporary_.c_str(), "wbxe");
-  if (writer->file_ == nullptr) return error("cannot write {}: {}", path.string(), std::strerror(errno));
+  // One name, so that what an interrupted start left is written over and not forgotten.
+  writer->temporary_ = path.string() + ".partial";
+  const int fd = ::open(writer->temporary_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (fd < 0) return error("cannot write {}: {}", path.string(), std::strerror(errno));
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    ::close(fd);
+    return error("{} is being written by another process: wait for it, or choose another place",
+                 writer->temporary_.string());
+  }
+  writer->file_ = ::ftruncate(fd, 0) == 0 ? ::fdopen(fd, "wb") : nullptr;
+  if (writer->file_ == nullptr) {
+    const int reason = errno;
+    ::close(fd);
+    return error("cannot write {}: {}", path.string(), std::strerror(reason));
+  }
   JAJU_RETURN_IF_ERROR(writer->put(header.data(), static_cast<int64_t>(header.size())));
   JAJU_RETURN_IF_ERROR(writer->pad());
   return writer;

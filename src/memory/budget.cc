@@ -11,6 +11,13 @@ constexpr int64_t kMiB = int64_t{1} << 20;
 constexpr int64_t kMostMargin = 512 * kMiB;
 constexpr int64_t kMarginShare = 32;
 
+// What it says is never less than `bytes`.
+std::string at_least(int64_t bytes) {
+  int64_t unit = 1;
+  while (bytes / unit >= 1000) unit *= 10;
+  return human_bytes(static_cast<double>((bytes + unit - 1) / unit * unit));
+}
+
 std::string text(int64_t bytes) {
   return human_bytes(static_cast<double>(bytes));
 }
@@ -72,7 +79,7 @@ Result<MemoryBudget> divide_memory(const ModelSizes& model, const RunSizes& run,
         "{} of memory do not hold what must always be there: {} of weights, {} of KV cache, {} of buffers, "
         "{} of the program and {} experts; give at least {}, or a shorter context or a smaller batch",
         text(memory), text(b.resident), text(b.kv), text(b.buffers), text(b.margin), least_slots(model),
-        text(least_memory(model, run)));
+        at_least(least_memory(model, run)));
   }
   if (model.slot_bytes == 0 || model.experts() == 0) {
     b.all_resident = true;

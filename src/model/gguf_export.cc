@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/file.h"
 #include "formats/safetensors_header.h"
 #include "model/gguf_config.h"
 #include "model/gguf_names.h"
@@ -240,6 +241,7 @@ Result<GgufExportReport> export_gguf(const Weights& weights, const ModelConfig& 
     specs.push_back(t.spec);
     report.bytes += gguf_bytes(t.spec.type, *element_count(t.spec.shape));
   }
+  JAJU_RETURN_IF_ERROR(check_room(path.parent_path(), report.bytes, "the GGUF file"));
   JAJU_ASSIGN(const auto writer, GgufWriter::create(path, metadata, specs));
   RowStream stream(team);
   int64_t done = 0;
@@ -252,6 +254,12 @@ Result<GgufExportReport> export_gguf(const Weights& weights, const ModelConfig& 
   for (const Target& t : targets) {
     for (const Piece& p : t.pieces) {
       const auto read = [&](int64_t first, int64_t count, float* out) { read_rows(p, first, count, out); };
+      for (int64_t r = 0; r < p.matrix.rows && p.matrix.dtype == DType::f8_e4m3; ++r) {
+        if (!p.matrix.scales_good(r)) {
+          return error("tensor '{}' has an F8 scale that is not above zero: download the checkpoint again",
+                       t.spec.name);
+        }
+      }
       JAJU_RETURN_IF_ERROR(
           stream.run(p.rows(), p.cols(), read, t.spec.type, append, fmt::format("tensor '{}'", t.spec.name)));
     }

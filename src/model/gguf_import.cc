@@ -107,11 +107,13 @@ const GgufTensor* Planner::take(const std::string& name, int64_t rows, int64_t c
 
 DType Planner::dtype_of(const std::vector<Piece>& pieces) const {
   if (dtype_ == GgufImportDtype::f32) return DType::f32;
+  if (dtype_ == GgufImportDtype::bf16) return DType::bf16;
+  // Where some of it is F32 all of it is; of other types that differ bf16 holds the most.
   const GgufType first = pieces.front().from->type;
-  const bool same =
-      std::all_of(pieces.begin(), pieces.end(), [&](const Piece& p) { return p.from->type == first; });
-  if (dtype_ == GgufImportDtype::bf16 || !same) return DType::bf16;
-  return first == GgufType::f32 ? DType::f32 : first == GgufType::f16 ? DType::f16 : DType::bf16;
+  const auto is = [](GgufType type) { return [type](const Piece& p) { return p.from->type == type; }; };
+  if (std::any_of(pieces.begin(), pieces.end(), is(GgufType::f32))) return DType::f32;
+  return first == GgufType::f16 && std::all_of(pieces.begin(), pieces.end(), is(first)) ? DType::f16
+                                                                                        : DType::bf16;
 }
 
 void Planner::matrix(const std::string& gguf, const std::string& checkpoint, int64_t rows, int64_t cols) {
@@ -376,6 +378,12 @@ Result<GgufImportReport> import_gguf(const Gguf& file, const fs::path& dir, cons
 
   JAJU_ASSIGN(const StagedDir staged, StagedDir::open(dir, fingerprint(file, options)));
   const fs::path& stage = staged.stage();
+  int64_t missing = 0;
+  for (const Shard& shard : shards) missing += finished(stage / shard.name, shard) ? 0 : shard.bytes;
+  if (const Status room = check_room(stage.parent_path(), missing, "the model"); !room.ok()) {
+    if (missing == report.bytes) staged.abandon();
+    return room;
+  }
   RowStream stream(team);
   int64_t done = 0;
   std::vector<std::pair<std::string, std::string>> weight_map;

@@ -184,6 +184,16 @@ Status ImportanceTally::save(const std::filesystem::path& file, int64_t tokens) 
   return writer->finish();
 }
 
+bool is_importance(const std::filesystem::path& file) {
+  const auto mapped = MappedFile::open(file);
+  if (!mapped.ok()) return false;
+  const std::span bytes((*mapped)->data(), static_cast<size_t>((*mapped)->size()));
+  const Result<SafetensorsHeader> header = parse_safetensors_header(bytes, (*mapped)->path());
+  if (!header.ok()) return false;
+  const auto format = header->metadata.find("format");
+  return format != header->metadata.end() && format->second == kFormat;
+}
+
 Result<std::unique_ptr<Importance>> Importance::open(const std::filesystem::path& file,
                                                      const Weights& weights, const ModelConfig& config) {
   std::unique_ptr<Importance> importance(new Importance);

@@ -73,6 +73,9 @@ class ImportanceTally : public InputObserver {
   std::unordered_map<const void*, Place> places_;
 };
 
+// Whether a file is one that ImportanceTally::save made.
+bool is_importance(const std::filesystem::path& file);
+
 // A file of these, mapped, for the weights it is opened with.
 class Importance {
  public:

@@ -31,6 +31,7 @@ bool fp4_good(const Matrix& m, int64_t r) {
 // Row r of a matrix as f32. False: it holds a value that is not finite.
 bool read_row(const Matrix& m, int64_t r, float* out) {
   if (m.stored_fp4() && !fp4_good(m, r)) return false;
+  if (m.dtype == DType::f8_e4m3 && !m.scales_good(r)) return false;
   switch (m.dtype) {
     case DType::f32:
       std::memcpy(out, m.row(r), static_cast<size_t>(m.row_bytes()));
@@ -93,7 +94,8 @@ class Writer {
   }
   Status not_finite(const PackPart& p) const {
     return error(
-        "'{}' would be made of values that are NaN or infinite: `jaju run --check` names the tensors; "
+        "'{}' would be made of values or scales that are no numbers (NaN, infinite, an F8 scale that is not "
+        "above zero): `jaju run MODEL --check` names the tensors; "
         "download the checkpoint again",
         p.spec.name);
   }

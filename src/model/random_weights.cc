@@ -9,6 +9,7 @@
 #include "base/huge_pages.h"
 #include "base/split_mix.h"
 #include "formats/safetensors.h"
+#include "memory/machine_profile.h"
 #include "model/packed_names.h"
 #include "model/weights.h"
 #include "tensor/quantize.h"
@@ -19,6 +20,11 @@ namespace jaju {
 class RandomMemory {
  public:
   static Result<std::unique_ptr<RandomMemory>> map(int64_t bytes) {
+    // The system would promise more than there is, and end some program when it is used.
+    if (const std::optional<int64_t> free = free_memory(); free && bytes > *free) {
+      return error("random weights need {}, {} are free: ask for a smaller shape",
+                   human_bytes(static_cast<double>(bytes)), human_bytes(static_cast<double>(*free)));
+    }
     std::unique_ptr<RandomMemory> memory(new RandomMemory);
     memory->memory_ = HugePageMemory(static_cast<size_t>(bytes));
     if (memory->data() == nullptr) {

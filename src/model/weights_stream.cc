@@ -23,6 +23,14 @@ namespace fs = std::filesystem;
 
 Result<std::map<std::string, uint64_t, std::less<>>> checksums(const fs::path& dir) {
   const fs::path file = dir / kPackedManifestFile;
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) {
+    return error(
+        "{} is missing, and with it the checksums of what is read from the disk: copy it from where the "
+        "model "
+        "came, or pack the checkpoint again",
+        file.string());
+  }
   JAJU_ASSIGN(const std::string text, read_file(file, kMaxPackedManifest));
   JAJU_ASSIGN(const PackedManifest manifest, parse_packed_manifest(text, file.string()));
   std::map<std::string, uint64_t, std::less<>> sums;

@@ -70,7 +70,8 @@ struct SyntheticShape {
   RandomTypes types;
   std::string config_json;  // as a model's directory has it
 };
-Result<SyntheticShape> parse_shape(std::string_view text);
+// option: what the errors call it.
+Result<SyntheticShape> parse_shape(std::string_view text, std::string_view option = "--synthetic");
 // "hidden", "layers", ... with what each means, for help.
 std::string shape_help();
 

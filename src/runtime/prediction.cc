@@ -254,7 +254,7 @@ std::vector<Advice> advise(const PlanInput& in, const Routing& routing, const st
       consider(
           fewer,
           packed ? fmt::format("experts in {} instead of {}", *next, experts) : "packing it, experts in q4",
-          fmt::format("jaju pack --experts {}", *next));
+          fmt::format("jaju pack MODEL --to DIR --experts {}", *next));
     }
   }
   if (in.shape.context > 4096) {

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "runtime/benchmark.h"
 
@@ -67,11 +68,11 @@ std::string shape_help() {
 
 namespace {
 
-Result<RandomTypes> parse_types(const std::string& dtype, const std::string& rest) {
+Result<RandomTypes> parse_types(std::string_view option, const std::string& dtype, const std::string& rest) {
   RandomTypes types;
   if (const std::optional<Scheme> experts = scheme_named(dtype)) {
     const std::optional<Scheme> others = scheme_named(rest.empty() ? "q8" : rest);
-    if (!others) return error("--synthetic: rest is '{}', it must be one of {}", rest, scheme_names());
+    if (!others) return error("{}: rest is '{}', it must be one of {}", option, rest, scheme_names());
     types.experts = *experts;
     types.rest = *others;
     return types;
@@ -80,29 +81,31 @@ Result<RandomTypes> parse_types(const std::string& dtype, const std::string& res
                                    std::pair{"f32", DType::f32}, std::pair{"f8", DType::f8_e4m3}}) {
     if (dtype != name) continue;
     if (!rest.empty())
-      return error("--synthetic: rest={} goes with a quantised dtype, not with {}", rest, name);
+      return error("{}: rest={} goes with a quantised dtype, not with {}", option, rest, name);
     types.dtype = type;
     return types;
   }
-  return error("--synthetic: dtype is '{}', it must be bf16, f16, f32, f8, {}", dtype, scheme_names());
+  return error("{}: dtype is '{}', it must be bf16, f16, f32, f8, {}", option, dtype, scheme_names());
 }
 
 }  // namespace
 
-Result<SyntheticShape> parse_shape(std::string_view text) {
+Result<SyntheticShape> parse_shape(std::string_view text, std::string_view option) {
   nlohmann::json config = {{"model_type", "AXK1"}};
   SyntheticShape shape;
   std::string dtype = "bf16";
   std::string rest_type;
+  std::set<std::string_view> names;
   for (std::string_view rest = text; !rest.empty();) {
     const std::string_view item = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(rest.size(), item.size() + 1));
     const size_t equals = item.find('=');
     if (equals == std::string_view::npos) {
-      return error("--synthetic: '{}' is not of the form name=value, like hidden=2048", item);
+      return error("{}: '{}' is not of the form name=value, like hidden=2048", option, item);
     }
     const std::string_view name = item.substr(0, equals);
     const std::string_view value = item.substr(equals + 1);
+    if (!names.insert(name).second) return error("{}: {} is there twice", option, name);
     if (name == kDtype) {
       dtype = value;
       continue;
@@ -114,7 +117,7 @@ Result<SyntheticShape> parse_shape(std::string_view text) {
     int64_t number = -1;
     const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), number);
     if (failure != std::errc() || end != value.data() + value.size() || number < 0) {
-      return error("--synthetic: {} is '{}', it must be a whole number", name, value);
+      return error("{}: {} is '{}', it must be a whole number", option, name, value);
     }
     if (name == kPostNorm) {
       if (number == 0) config["model_type"] = "deepseek_v3";
@@ -123,7 +126,7 @@ Result<SyntheticShape> parse_shape(std::string_view text) {
     const auto* const known =
         std::find_if(std::begin(kWords), std::end(kWords), [&](const Word& w) { return w.name == name; });
     if (known == std::end(kWords)) {
-      return error("--synthetic: there is no '{}'; `jaju bench --help` lists the names", name);
+      return error("{}: there is no '{}'; `jaju bench --help` lists the names", option, name);
     }
     config[known->field] = number;
   }
@@ -142,10 +145,10 @@ Result<SyntheticShape> parse_shape(std::string_view text) {
       (experts % 8 != 0 || experts < 16 || config.value("num_experts_per_tok", int64_t{8}) > experts / 2)) {
     config["n_group"] = 1;
   }
-  JAJU_ASSIGN(shape.types, parse_types(dtype, rest_type));
+  JAJU_ASSIGN(shape.types, parse_types(option, dtype, rest_type));
   config["dtype"] = dtype == "f32" ? "float32" : dtype == "f16" ? "float16" : "bfloat16";
   shape.config_json = config.dump(1) + "\n";
-  JAJU_ASSIGN(shape.config, parse_config(shape.config_json, "--synthetic"));
+  JAJU_ASSIGN(shape.config, parse_config(shape.config_json, std::string(option)));
   return shape;
 }
 

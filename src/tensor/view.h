@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "base/check.h"
 #include "tensor/dtype.h"
@@ -48,6 +49,14 @@ struct Matrix {
   // Scales of row r, one per 128 columns.
   const float* row_scales(int64_t r) const {
     return block_scales + (first_row + r) / kScaleBlock * scale_cols();
+  }
+  // Whether row r's scales are numbers above zero, as they are in a file that is whole.
+  bool scales_good(int64_t r) const {
+    const float* const scales = row_scales(r);
+    for (int64_t b = 0; b < scale_cols(); ++b) {
+      if (!(scales[b] > 0.0f && scales[b] <= std::numeric_limits<float>::max())) return false;
+    }
+    return true;
   }
   // Panel p of a packed matrix.
   const std::byte* panel(int64_t p) const {

@@ -55,7 +55,21 @@ class Data(ProgramTest):
         self.assertEqual(done.returncode, 1)
         self.assertEqual(json.loads(done.stdout)["same_question"], 1)
 
+    def test_nothing_of_the_user_is_overwritten(self):
+        (self.home / "mine").mkdir()
+        (self.home / "mine" / "text.jsonl").write_text("precious")
+        words = ["data", "synth", "--to", str(self.home / "mine"), "--train", "20", "--test", "5", "--quiet"]
+        self.bad(1, *words, says=["text.jsonl is there already", "--force"])
+        self.assertEqual((self.home / "mine" / "text.jsonl").read_text(), "precious")
+        self.good(*words, "--force")
+        self.bad(1, "data", "show", str(self.home / "mine" / "train.jsonl"), "--task", "ad", says="its tasks are")
+        checked = [json.loads(line) for line in self.good("data", "check", str(self.home / "mine"), "--json").stdout.splitlines()]
+        self.assertEqual([(c["problems"], c["ok"]) for c in checked], [(20, True), (5, True)])
+
     def test_wrong_command_lines(self):
+        self.bad(2, "data", "synth", "--to", "x", "--train", "-1", says="--train")
+        self.bad(2, "data", "synth", "--to", "x", "--seed", "-1", says="--seed")
+        self.bad(1, "data", "prepare", str(self.home), "--tokenizer", TOKENIZER, "--to", "x", says="is a directory")
         self.bad(2, "data", says="subcommand")
         self.bad(2, "data", "synth", says="--to")
         self.bad(1, "data", "synth", "--to", str(self.home / "x"), "--tasks", "ad", says="there is no task or group 'ad'")

@@ -32,6 +32,18 @@ class Gguf(ProgramTest):
                     self.assertEqual((back / name).read_bytes(), (pathlib.Path(model) / name).read_bytes(), name)
             self.assertFalse((self.home / "back.partial").exists())
 
+    def test_what_an_interrupted_export_left_is_used(self):
+        left = self.home / "m.gguf.partial"
+        left.write_bytes(b"x" * 5_000_000)
+        self.good("gguf", "export", MODEL, "--to", str(self.home / "m.gguf"), "--quiet")
+        self.assertFalse(left.exists())
+        again = self.home / "n.gguf"
+        again.symlink_to(self.home / "target.gguf")
+        self.bad(1, "gguf", "export", MODEL, "--to", str(again), says="--force")
+        self.good("gguf", "export", MODEL, "--to", str(again), "--quiet", "--force")
+        self.assertTrue(again.is_symlink())
+        self.assertEqual((self.home / "target.gguf").read_bytes(), (self.home / "m.gguf").read_bytes())
+
     def test_tokenizer_from_tokens_and_merges(self):
         """Without the JSON a file of ours carries, the vocabulary is rebuilt from what every GGUF file has."""
         file = self.home / "m.gguf"
@@ -74,7 +86,7 @@ class Gguf(ProgramTest):
         self.bad(1, "gguf", "show", str(bad), says=["bad.gguf", "tensors, more than"])
         self.bad(1, "gguf", "import", str(bad), "--to", str(self.home / "d"), says="tensors, more than")
         self.bad(1, "gguf", "show", str(self.home / "none.gguf"), says="cannot open")
-        self.bad(1, "gguf", "export", MODEL, "--to", str(self.home / "x.gguf"), "--type", "q5_k", says="q8_0")
+        self.bad(2, "gguf", "export", MODEL, "--to", str(self.home / "x.gguf"), "--type", "q5_k", says="q8_0")
         self.bad(1, "gguf", "export", MODEL, "--to", str(self.home / "x.gguf"), "--arch", "deepseek2", says="axk1")
         self.bad(1, "gguf", "export", MODEL, "--to", str(bad), says="--force")
         self.bad(2, "gguf", "import", str(bad), says="--to")

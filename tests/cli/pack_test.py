@@ -1,7 +1,9 @@
 """jaju pack: what it writes runs, is verified, and is refused where it should be."""
 import json
+import os
 import pathlib
 import resource
+import shutil
 import subprocess
 import unittest
 
@@ -108,11 +110,12 @@ class Pack(ProgramTest):
         text = self.write_text()
         words = ["pack", NANO, "--to", self.to, "--calibration", text, "--quiet"]
         stage = self.to.with_name("packed.partial")
-        # Killed by the system when the weights grow past 2 MB: the statistics are there by then.
+        # No file may grow past 2 MB: the weights cannot, and the statistics are there by then.
         limit = 2_000_000
         killed = subprocess.run([PROGRAM, *words], capture_output=True, env=self.environment(),
                                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
-        self.assertLess(killed.returncode, 0, killed.stderr)
+        self.assertEqual(killed.returncode, 1, killed.stderr)
+        self.assertIn(b"File too large", killed.stderr)
         self.assertTrue((stage / "importance.kept").exists())
         for other in (["--calibration-tokens", "500"], ["--experts", "q6"]):
             self.bad(1, *words, *other, says="other work")
@@ -131,7 +134,7 @@ class Pack(ProgramTest):
         self.assertEqual([p.name for p in self.home.iterdir()], ["lines.jsonl"])
 
     def test_places(self):
-        self.bad(1, "pack", MODEL, says="--to")
+        self.bad(2, "pack", MODEL, says="--to")
         self.to.mkdir()
         (self.to / "mine").write_text("keep")
         self.bad(1, "pack", MODEL, "--to", self.to, says="is there already")
@@ -142,6 +145,73 @@ class Pack(ProgramTest):
         self.bad(1, "pack", MODEL, "--to", self.home / "other", says="not empty")
         self.assertEqual((stage / "mine").read_text(), "keep")
         self.bad(2, "pack", MODEL, "--experts", "q5", says="q5")
+        # Files of others that look unfinished are theirs.
+        foreign = self.home / "mine.partial"
+        foreign.mkdir()
+        for name in ("film.mkv.partial", "notes.tmp-2024.txt"):
+            (foreign / name).write_text("keep")
+        self.bad(1, "pack", MODEL, "--to", self.home / "mine", says="not empty")
+        self.assertEqual(sorted(f.name for f in foreign.iterdir()), ["film.mkv.partial", "notes.tmp-2024.txt"])
+        # A link is followed, also where nothing is yet; a slash at the end is no name.
+        elsewhere = self.home / "elsewhere"
+        elsewhere.mkdir()
+        (self.home / "link").symlink_to(elsewhere / "model")
+        source = self.home / "source"
+        shutil.copytree(MODEL, source)
+        self.good("pack", str(source) + "/", "--to", self.home / "link")
+        self.assertEqual(json.loads((elsewhere / "model" / "packed.json").read_text())["source"], "source")
+        self.good("pack", "--verify", self.home / "link")
+
+    def test_nothing_of_the_user_is_overwritten(self):
+        source = self.home / "source"
+        shutil.copytree(MODEL, source)
+        weights = source / "model.safetensors"
+        before = weights.read_bytes()
+        text = self.write_text()
+        for target in (weights, text):
+            self.bad(1, "pack", source, "--calibration", text, "--save-importance", target, says="holds no importance")
+            self.bad(1, "pack", source, "--to", self.to, "--calibration", text, "--save-importance", target,
+                     says="holds no importance")
+        self.bad(1, "pack", source, "--calibration", text, "--save-importance", self.home / "no" / "x", says="cannot write")
+        self.bad(1, "gguf", "export", source, "--to", weights, "--force", says="file of the model itself")
+        self.assertEqual(weights.read_bytes(), before)
+        kept = self.home / "kept.importance"
+        for _ in range(2):  # its own kind is replaced
+            self.good("pack", source, "--calibration", text, "--save-importance", kept)
+        os.mkfifo(self.home / "pipe")
+        self.bad(1, "pack", source, "--to", self.to, "--calibration", self.home / "pipe", says="regular file")
+        self.bad(1, "pack", source, "--to", self.to, "--importance", self.home / "pipe", says="regular file")
+
+    def test_what_does_not_decide_the_bytes_does_not_stop_a_resumption(self):
+        source = self.home / "source"
+        shutil.copytree(NANO, source)
+        words = ["pack", source, "--to", self.to, "--quiet"]
+        limit = 2_000_000
+        subprocess.run([PROGRAM, *words], capture_output=True, env=self.environment(),
+                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        self.assertTrue(self.to.with_name("packed.partial").exists())
+        (source / "notes.json").write_text("{}")
+        (source / "generation_config.json").touch()
+        self.good(*words)
+        (source / "tokenizer.json").unlink()
+        (source / "tokenizer.json").symlink_to("nowhere")
+        self.bad(1, "pack", source, "--to", self.home / "again", says="a file that is not there")
+        (source / "tokenizer.json").unlink()
+        (source / "tokenizer.json").write_text("{")
+        self.bad(1, "pack", source, "--to", self.home / "again", says="not valid JSON")
+        self.assertFalse((self.home / "again.partial").exists())
+
+    def test_command_lines_that_say_two_things(self):
+        shape = "layers=2,hidden=64,ff=64,experts=8,width=64,heads=2,vocab=256,groups=1"
+        for more in (["--calibration", "x"], ["--importance", "x"], ["--verify"]):
+            self.bad(2, "pack", "--random", shape, "--to", self.to, *more, says="excludes")
+        self.bad(2, "pack", MODEL, "--to", self.to, "--skew", "1", says="--random")
+        self.bad(2, "pack", "--random", shape, "--to", self.to, "--skew", "nan", says="--skew")
+        self.bad(2, "pack", MODEL, "--to", self.to, "--threads", "-1", says="--threads")
+        self.bad(1, "pack", "--random", "foo=1", "--to", self.to, says="--random: there is no 'foo'")
+        self.bad(1, "pack", "--random", "layers=1,layers=2", "--to", self.to, says="layers is there twice")
+        out = json.loads(self.good("pack", "--random", shape + ",dtype=q3,rest=q6", "--dry-run", "--json").stdout)
+        self.assertEqual([part["scheme"] for part in out["parts"][:2]], ["q3", "q6"])
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ class Plan(ProgramTest):
         self.bad(2, *plan, "--machine", "disk=7GB/s", says="ram=64G")
         for size in ("much", "0", "16GB/s"):
             self.bad(2, *plan, "--machine", "ram=64G", "--memory", size, says="--memory")
-        self.bad(1, *plan, "--machine", "ram=64G", "--scheme", "q5", says="q5")
+        self.bad(2, *plan, "--machine", "ram=64G", "--scheme", "q5", says="q5")
         self.bad(1, *plan, "--machine", "ram=64G", "--context", "1000000", says="131072")
         self.bad(1, *plan, "--routing", "/nowhere", "--machine", "ram=64G", says="/nowhere")
         self.bad(2, *plan, MODEL, says="--config")

@@ -43,7 +43,7 @@ class Tokenizer(ProgramTest):
     def test_mistakes(self):
         corpus, to = self.corpus(), str(self.home / "to")
         self.bad(1, "tokenizer", "train", str(self.home / "none"), "--to", to, says="no such file")
-        self.bad(1, "tokenizer", "train", corpus, "--vocab-size", "200", "--to", to, says="200")
+        self.bad(2, "tokenizer", "train", corpus, "--vocab-size", "200", "--to", to, says="200")
         (self.home / "bad.jsonl").write_text('{"text": "a"}\n{"text": 1}\n')
         self.bad(1, "tokenizer", "train", str(self.home / "bad.jsonl"), "--to", to, says=["bad.jsonl line 2", "'text'"])
         self.assertFalse((self.home / "to").exists())

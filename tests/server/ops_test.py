@@ -5,7 +5,9 @@ import http.client
 import json
 import os
 import pathlib
+import pty
 import re
+import select
 import signal
 import socket
 import ssl
@@ -371,9 +373,48 @@ class RunUrl(ServerTest):
         wrong = run("run", url, "--temperature", "99", "x", home=self.server.home)
         self.assertEqual(wrong.returncode, 1)
         self.assertIn("temperature", wrong.stderr)
+        for words in (["--threads", "3"], ["--context", "5"], ["--memory", "1G"], ["--check"]):
+            other = run("run", url, *words, "x", home=self.server.home)
+            self.assertEqual(other.returncode, 2, words)
+            self.assertIn(words[0] + " is for models of this machine", other.stderr)
+        self.assertEqual(run("run", url, "--max-tokens", "-5", "x", home=self.server.home).returncode, 2)
         gone = run("run", "http://127.0.0.1:1", "x", home=self.server.home)
         self.assertEqual(gone.returncode, 1)
         self.assertIn("does not answer", gone.stderr)
+
+    def test_a_session_with_a_server_knows_its_commands(self):
+        master, slave = pty.openpty()
+        env = {**os.environ, "JAJU_HOME": str(self.server.home), "TERM": "xterm", "LANG": "C.UTF-8"}
+        session = subprocess.Popen([PROGRAM, "run", f"http://127.0.0.1:{self.server.port}", "--max-tokens", "5"], stdin=slave, stdout=slave,
+                                   stderr=slave, env=env, start_new_session=True)
+        os.close(slave)
+        seen = ""
+
+        def expect(text):
+            nonlocal seen
+            end = time.monotonic() + 30
+            while text not in seen:
+                self.assertLess(time.monotonic(), end, f"no {text!r} in {seen!r}")
+                if select.select([master], [], [], 1)[0]:
+                    seen += os.read(master, 65536).decode(errors="replace")
+            seen = seen[seen.index(text) + len(text):]
+        expect("at the other end")
+        for line, answer in (("/set parameter temperature 2", "there is no command /set parameter temperature 2"), ("/set think", "set: think"),
+                             ("/clear", "forgotten")):
+            expect(">>> ")
+            os.write(master, (line + "\r").encode())
+            expect(answer)
+        before = self.server.metrics()["jaju_requests_accepted_total"]
+        expect(">>> ")
+        os.write(master, b'"""/two\r')
+        expect("... ")
+        os.write(master, b'lines"""\r')
+        expect(">>> ")
+        self.assertEqual(self.server.metrics()["jaju_requests_accepted_total"], before + 1)
+        os.write(master, b"/bye\r")
+        self.assertEqual(session.wait(20), 0)
+        os.close(master)
+        self.assertIn("/two", (self.server.home / "state" / "history").read_text())
 
 
 if __name__ == "__main__":
