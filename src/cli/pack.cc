@@ -111,10 +111,11 @@ struct Sizes {
   };
   std::vector<Part> parts;
   int64_t bytes = 0;
+  int64_t stored_twice = 0;  // values: of a head that is the embedding, which keeps its type
   int shards = 0;
 };
 
-Sizes sizes_of(const std::vector<PackShard>& shards) {
+Sizes sizes_of(const std::vector<PackShard>& shards, const ModelConfig& config) {
   Sizes sizes;
   sizes.shards = static_cast<int>(shards.size());
   Sizes::Part experts{"routed experts", "", 0, 0}, rest{"other matrices", "", 0, 0},
@@ -128,6 +129,8 @@ Sizes sizes_of(const std::vector<PackShard>& shards) {
       if (part.scheme.empty())
         part.scheme = p.scheme != Scheme::none ? name_of(p.scheme) : name_of(p.spec.dtype);
       if (&part == &plain && p.spec.name.find("kv_b") != std::string::npos) plain.name = "embedding, kv_b";
+      if (config.tie_word_embeddings && p.spec.name.starts_with("lm_head.weight"))
+        sizes.stored_twice = p.values;
       part.values += p.values;
       part.bytes += p.bytes;
       sizes.bytes += p.bytes;
@@ -158,7 +161,7 @@ void print_sizes(const Sizes& sizes, const std::string& name, bool json) {
     line(p.name, p.scheme, p.values, p.bytes);
     values += p.values;
   }
-  line("all", "", values, sizes.bytes);
+  line("all", "", values - sizes.stored_twice, sizes.bytes);
   print(fmt::format("\n{} file{}\n", sizes.shards, sizes.shards == 1 ? "" : "s"));
 }
 
@@ -261,7 +264,7 @@ Status pack_model(const PackWords& words) {
   if (!options.keep_fp4_rest) options.rest = *scheme_named(words.rest);
   options.shard_bytes = static_cast<int64_t>(std::clamp<uint64_t>(words.shard, 1, INT64_MAX));
   std::vector<PackShard> shards = plan_pack(*weights, config, options);
-  const Sizes sizes = sizes_of(shards);
+  const Sizes sizes = sizes_of(shards, config);
   if (words.dry_run) {
     print_sizes(sizes, dir.string(), words.json);
     return flush_stdout();
@@ -328,7 +331,7 @@ Status pack_random(const PackWords& words) {
   options.random = true;
   options.source = "random: " + words.random;
   const std::vector<PackShard> shards = plan_pack(*weights, shape.config, options);
-  const Sizes sizes = sizes_of(shards);
+  const Sizes sizes = sizes_of(shards, shape.config);
   if (words.dry_run) {
     print_sizes(sizes, options.source, words.json);
     return flush_stdout();

@@ -403,7 +403,9 @@ void add_plan(CLI::App& app, Action& action) {
   verb->add_option("-t,--threads", o->threads, "CPU threads (default: what `jaju tune` found best)")
       ->check(CLI::Range(1, 4096));
   verb->add_option("--machine", o->machine,
-                   "A machine one does not have: ram=64G,disk=7GB/s,cores=16,membw=80GB/s,int8=2TOPS");
+                   "A machine one does not have: ram=64G,disk=7GB/s,cores=16,membw=80GB/s,int8=2TOPS")
+      ->check(CLI::Validator(
+          [](std::string& text) { return std::string(text.empty() ? "no machine is named" : ""); }, ""));
   verb->add_option("--routing", o->routing, "A saved routing histogram instead of the assumed skew");
   verb->add_flag("--json", o->json, "One JSON object");
   verb->footer(
