@@ -91,7 +91,7 @@ Status check_room(const std::filesystem::path& folder, int64_t bytes, std::strin
   std::error_code failed;
   const std::filesystem::space_info space = std::filesystem::space(where, failed);
   if (failed || static_cast<double>(space.available) >= static_cast<double>(bytes)) return {};
-  return error("{} has {} free, {} needs {}: free some, or give another --to", where.string(),
+  return error("{} has {} free, {} needs {}: free some, or choose another place", where.string(),
                human_bytes(static_cast<double>(space.available)), what,
                human_bytes(static_cast<double>(bytes)));
 }
@@ -102,7 +102,8 @@ std::filesystem::path follow_links(std::filesystem::path path) {
   for (int links = 0; links < 40 && fs::is_symlink(path, failed); ++links) {
     const fs::path target = fs::read_symlink(path, failed);
     if (failed) break;
-    path = (path.parent_path() / target).lexically_normal();
+    path = path.parent_path() / target;  // not made shorter: ".." may lead elsewhere behind a link
+    if (!path.has_filename()) path = path.parent_path();
   }
   return path;
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <iterator>
@@ -12,6 +13,30 @@ namespace jaju {
 namespace {
 
 namespace fs = std::filesystem;
+
+TEST(File, LinksAreFollowedToWhatIsNotThereYet) {
+  const fs::path dir = fs::path(testing::TempDir()) / ("jaju_links_" + std::to_string(::getpid()));
+  fs::create_directories(dir / "b" / "c");
+  fs::create_directory_symlink(dir / "b" / "c", dir / "link");
+  fs::create_symlink("../y", dir / "b" / "c" / "x");
+  fs::create_symlink(dir / "b" / "new/", dir / "slash");
+  EXPECT_EQ(follow_links(dir / "plain"), dir / "plain");
+  const fs::path through = follow_links(dir / "link" / "x");
+  ASSERT_TRUE(write_file_atomic(through, "here").ok());
+  EXPECT_TRUE(fs::exists(dir / "b" / "y")) << "'..' is of the folder behind the link";
+  EXPECT_EQ(follow_links(dir / "slash").filename(), "new");
+  fs::remove_all(dir);
+}
+
+TEST(File, WhatCannotBeWrittenIsToldBefore) {
+  const fs::path dir = testing::TempDir();
+  EXPECT_TRUE(check_writable(dir / "jaju_new_file").ok());
+  EXPECT_FALSE(fs::exists(dir / "jaju_new_file"));
+  EXPECT_NE(check_writable(dir / "nowhere" / "x").message().find("cannot write"), std::string::npos);
+  EXPECT_NE(check_writable(dir).message().find("is a directory"), std::string::npos);
+  EXPECT_TRUE(check_room(dir, 1, "a byte").ok());
+  EXPECT_NE(check_room(dir, INT64_MAX, "all of it").message().find("all of it needs"), std::string::npos);
+}
 
 TEST(File, AtomicWriteReplacesAndReads) {
   const fs::path path = fs::path(testing::TempDir()) / "jaju_file_test";

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -31,8 +33,12 @@ void remove_unfinished(const fs::path& stage) {
   for (const fs::path& file : files) fs::remove(file, failed);
 }
 
-// Another file system begins here.
+// Another file system begins here, or a directory of the same one is bound here.
 bool is_mount_point(const fs::path& place) {
+  constexpr uint64_t kMountRoot = 0x2000;  // STATX_ATTR_MOUNT_ROOT, since Linux 5.8
+  struct statx info {};
+  if (::statx(AT_FDCWD, place.c_str(), AT_STATX_SYNC_AS_STAT, STATX_BASIC_STATS, &info) != 0) return false;
+  if ((info.stx_attributes_mask & kMountRoot) != 0) return (info.stx_attributes & kMountRoot) != 0;
   struct stat here {
   }, above{};
   const fs::path parent = place.has_parent_path() ? place.parent_path() : fs::path(".");
@@ -44,8 +50,8 @@ bool is_mount_point(const fs::path& place) {
 
 Result<StagedDir> StagedDir::open(const fs::path& given, const std::string& mark) {
   // A path that ends in a slash names the directory before it.
-  const fs::path named = (given.has_filename() ? given : given.parent_path()).lexically_normal();
-  if (named.empty() || named.filename() == "." || named.filename() == ".." || !named.has_filename()) {
+  const fs::path named = given.has_filename() ? given : given.parent_path();
+  if (!named.has_filename() || named.filename() == "." || named.filename() == "..") {
     return error("'{}' is not the name of a directory to make", given.string());
   }
   const fs::path place = follow_links(named);
@@ -54,10 +60,8 @@ Result<StagedDir> StagedDir::open(const fs::path& given, const std::string& mark
     return error("{} is there already: choose another place, or remove it first", named.string());
   }
   if (is_mount_point(place)) {
-    return error(
-        "{} is a mount point, and a finished directory could not be given its name: choose one in it, like "
-        "{}",
-        named.string(), (named / "model").string());
+    return error("{} is a mount point, which no finished directory can replace: choose one in it, like {}",
+                 named.string(), (named / "model").string());
   }
   StagedDir dir(place, place.string() + ".partial");
   const fs::path& stage = dir.stage_;
@@ -66,10 +70,14 @@ Result<StagedDir> StagedDir::open(const fs::path& given, const std::string& mark
   // The directory itself is locked, before anything in it is looked at, and is still the one of that name
   // then.
   dir.lock_ = ::open(stage.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (dir.lock_ < 0) return error("cannot open {}: {}", stage.string(), std::strerror(errno));
+  const bool locks = ::flock(dir.lock_, LOCK_EX | LOCK_NB) == 0;
+  if (!locks && errno != EWOULDBLOCK)
+    return error("cannot lock {}: {}", stage.string(), std::strerror(errno));
   struct stat locked {
   }, named_so{};
-  if (dir.lock_ < 0 || ::flock(dir.lock_, LOCK_EX | LOCK_NB) != 0 || ::fstat(dir.lock_, &locked) != 0 ||
-      ::stat(stage.c_str(), &named_so) != 0 || locked.st_ino != named_so.st_ino) {
+  if (!locks || ::fstat(dir.lock_, &locked) != 0 || ::stat(stage.c_str(), &named_so) != 0 ||
+      locked.st_dev != named_so.st_dev || locked.st_ino != named_so.st_ino) {
     return error("{} is being worked on by another process: wait for it, or choose another place",
                  stage.string());
   }

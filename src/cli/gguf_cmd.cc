@@ -219,7 +219,7 @@ Result<GgufType> type_named(const std::string& name, const Weights& weights) {
     for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     if (lower == name) return info.type;
   }
-  return error("--type {} is not one jaju writes: f32, f16, bf16, q8_0 or q4_0", name);
+  return error("--type {} is not one jaju writes", name);
 }
 
 struct Exported {
@@ -233,10 +233,10 @@ Result<Exported> export_model(const ExportOptions& options) {
   if (!options.force && fs::exists(fs::symlink_status(options.to, failure)))
     return error("{} exists; --force replaces it", options.to);
   JAJU_ASSIGN(const fs::path dir, find_model(options.model));
-  if (fs::exists(to, failure) &&
-      fs::equivalent(to.has_parent_path() ? to.parent_path() : ".", dir, failure) &&
-      to.extension() != ".gguf") {
-    return error("{} is a file of the model itself; give another --to", options.to);
+  for (fs::directory_iterator entry(dir, failure), end; entry != end; entry.increment(failure)) {
+    std::error_code gone;
+    if (entry->path().extension() != ".gguf" && fs::equivalent(entry->path(), to, gone))
+      return error("{} is a file of the model itself; give another --to", options.to);
   }
   JAJU_RETURN_IF_ERROR(check_writable(to));
   JAJU_ASSIGN(const ModelConfig config, load_config(dir));

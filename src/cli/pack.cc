@@ -57,6 +57,9 @@ constexpr const char* kCopied[] = {"config.json",
                                    "chat_template.json",
                                    "README.md",
                                    "LICENSE"};
+// Those of them by which a calibration text becomes tokens.
+constexpr const char* kReadWithTexts[] = {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
+                                          "chat_template.json"};
 constexpr int64_t kMaxCopied = int64_t{1} << 30;
 constexpr const char* kKeptImportance = "importance.kept";
 
@@ -86,7 +89,9 @@ Result<std::string> fingerprint(const fs::path& dir, const PackWords& words, con
                      {"bytes", fs::file_size(name, ignored)},
                      {"changed", fs::last_write_time(name, ignored).time_since_epoch().count()}});
   }
-  for (const char* name : {"config.json", "model.safetensors.index.json"}) {
+  std::vector<const char*> read = {"config.json", "model.safetensors.index.json"};
+  if (!calibration.is_null()) read.insert(read.end(), std::begin(kReadWithTexts), std::end(kReadWithTexts));
+  for (const char* name : read) {
     if (!fs::exists(dir / name, ignored)) continue;
     JAJU_ASSIGN(const std::string hash, data::hash_file(dir / name));
     files.push_back({{"name", name}, {"hash", hash}});
@@ -243,7 +248,10 @@ Status check_copied(const fs::path& dir) {
     }
     if (!fs::exists(file, failed)) continue;
     JAJU_ASSIGN(const std::string content, read_file(file, kMaxCopied));
-    if (file.extension() == ".json") JAJU_RETURN_IF_ERROR(parse_json(content, file.string()).status());
+    // What jaju itself reads.
+    const std::string_view read = name;
+    if (read == "tokenizer.json" || read == "tokenizer_config.json" || read == "generation_config.json")
+      JAJU_RETURN_IF_ERROR(parse_json(content, file.string()).status());
   }
   if (!fs::exists(dir / "tokenizer.json", failed)) {
     note(fmt::format("{} has no tokenizer.json: the packed model takes token ids, not text", dir.string()));

@@ -2,7 +2,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <iomanip>
+#include <optional>
 #include <sstream>
 
 #include "base/file.h"
@@ -58,13 +58,24 @@ void say(std::string_view text) {
   if (text.empty() || text.back() != '\n') std::fputc('\n', stderr);
 }
 
-// Words are parted by spaces; between quotes a space is part of a word.
-std::vector<std::string> split(const std::string& line) {
+std::vector<std::string> spaced(const std::string& line) {
   std::istringstream in(line);
   std::vector<std::string> words;
-  for (std::string word;
-       in >> std::ws && in.peek() == '"' ? bool(in >> std::quoted(word)) : bool(in >> word);) {
-    words.push_back(word);
+  for (std::string word; in >> word;) words.push_back(word);
+  return words;
+}
+
+// Words are parted by spaces; between quotes a space is part of a word. Nothing: a quote is not closed.
+std::optional<std::vector<std::string>> split(const std::string& line) {
+  std::vector<std::string> words;
+  for (size_t at = line.find_first_not_of(" \t"); at != std::string::npos;
+       at = line.find_first_not_of(" \t", at)) {
+    const bool quoted = line[at] == '"';
+    const size_t end = quoted ? line.find('"', at + 1) : line.find_first_of(" \t", at);
+    if (quoted && end == std::string::npos) return std::nullopt;
+    words.push_back(quoted ? line.substr(at + 1, end - at - 1) : line.substr(at, end - at));
+    if (end == std::string::npos) break;
+    at = quoted ? end + 1 : end;
   }
   return words;
 }
@@ -144,7 +155,13 @@ Status set_parameter(const std::string& name, const std::vector<std::string>& va
 }
 
 bool ReplCommands::run(const std::string& line) {
-  const std::vector<std::string> words = split(line);
+  const bool takes_values = line.starts_with("/set parameter");
+  const std::optional<std::vector<std::string>> parted = split(line);
+  if (!parted && takes_values) {
+    say("a quote is not closed");
+    return true;
+  }
+  const std::vector<std::string> words = parted && takes_values ? *parted : spaced(line);
   const std::string& verb = words[0];
   if (verb == "/bye" || verb == "/exit" || verb == "/quit") return false;
   if (verb == "/?" || verb == "/help") {

@@ -155,7 +155,8 @@ Result<RemoteRun> remote_run(const RunOptions& o, const Request& request) {
                  o.of_this_machine.front());
   }
   constexpr int64_t kNoLimit = int64_t{1} << 30;  // as the API knows none
-  if (o.max_tokens && *o.max_tokens < -1) return error("--max-tokens must be -1 (no limit), 0 or more");
+  if (o.max_tokens && (*o.max_tokens < -1 || *o.max_tokens == 0))
+    return error("--max-tokens: a server takes 1 or more, or -1 for no limit");
   RemoteRun run;
   run.url = request.url;
   run.system = o.system;
@@ -176,7 +177,7 @@ Result<RemoteRun> remote_run(const RunOptions& o, const Request& request) {
   set("repetition_penalty", o.repetition_penalty);
   set("presence_penalty", o.presence_penalty);
   set("frequency_penalty", o.frequency_penalty);
-  set("seed", o.seed);
+  if (o.seed) fields["seed"] = static_cast<int64_t>(*o.seed);
   if (o.max_tokens) fields["max_tokens"] = *o.max_tokens < 0 ? kNoLimit : *o.max_tokens;
   if (!o.stop.empty()) fields["stop"] = o.stop;
   SamplingParams biases;

@@ -119,7 +119,7 @@ int add_key(const ServeOptions& options) {
     }
   }
   content += made->line;
-  // A name that is there twice, or a damaged file, is noticed now and not at the next start.
+  // A damaged file is noticed now and not at the next start.
   const auto valid = server::KeyStore::parse(content, file.string(), {});
   if (!valid.ok()) return fail(valid.status());
   std::error_code failure;
@@ -361,6 +361,9 @@ int serve(const ServeOptions& options) {
     auto keys = server::KeyStore::load(config->keys, config->key_limits);
     if (!keys.ok()) return fail(keys.status());
     r.keys = *std::move(keys);
+  }
+  if (!config->save_routing.empty()) {
+    if (const Status writable = check_writable(config->save_routing); !writable.ok()) return fail(writable);
   }
   auto log = server::AccessLog::open(config->access_log);
   if (!log.ok()) return fail(log.status());

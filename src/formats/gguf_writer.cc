@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -144,29 +145,44 @@ Result<std::unique_ptr<GgufWriter>> GgufWriter::create(const std::filesystem::pa
   writer->path_ = path;
   // One name, so that what an interrupted start left is written over and not forgotten.
   writer->temporary_ = path.string() + ".partial";
-  const int fd = ::open(writer->temporary_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-  if (fd < 0) return error("cannot write {}: {}", path.string(), std::strerror(errno));
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    ::close(fd);
-    return error("{} is being written by another process: wait for it, or choose another place",
-                 writer->temporary_.string());
-  }
-  writer->file_ = ::ftruncate(fd, 0) == 0 ? ::fdopen(fd, "wb") : nullptr;
-  if (writer->file_ == nullptr) {
-    const int reason = errno;
-    ::close(fd);
-    return error("cannot write {}: {}", path.string(), std::strerror(reason));
-  }
+  JAJU_RETURN_IF_ERROR(writer->take_file());
   JAJU_RETURN_IF_ERROR(writer->put(header.data(), static_cast<int64_t>(header.size())));
   JAJU_RETURN_IF_ERROR(writer->pad());
   return writer;
 }
 
+// Opens the file, alone and empty. What is there and was not begun by a writer like this one stays.
+Status GgufWriter::take_file() {
+  const std::string name = temporary_.string();
+  const int fd = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (fd < 0) return error("cannot write {}: {}", name, std::strerror(errno));
+  const auto refuse = [fd](Status status) {
+    ::close(fd);
+    return status;
+  };
+  const bool locks = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
+  struct stat locked {
+  }, named{};
+  if (!locks || ::fstat(fd, &locked) != 0 || ::stat(name.c_str(), &named) != 0 ||
+      locked.st_dev != named.st_dev || locked.st_ino != named.st_ino) {
+    return refuse(
+        error("{} is being written by another process: wait for it, or choose another place", name));
+  }
+  char magic[4] = {};
+  if (locked.st_size > 0 && (::pread(fd, magic, sizeof magic, 0) != sizeof magic ||
+                             std::string_view(magic, sizeof magic) != "GGUF")) {
+    return refuse(error("{} is there already and no beginning of a GGUF file: move it away", name));
+  }
+  if (::ftruncate(fd, 0) == 0) file_ = ::fdopen(fd, "wb");
+  if (file_ == nullptr) return refuse(error("cannot write {}: {}", name, std::strerror(errno)));
+  return {};
+}
+
 GgufWriter::~GgufWriter() {
   if (file_ == nullptr) return;
-  std::fclose(file_);
   std::error_code ignored;
-  std::filesystem::remove(temporary_, ignored);
+  std::filesystem::remove(temporary_, ignored);  // while it is locked
+  std::fclose(file_);
 }
 
 Status GgufWriter::put(const void* data, int64_t bytes) {
@@ -209,12 +225,12 @@ Status GgufWriter::finish() {
   }
   const bool durable = std::fflush(file_) == 0 && ::fsync(::fileno(file_)) == 0;
   const int reason = errno;
-  const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
   std::error_code failed;
-  if (durable && closed) std::filesystem::rename(temporary_, path_, failed);
-  if (durable && closed && !failed) return {};
+  if (durable) std::filesystem::rename(temporary_, path_, failed);  // while it is locked
   std::error_code ignored;
-  std::filesystem::remove(temporary_, ignored);
+  if (!durable || failed) std::filesystem::remove(temporary_, ignored);
+  std::fclose(std::exchange(file_, nullptr));  // nothing is left to be written
+  if (durable && !failed) return {};
   return error("cannot write {}: {}", path_.string(), failed ? failed.message() : std::strerror(reason));
 }
 

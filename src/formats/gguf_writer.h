@@ -69,6 +69,7 @@ class GgufWriter {
 
  private:
   GgufWriter() = default;
+  Status take_file();
   Status put(const void* data, int64_t bytes);
   Status pad();
 

@@ -241,8 +241,8 @@ Result<GgufExportReport> export_gguf(const Weights& weights, const ModelConfig& 
     specs.push_back(t.spec);
     report.bytes += gguf_bytes(t.spec.type, *element_count(t.spec.shape));
   }
-  JAJU_RETURN_IF_ERROR(check_room(path.parent_path(), report.bytes, "the GGUF file"));
   JAJU_ASSIGN(const auto writer, GgufWriter::create(path, metadata, specs));
+  JAJU_RETURN_IF_ERROR(check_room(path.parent_path(), report.bytes, "the GGUF file"));
   RowStream stream(team);
   int64_t done = 0;
   const auto append = [&](const void* data, int64_t bytes) -> Status {
@@ -254,7 +254,8 @@ Result<GgufExportReport> export_gguf(const Weights& weights, const ModelConfig& 
   for (const Target& t : targets) {
     for (const Piece& p : t.pieces) {
       const auto read = [&](int64_t first, int64_t count, float* out) { read_rows(p, first, count, out); };
-      for (int64_t r = 0; r < p.matrix.rows && p.matrix.dtype == DType::f8_e4m3; ++r) {
+      const int64_t scaled = p.matrix.dtype == DType::f8_e4m3 ? p.matrix.rows : 0;
+      for (int64_t r = 0; r < scaled; ++r) {
         if (!p.matrix.scales_good(r)) {
           return error("tensor '{}' has an F8 scale that is not above zero: download the checkpoint again",
                        t.spec.name);

@@ -29,10 +29,9 @@ bool PagePool::grow() try {
   // Places nobody has written are read in one case: by drafts (the MTP layer behind a cached prefix).
   std::memset(memory.get(), 0, bytes);
   auto page = std::make_unique<CachePage>(CachePage{memory.get()});
-  const size_t pages = pages_.size() + 1;
-  pages_.reserve(pages);
-  memory_.reserve(pages);
-  free_.reserve(pages);  // release() allocates nothing
+  if (pages_.size() == pages_.capacity()) pages_.reserve(2 * pages_.size() + 8);
+  memory_.reserve(pages_.capacity());
+  free_.reserve(pages_.capacity());  // release() allocates nothing
   free_.push_back(page.get());
   pages_.push_back(std::move(page));
   memory_.push_back(std::move(memory));

@@ -122,12 +122,7 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(Engine& engine, const Schedu
     impl->batch.reserve(rows);
     impl->sampling.reserve(rows);
     impl->prompts.reserve(rows);
-    // No more than these can be at a time, and so the lists never fail to grow.
-    const auto most_running = static_cast<size_t>(o.max_sequences) + 1;
-    const size_t most_of_all = static_cast<size_t>(o.queue_capacity) + most_running;
-    impl->running.reserve(most_running);
-    impl->waiting.reserve(most_of_all);
-    impl->ended.reserve(most_of_all);
+    impl->running.reserve(static_cast<size_t>(o.max_sequences) + 1);
     if (impl->has_mtp) impl->hidden.resize(rows * static_cast<size_t>(e.config.hidden_size));
     impl->counters.max_sequences = o.max_sequences;
     impl->counters.page_bytes = impl->pool.page_bytes();
@@ -249,15 +244,15 @@ Submission Scheduler::Impl::submit(GenerationRequest request, std::shared_ptr<Ge
     return refuse(SubmitVerdict::queue_full, error("{} requests are waiting already: try again in {:.0f} s",
                                                    queued, result.retry_after_seconds));
   }
-  const Status room = within_memory("queue the request", [&]() -> Status {
-    inbox.reserve(inbox.size() + 1);
+  s->id = next_id;
+  status = within_memory("queue the request", [&]() -> Status {
+    inbox.push_back(std::move(s));
     return {};
   });
-  if (!room.ok()) return refuse(SubmitVerdict::queue_full, room);
+  if (!status.ok()) return refuse(SubmitVerdict::queue_full, std::move(status));
   ++queued;
   busy = true;
-  s->id = result.id = next_id++;
-  inbox.push_back(std::move(s));
+  result.id = next_id++;
   result.verdict = SubmitVerdict::accepted;
   wake.notify_one();
   return result;

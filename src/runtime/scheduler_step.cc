@@ -54,6 +54,12 @@ std::unique_ptr<Sequence> remove(std::vector<std::unique_ptr<Sequence>>& from, c
   return taken;
 }
 
+// For one more, so that adding it cannot fail.
+template <typename T>
+void make_room(std::vector<T>& list) {
+  if (list.size() == list.capacity()) list.reserve(2 * list.size() + 8);
+}
+
 void fade_in(double& mean, double value) {
   mean = mean == 0 ? value : (1 - kFading) * mean + kFading * value;
 }
@@ -133,13 +139,14 @@ void Scheduler::Impl::take_notes() {
   bool everything = false;
   {
     const std::lock_guard lock(mutex);
+    waiting.reserve(waiting.size() + inbox.size());  // or they stay where they are
     fresh.swap(inbox);
     gone.swap(cancels);
     everything = cancel_all;
     cancel_all = false;
   }
-  std::vector<std::unique_ptr<Sequence>>::size_type next = waiting.size();
-  for (auto& s : fresh) waiting.push_back(std::move(s));  // there is room: nobody is lost from here on
+  size_t next = waiting.size();
+  for (auto& s : fresh) waiting.push_back(std::move(s));
   while (next < waiting.size()) {
     Sequence& s = *waiting[next];
     const Status known = within_memory("begin the answer", [&]() -> Status {
@@ -338,6 +345,7 @@ void Scheduler::Impl::release_pages(Sequence& s) {
 
 // Back to the queue. Its pages go to the prefix cache, so what nobody needs meanwhile is found again.
 void Scheduler::Impl::preempt(Sequence& s) {
+  make_room(waiting);
   store_pages(s, true);
   std::unique_ptr<Sequence> owned = remove(running, s);
   s.running = false;
@@ -632,6 +640,7 @@ void Scheduler::Impl::finish(Sequence& s, StopReason reason, Status status) {
   const double seconds = now() - s.submitted;
   if (status.ok() && s.running) store_pages(s, true);
   // Before anything has changed: this may want memory.
+  make_room(ended);
   FinishEvent event;
   event.reason = reason;
   event.stop_token = s.stop_token;

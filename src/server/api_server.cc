@@ -31,6 +31,7 @@ std::vector<std::string> own_names(const ApiServerOptions& options) {
     std::transform(name.begin(), name.end(), name.begin(),
                    [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
   }
+  std::erase(names, "");
   return names;
 }
 

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <ctime>
 #include <mutex>
+#include <new>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -170,7 +172,14 @@ class Run : public ChatRun, public std::enable_shared_from_this<Run> {
       if (!gone_ahead_ || scheduled_) return;
       scheduled_ = true;
     }
-    strand_->post([self = shared_from_this()] { self->drain(); });
+    // The last of a run's events must arrive, also while memory is short.
+    for (;;) {
+      try {
+        return strand_->post([self = shared_from_this()] { self->drain(); });
+      } catch (const std::bad_alloc&) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+    }
   }
   void leave_slot() {
     if (slot_ != nullptr && !std::exchange(left_slot_, true)) slot_->drop_user();

@@ -24,6 +24,7 @@ std::string host_name(std::string_view host) {
   for (char& c : name) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
   }
+  if (name.size() > 1 && name.back() == '.') name.pop_back();  // the root of all names
   return name;
 }
 

@@ -125,6 +125,12 @@ TEST(Gate, NamesAreCheckedWhereverNoKeyIsAskedFor) {
   EXPECT_EQ(status(gate, rebound), 403);
   rebound.headers = {{"host", "LOCALHOST:8080"}};
   EXPECT_EQ(status(gate, rebound), 200);
+  rebound.headers = {{"host", "localhost.:8080"}};
+  EXPECT_EQ(status(gate, rebound), 200);
+  for (const char* none : {"", ":80"}) {
+    rebound.headers = {{"host", none}};
+    EXPECT_EQ(status(gate, rebound), 403) << none;
+  }
   options.hosts.emplace_back("*");
   rebound.headers = {{"host", "any.example"}};
   EXPECT_EQ(status(Gate(options, *keys), rebound), 200);

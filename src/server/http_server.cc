@@ -174,9 +174,10 @@ HttpServer::~HttpServer() {
   impl_->work.reset();
   impl_->io.stop();
   for (std::thread& thread : impl_->threads) thread.join();
-  // Who still holds a Responder may use it: then what it leads to has to stay.
-  if (!all_gone) [[maybe_unused]]
-    const Impl* const kept = impl_.release();
+  if (!all_gone) {
+    // Somebody still holds a Responder and may use it: what it leads to is given up, not destroyed.
+    static_cast<void>(impl_.release());
+  }
 }
 
 Result<int> HttpServer::listen(const Address& address, const std::string& tls_certificate,

@@ -11,9 +11,9 @@
 namespace jaju::server {
 
 // temperature, top_p, top_k, min_p, repetition_penalty, presence_penalty, frequency_penalty, seed, logit_bias
-// From 0 to 1, as the samplers want it.
-std::optional<double> read_top_p(Fields& fields);
 void read_sampling(Fields& fields, const RequestLimits& limits, const ModelFacts& facts, SamplingFields* out);
+// top_p from 0 to 1, as the samplers want it.
+std::optional<double> read_top_p(Fields& fields);
 // A string or an array of strings, none empty.
 void read_stop(Fields& fields, std::string_view name, const RequestLimits& limits,
                std::vector<std::string>* out);

@@ -18,11 +18,17 @@ void WorkerPool::finish() {
   wake_.notify_all();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  Jobs late_short, late_requests;  // posted while the last thread ended; destroyed outside the lock
+  const std::lock_guard lock(mutex_);
+  finished_ = true;
+  late_short.swap(short_jobs_);
+  late_requests.swap(request_jobs_);
 }
 
 void WorkerPool::post(std::function<void()> job) {
   {
     const std::lock_guard lock(mutex_);
+    if (finished_) return;
     short_jobs_.push_back(std::move(job));
   }
   wake_.notify_one();
@@ -31,7 +37,7 @@ void WorkerPool::post(std::function<void()> job) {
 bool WorkerPool::try_post_request(std::function<void()> job, size_t most) {
   {
     const std::lock_guard lock(mutex_);
-    if (request_jobs_.size() >= most) return false;
+    if (finished_ || request_jobs_.size() >= most) return false;
     request_jobs_.push_back(std::move(job));
   }
   wake_.notify_one();
@@ -67,13 +73,16 @@ void WorkerPool::work() {
 }
 
 void Strand::post(std::function<void()> job) {
-  {
-    const std::lock_guard lock(mutex_);
-    jobs_.push_back(std::move(job));
-    if (running_) return;
+  const std::lock_guard lock(mutex_);
+  jobs_.push_back(std::move(job));
+  if (running_) return;
+  try {
+    pool_.post([self = shared_from_this()] { self->run(); });
     running_ = true;
+  } catch (...) {  // no memory: it was not posted
+    jobs_.pop_back();
+    throw;
   }
-  pool_.post([self = shared_from_this()] { self->run(); });
 }
 
 void Strand::run() {

@@ -26,7 +26,7 @@ class WorkerPool {
   // A request's job, on one of its threads. False, and nothing posted, when `most` are waiting.
   bool try_post_request(std::function<void()> job, size_t most);
   size_t waiting() const;
-  // What was posted is still done; nothing may be posted after.
+  // What was posted is still done; what comes after is not.
   void finish();
 
  private:
@@ -41,7 +41,7 @@ class WorkerPool {
   std::condition_variable wake_;
   Jobs short_jobs_, request_jobs_;
   int running_requests_ = 0;
-  bool stop_ = false;
+  bool stop_ = false, finished_ = false;
   std::vector<std::thread> threads_;
 };
 

@@ -34,7 +34,10 @@ class Gguf(ProgramTest):
 
     def test_what_an_interrupted_export_left_is_used(self):
         left = self.home / "m.gguf.partial"
-        left.write_bytes(b"x" * 5_000_000)
+        left.write_bytes(b"x" * 100)
+        self.bad(1, "gguf", "export", MODEL, "--to", str(self.home / "m.gguf"), says="move it away")
+        self.assertEqual(left.read_bytes(), b"x" * 100)
+        left.write_bytes(b"GGUF" + b"x" * 5_000_000)
         self.good("gguf", "export", MODEL, "--to", str(self.home / "m.gguf"), "--quiet")
         self.assertFalse(left.exists())
         again = self.home / "n.gguf"

@@ -119,7 +119,7 @@ class Pack(ProgramTest):
         self.assertEqual(killed.returncode, 1, killed.stderr)
         self.assertIn(b"File too large", killed.stderr)
         self.assertTrue((stage / "importance.kept").exists())
-        for other in (["--calibration-tokens", "500"], ["--experts", "q6"]):
+        for other in (["--calibration-tokens", "500"], ["--experts", "q6"]):  # so would another tokenizer be
             self.bad(1, *words, *other, says="other work")
         self.bad(1, "pack", NANO, "--to", self.to, says="other work")
         self.bad(1, *words[:4], "--calibration", self.write_text("other.txt", 300), says="other work")
@@ -163,6 +163,9 @@ class Pack(ProgramTest):
         self.good("pack", str(source) + "/", "--to", self.home / "link")
         self.assertEqual(json.loads((elsewhere / "model" / "packed.json").read_text())["source"], "source")
         self.good("pack", "--verify", self.home / "link")
+        (self.home / "slash").symlink_to(str(elsewhere / "other") + "/")
+        self.good("pack", MODEL, "--to", self.home / "slash")
+        self.good("pack", "--verify", elsewhere / "other")
 
     def test_nothing_of_the_user_is_overwritten(self):
         source = self.home / "source"
@@ -176,6 +179,12 @@ class Pack(ProgramTest):
                      says="holds no importance")
         self.bad(1, "pack", source, "--calibration", text, "--save-importance", self.home / "no" / "x", says="cannot write")
         self.bad(1, "gguf", "export", source, "--to", weights, "--force", says="file of the model itself")
+        # As Hugging Face's cache has it: links to blobs.
+        snapshot = self.home / "snapshot"
+        snapshot.mkdir()
+        for file in source.iterdir():
+            (snapshot / file.name).symlink_to(file)
+        self.bad(1, "gguf", "export", snapshot, "--to", snapshot / "model.safetensors", "--force", says="file of the model itself")
         self.assertEqual(weights.read_bytes(), before)
         kept = self.home / "kept.importance"
         for _ in range(2):  # its own kind is replaced

@@ -93,7 +93,7 @@ class Fields(ServerTest):
     def test_a_grammar_that_is_too_slow_is_the_clients_mistake(self):
         slow = "root ::= (a | b)*\na ::= [a-z ] a | [a-z ]\nb ::= [a-z ] b c | [a-z ]\nc ::= [a-z ]*\n"
         status, _, body = self.chat(grammar=slow, max_tokens=500, logit_bias=ENDLESS)
-        if status != 200:
+        if status != 200:  # a fast machine may be done before the budget is
             self.assertEqual((status, body["error"]["param"]), (400, "grammar"), body)
 
     def test_token_ids_are_checked(self):

@@ -81,6 +81,8 @@ class Keys(unittest.TestCase):
         self.assertGreater(int(codes[2][1]["Retry-After"]), 1)
         self.assertEqual(codes[2][2]["error"]["type"], "rate_limit_error")
         self.assertEqual(server.ask("/v1/models", headers=self.bearer("A"))[0], 200)  # costs nothing
+        count = {"model": "x", "messages": [{"role": "user", "content": "a"}]}
+        self.assertEqual(server.ask("/v1/messages/count_tokens", count, headers=self.bearer("A"))[0], 429)
         self.assertEqual(server.ask("/v1/chat/completions", BODY, headers=self.bearer("B"))[0], 200)
         self.assertEqual(server.ask("/v1/chat/completions", BODY, headers=self.bearer("B"))[0], 429)
         body = json.dumps({**BODY, "stream": True, "max_tokens": 1500, "logit_bias": {"2048": -100, "2051": -100}}).encode()

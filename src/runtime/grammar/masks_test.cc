@@ -248,6 +248,9 @@ TEST(Masks, BudgetsAreErrorsThatNameThemselves) {
   b.max_mask_steps = 3;
   EXPECT_NE(run(GrammarKind::json_object, "", b, "{}").find("max_mask_steps"), std::string::npos);
   b = test_budget();
+  b.max_masks_ms = -1;
+  EXPECT_NE(run(GrammarKind::json_object, "", b, "{}").find("max_masks_ms"), std::string::npos);
+  b = test_budget();
   b.max_symbols = 50;
   EXPECT_NE(run(GrammarKind::json_object, "", b, "").find("max_symbols"), std::string::npos);
   b = test_budget();
@@ -382,10 +385,17 @@ TEST(GrammarCache, KeepsTheLatestWithinItsBytes) {
   ASSERT_TRUE(a.ok());
   EXPECT_EQ(*cache.compile(GrammarKind::regex, "a+"), *a);
   EXPECT_NE(*cache.compile(GrammarKind::gbnf, "root ::= \"a\""), *a);
-  EXPECT_FALSE(cache.compile(GrammarKind::regex, "(").ok());
+  const auto failed = cache.compile(GrammarKind::regex, "(");
+  EXPECT_FALSE(failed.ok());
   EXPECT_EQ(*cache.compile(GrammarKind::json_object, "x"), *cache.compile(GrammarKind::json_object, ""));
   EXPECT_EQ(cache.stats().hits, 2);
   EXPECT_EQ(cache.stats().entries, 3);
+  // What failed is remembered, the last 32 of them.
+  EXPECT_EQ(cache.compile(GrammarKind::regex, "(").message(), failed.message());
+  EXPECT_EQ(cache.stats().hits, 3);
+  for (int i = 0; i < 32; ++i) EXPECT_FALSE(cache.compile(GrammarKind::regex, fmt::format("({}", i)).ok());
+  EXPECT_FALSE(cache.compile(GrammarKind::regex, "(").ok());
+  EXPECT_EQ(cache.stats().hits, 3);
   for (int i = 0; i < 200; ++i) {
     ASSERT_TRUE(cache.compile(GrammarKind::regex, fmt::format("[a-z]{{{}}}", 100 + i)).ok());
     EXPECT_LE(cache.stats().bytes, 300'000u);
