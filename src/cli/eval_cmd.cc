@@ -161,7 +161,7 @@ void add_eval(CLI::App& app, Action& action) {
   verb->add_option("--seed", words->eval.seed, "For a temperature above 0 (default: 0)")->check(seed_value());
   verb->add_option("--system", words->eval.system, "A system message before every question");
   verb->add_flag("--choice-logprob", words->eval.choice_logprob,
-                 "Multiple choice: take the likeliest letter instead of an answer");
+                 "Multiple choice, without thinking: take the likeliest letter instead of an answer");
   verb->add_option("--context", words->context,
                    "Positions of a sequence (default: the model's, at most 32,768)")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 31));

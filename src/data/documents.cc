@@ -13,8 +13,9 @@ namespace jaju::data {
 namespace {
 
 namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;  // arguments and schemas keep their order, as the template shows them
 
-Result<Message> message_from_json(const nlohmann::json& object, const std::string& place) {
+Result<Message> message_from_json(const Json& object, const std::string& place) {
   if (!object.is_object()) return error("{}: a message must be an object with role and content", place);
   Message message;
   const auto read = [&](const char* key, std::string& field) -> Status {
@@ -37,10 +38,10 @@ Result<Message> message_from_json(const nlohmann::json& object, const std::strin
   const auto calls = object.find("tool_calls");
   if (calls == object.end() || calls->is_null()) return message;
   if (!calls->is_array()) return error("{}: 'tool_calls' must be a list", place);
-  for (const nlohmann::json& call : *calls) {
+  for (const Json& call : *calls) {
     const auto function = call.is_object() ? call.find("function") : call.end();
     if (!call.is_object() || function == call.end() || !function->is_object() ||
-        !function->value("name", nlohmann::json()).is_string()) {
+        !function->value("name", Json()).is_string()) {
       return error("{}: a tool call must be {{\"function\": {{\"name\", \"arguments\"}}}}", place);
     }
     ToolCall tool_call;
@@ -123,8 +124,10 @@ void DocumentMaker::add(std::string_view text, uint32_t loss, std::vector<uint32
 }
 
 Result<std::vector<TokenId>> DocumentMaker::prompt(const std::vector<Message>& messages, bool thinking,
-                                                   bool generation_prompt, const std::string& place) const {
+                                                   bool generation_prompt, const std::string& place,
+                                                   const nlohmann::ordered_json& tools) const {
   PromptOptions options;
+  options.tools = tools;
   options.thinking = thinking;
   options.add_generation_prompt = generation_prompt;
   const Result<std::vector<PromptPiece>> pieces = template_->render(messages, options);
@@ -156,11 +159,13 @@ Status DocumentMaker::make_chat(const Problem& problem, bool thinking, const std
 // the next prompt repeats all of that, the turns share one document, as they would share a prefix cache.
 Status DocumentMaker::make_messages(const std::string& record, const std::string& place,
                                     std::vector<Document>* documents) const {
-  JAJU_ASSIGN(const nlohmann::json object, parse_json(record, place));
+  JAJU_ASSIGN(const Json object, parse_ordered_json(record, place));
   const auto list = object.is_object() ? object.find("messages") : object.end();
   if (!object.is_object() || list == object.end() || !list->is_array()) {
     return error("{}: expected an object with a list 'messages'", place);
   }
+  const Json tools = object.value("tools", Json());
+  if (!tools.is_null() && !tools.is_array()) return error("{}: 'tools' must be a list", place);
   std::vector<Message> messages;
   std::vector<uint32_t> tokens;
   const auto repeats = [&](const std::vector<TokenId>& ids) {
@@ -171,16 +176,17 @@ Status DocumentMaker::make_messages(const std::string& record, const std::string
     return true;
   };
   bool any = false;
-  for (const nlohmann::json& entry : *list) {
+  for (const Json& entry : *list) {
     JAJU_ASSIGN(Message message, message_from_json(entry, place));
     if (message.role != "assistant") {
       messages.push_back(std::move(message));
       continue;
     }
     any = true;
-    JAJU_ASSIGN(const std::vector<TokenId> asked, prompt(messages, !message.reasoning.empty(), true, place));
+    JAJU_ASSIGN(const std::vector<TokenId> asked,
+                prompt(messages, !message.reasoning.empty(), true, place, tools));
     messages.push_back(std::move(message));
-    JAJU_ASSIGN(const std::vector<TokenId> answered, prompt(messages, false, false, place));
+    JAJU_ASSIGN(const std::vector<TokenId> answered, prompt(messages, false, false, place, tools));
     size_t end = answered.size();
     while (end > asked.size() && answered[end - 1] != im_end_) --end;
     if (end <= asked.size() || !std::equal(asked.begin(), asked.end(), answered.begin())) {

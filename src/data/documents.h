@@ -39,11 +39,13 @@ class DocumentMaker {
  private:
   DocumentMaker() = default;
   Status make_chat(const Problem& problem, bool thinking, const std::string& place, Document* document) const;
+  // "tools", if it is there, stand in the prompt as they would when serving.
   Status make_messages(const std::string& record, const std::string& place,
                        std::vector<Document>* documents) const;
   void add(std::string_view text, uint32_t loss, std::vector<uint32_t>* tokens) const;
   Result<std::vector<TokenId>> prompt(const std::vector<Message>& messages, bool thinking,
-                                      bool generation_prompt, const std::string& place) const;
+                                      bool generation_prompt, const std::string& place,
+                                      const nlohmann::ordered_json& tools = nullptr) const;
 
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<ChatTemplate> template_;

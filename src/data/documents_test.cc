@@ -171,6 +171,20 @@ TEST(Documents, ToolCallsAreLearned) {
       << text;
 }
 
+TEST(Documents, ToolsStandInThePromptAndArgumentsKeepTheirOrder) {
+  const auto documents = make(
+      DocumentFormat::messages,
+      R"({"tools":[{"type":"function","function":{"name":"w","description":"Tells it","parameters":{}}}],)"
+      R"("messages":[{"role":"user","content":"?"},{"role":"assistant","content":"","tool_calls":)"
+      R"([{"type":"function","function":{"name":"w","arguments":{"zeta":1,"alpha":2}}}]}]})");
+  ASSERT_EQ(documents.size(), 1u);
+  const std::string text = marked(documents[0]);
+  EXPECT_NE(text.find("Tells it"), std::string::npos) << text;
+  EXPECT_NE(text.find("{\"zeta\": 1, \"alpha\": 2}"), std::string::npos) << text;
+  EXPECT_NE(refused(DocumentFormat::messages, R"({"tools":3,"messages":[]})").find("'tools'"),
+            std::string::npos);
+}
+
 TEST(Documents, BadRecordsAreNamed) {
   EXPECT_NE(refused(DocumentFormat::text, "{").find("a.jsonl line 3"), std::string::npos);
   EXPECT_NE(refused(DocumentFormat::text, problem_line()).find("'text'"), std::string::npos);

@@ -202,6 +202,9 @@ struct ShardWriter::Impl {
     for (const fs::directory_entry& entry : fs::directory_iterator(dir, failed)) {
       const std::string name = entry.path().filename().string();
       if (name.size() < 15 || name.compare(0, 6, "shard-") != 0) continue;
+      const std::string_view number =
+          std::string_view(name).substr(6, 5);  // another's shard-train.bin has none
+      if (number.find_first_not_of("0123456789") != std::string_view::npos) continue;
       const bool whole = name == name.substr(0, 11) + ".bin";
       if (name == name.substr(0, 11) + ".bin.partial" || (whole && name >= shard_name(from))) {
         doomed.push_back(entry.path());

@@ -132,11 +132,13 @@ Result<size_t> right_choice(const Json& line, const Choices& choices, const std:
     return static_cast<size_t>(at - names.begin());
   };
   if (const auto at = among(choices.labels)) return *at;
-  if (text.size() == 1) {
-    const char c = text[0] >= 'a' && text[0] <= 'z' ? static_cast<char>(text[0] - 'a' + 'A') : text[0];
-    if (c >= 'A' && c < 'A' + static_cast<int>(n)) return static_cast<size_t>(c - 'A');
-  }
-  if (const auto at = among(choices.texts)) return *at;
+  const auto letter = [&](char first) -> std::optional<size_t> {
+    if (text.size() != 1 || text[0] < first || text[0] >= first + static_cast<int>(n)) return std::nullopt;
+    return static_cast<size_t>(text[0] - first);
+  };
+  if (const auto at = letter('A')) return *at;
+  if (const auto at = among(choices.texts)) return *at;  // {"d", "c", ...} are texts, not small letters
+  if (const auto at = letter('a')) return *at;
   return error("{}: the answer '{}' is none of the {} choices", what, printable(text), n);
 }
 

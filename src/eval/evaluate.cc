@@ -103,7 +103,7 @@ Result<EvalReport> evaluate(Engine& engine, const Tokenizer& tokenizer, const Ch
       a.mode = mode;
       if (static_cast<int64_t>(prompt.size()) >= context) {
         a.by = Asked::By::nobody;
-      } else if (options.choice_logprob && !items[i].choices.empty()) {
+      } else if (options.choice_logprob && mode == Mode::direct && !items[i].choices.empty()) {
         a.by = Asked::By::letters;
         a.prompt = std::move(prompt);
       } else {

@@ -89,6 +89,19 @@ TEST(ChosenLetter, ReadsTheUsualWays) {
   for (const auto& [answer, letter] : cases) EXPECT_EQ(chosen_letter(answer, choices), letter) << answer;
 }
 
+TEST(ChosenLetter, CapitalsInTheTextsOfChoicesAreNoLetters) {
+  const std::vector<std::string> choices = {"Vitamin C", "Vitamin A", "Vitamin D", "Vitamin B"};
+  for (const char* answer :
+       {"Vitamin A", "The correct answer is B. Vitamin A", "Answer: B) Vitamin A",
+        "The answer is **B**: Vitamin A", "B - Vitamin A", "It must be Vitamin A, surely", "'B'", "b", "(b)",
+        "Ｂ", "정답은 B입니다.", "\\boxed{B}"}) {
+    EXPECT_EQ(chosen_letter(answer, choices), 'B') << answer;
+  }
+  const std::vector<std::string> ten(10, "x");
+  EXPECT_EQ(chosen_letter("The answer is B, I believe.", ten), 'B');
+  EXPECT_EQ(chosen_letter("I think so", ten), 0);
+}
+
 // Values of Newcombe (1998), table I, method 3: 81/263, 15/148, 0/20, 1/29.
 TEST(Wilson, AgreesWithThePublishedTable) {
   const struct {

@@ -1,6 +1,7 @@
 // jaju-train: the program behind `jaju train`. Its own binary, so that only it needs LibTorch.
 #include <CLI/CLI.hpp>
 
+#include <csignal>
 #include <cstdio>
 
 #include "cli/train_environment.h"
@@ -132,6 +133,8 @@ int run_program(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   jaju::cli::restart_with_train_environment(argv);
+  std::signal(SIGXFSZ,
+              SIG_IGN);  // a file that grows past `ulimit -f` is an error of its write, with a sentence
   try {
     return jaju::train::run_program(argc, argv);
   } catch (const std::exception& problem) {

@@ -253,6 +253,9 @@ Status merge_models(const std::vector<MergeSource>& sources, const fs::path& to,
   }
   std::vector<Source> open;
   std::error_code ignored;
+  if (fs::exists(to / "checkpoints", ignored)) {
+    return error("{} is a run: give --to another directory", to.string());
+  }
   for (const MergeSource& given : sources) {
     JAJU_ASSIGN(Source s, open_source(given));
     s.weight /= sum;

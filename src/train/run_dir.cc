@@ -55,6 +55,14 @@ Status make_directories(const fs::path& dir) {
 
 Result<std::unique_ptr<RunDir>> RunDir::open(const fs::path& path, bool create) {
   std::error_code failure;
+  // Every run has a lock, and one that was copied without it its checkpoints.
+  const bool is_run = fs::exists(path / ".lock", failure) || !list_checkpoints(path).empty();
+  for (const char* name : {"config.toml", "metrics.jsonl", "run.json"}) {
+    if (create && !is_run && fs::exists(path / name, failure)) {
+      return error("{} is there, and {} is no run's directory: choose another --out", (path / name).string(),
+                   path.string());
+    }
+  }
   if (create) {
     JAJU_RETURN_IF_ERROR(make_directories(path / "checkpoints"));
   } else if (!fs::is_directory(path / "checkpoints", failure)) {
@@ -92,8 +100,8 @@ Status RunDir::commit_checkpoint(const fs::path& partial, int64_t step, int64_t 
   const fs::path target = root / step_name(step);
   JAJU_RETURN_IF_ERROR(sync_directory(partial));
   std::error_code failure;
-  // The same step again (a resumed run that stops at once): the two change places in one move, so that one of them is
-  // always there.
+  // The same step again (a resumed run that stops at once): the two change places in one move, so that one of
+  // them is always there.
   if (fs::exists(target, failure)) {
     if (::renameat2(AT_FDCWD, partial.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) != 0) {
       return error("cannot write {}: {}", target.string(), std::strerror(errno));
@@ -106,7 +114,9 @@ Status RunDir::commit_checkpoint(const fs::path& partial, int64_t step, int64_t 
   JAJU_RETURN_IF_ERROR(sync_directory(root));
   JAJU_RETURN_IF_ERROR(write_file_atomic(root / "latest", step_name(step) + "\n"));
 
-  const std::vector<CheckpointInfo> all = list_checkpoints(path_);
+  // A later one could not be used, or this run would have gone on from it: it is nobody's successor.
+  std::vector<CheckpointInfo> all = list_checkpoints(path_);
+  std::erase_if(all, [step](const CheckpointInfo& info) { return info.step > step; });
   for (size_t i = 0; i + static_cast<size_t>(keep) < all.size(); ++i) {
     if (!all[i].stage_end) fs::remove_all(all[i].dir, failure);
   }
@@ -171,6 +181,22 @@ std::vector<CheckpointInfo> list_checkpoints(const fs::path& run) {
   return found;
 }
 
+Status check_checkpoints(const fs::path& run) {
+  const fs::path root = run / "checkpoints";
+  std::error_code failure;
+  if (!fs::exists(root, failure)) return {};
+  fs::path newest;
+  for (fs::directory_iterator it(root, failure), end; !failure && it != end; it.increment(failure)) {
+    if (step_of(it->path().filename().string()) > step_of(newest.filename().string())) newest = it->path();
+  }
+  if (failure) return error("cannot read {}: {}", root.string(), failure.message());
+  if (newest.empty() || !list_checkpoints(run).empty()) return {};
+  return error(
+      "{} and the checkpoints before it have no state.json that can be read: restore it, or choose another "
+      "--out",
+      newest.string());
+}
+
 bool is_training(const fs::path& run) {
   const int fd = ::open((run / ".lock").c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
@@ -180,10 +206,11 @@ bool is_training(const fs::path& run) {
 }
 
 Result<fs::path> find_model_dir(const fs::path& dir) {
-  std::error_code failure;
-  if (fs::exists(dir / "config.json", failure)) return dir;
+  // A run first: a model that was written into its directory would never change again.
   const std::vector<CheckpointInfo> all = list_checkpoints(dir);
   if (!all.empty()) return all.back().dir;
+  std::error_code failure;
+  if (fs::exists(dir / "config.json", failure)) return dir;
   return error("{} is neither a model (it has no config.json) nor a run with a checkpoint", dir.string());
 }
 

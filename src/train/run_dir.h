@@ -64,9 +64,11 @@ class RunDir {
 // Checkpoints of a run, oldest first, with their state.json; directories whose state.json cannot be read are
 // left out.
 std::vector<CheckpointInfo> list_checkpoints(const std::filesystem::path& run);
+// Where none can be listed: that there are none. Errors name what is there and cannot be read.
+Status check_checkpoints(const std::filesystem::path& run);
 // True when a process holds the run.
 bool is_training(const std::filesystem::path& run);
-// DIR itself, or the newest checkpoint when DIR is a run. Errors: neither a model nor a run with a
+// The newest checkpoint when DIR is a run, else DIR itself. Errors: neither a model nor a run with a
 // checkpoint.
 Result<std::filesystem::path> find_model_dir(const std::filesystem::path& dir);
 

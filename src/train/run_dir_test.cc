@@ -111,7 +111,40 @@ TEST_F(RunDirTest, FindsTheModelOfARun) {
   checkpoint(**run, 5, false);
   EXPECT_EQ(find_model_dir(root_)->filename(), "step-000005");
   std::ofstream(root_ / "config.json") << "{}";
-  EXPECT_EQ(*find_model_dir(root_), root_);
+  EXPECT_EQ(find_model_dir(root_)->filename(), "step-000005")
+      << "the run goes on, the model beside it does not";
+  const fs::path model = root_ / "model";
+  fs::create_directories(model);
+  std::ofstream(model / "config.json") << "{}";
+  EXPECT_EQ(*find_model_dir(model), model);
+}
+
+TEST_F(RunDirTest, ACheckpointJustWrittenStays) {
+  auto run = RunDir::open(root_, true);
+  ASSERT_TRUE(run.ok());
+  checkpoint(**run, 30, false);
+  checkpoint(**run, 37, false);  // which cannot be used: the run goes on from 30
+  const fs::path partial = *(*run)->begin_checkpoint();
+  std::ofstream(partial / "state.json") << "{}";
+  ASSERT_TRUE((*run)->commit_checkpoint(partial, 31, 1).ok());
+  EXPECT_TRUE(fs::exists(root_ / "checkpoints" / "step-000031"));
+  EXPECT_FALSE(fs::exists(root_ / "checkpoints" / "step-000030"));
+}
+
+TEST_F(RunDirTest, WhatCannotBeReadIsNoNewRun) {
+  EXPECT_TRUE(check_checkpoints(root_).ok());
+  fs::create_directories(root_ / "checkpoints" / "step-000007");
+  std::ofstream(root_ / "checkpoints" / "step-000007" / "state.json") << "";
+  EXPECT_NE(check_checkpoints(root_).message().find("step-000007"), std::string::npos);
+}
+
+TEST_F(RunDirTest, FilesOfOthersAreLeftAlone) {
+  fs::create_directories(root_);
+  std::ofstream(root_ / "config.toml") << "mine";
+  const auto run = RunDir::open(root_, true);
+  ASSERT_FALSE(run.ok());
+  EXPECT_NE(run.message().find("config.toml is there"), std::string::npos) << run.message();
+  EXPECT_FALSE(fs::exists(root_ / "checkpoints"));
 }
 
 TEST(MetricsTest, LossesReadBackExactly) {

@@ -21,6 +21,7 @@ Result<RunModel> open_run_model(const RunConfig& run, const TrainOptions& option
   }
   if (cuda && run.device != "cpu") out.device = torch::Device(torch::kCUDA);
 
+  JAJU_RETURN_IF_ERROR(check_checkpoints(options.run_dir));
   std::vector<CheckpointInfo> checkpoints = list_checkpoints(options.run_dir);
   if (options.fresh && !checkpoints.empty()) {
     return error(

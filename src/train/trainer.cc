@@ -403,19 +403,25 @@ Status export_model(const fs::path& from, const fs::path& to, const std::string&
                     const fs::path& tokenizer) {
   try {
     JAJU_ASSIGN(const fs::path source, find_model_dir(from));
-    JAJU_ASSIGN(const Model model, load_model(source, MatmulPrecision::f32));
     std::error_code failure;
+    if (fs::exists(to / "checkpoints", failure) || fs::equivalent(source, to, failure)) {
+      return error("{} is a run or the model itself: give --to another directory", to.string());
+    }
+    const fs::path files = fs::is_directory(tokenizer, failure) ? tokenizer : tokenizer.parent_path();
+    if (!tokenizer.empty() && !fs::exists(files / "tokenizer.json", failure)) {
+      return error("{} has no tokenizer.json", tokenizer.string());
+    }
+    JAJU_ASSIGN(const Model model, load_model(source, MatmulPrecision::f32));
     fs::create_directories(to, failure);
     if (failure) return error("cannot make the directory {}: {}", to.string(), failure.message());
     JAJU_RETURN_IF_ERROR(save_model(model, to, dtype));
     if (tokenizer.empty()) return {};
     constexpr int64_t kMaxFile = 256'000'000;
-    const fs::path dir = fs::is_directory(tokenizer, failure) ? tokenizer : tokenizer.parent_path();
     for (const char* name :
          {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json"}) {
       const bool needed = std::string_view(name) == "tokenizer.json";
-      if (!needed && !fs::exists(dir / name, failure)) continue;
-      JAJU_ASSIGN(const std::string content, read_file(dir / name, kMaxFile));
+      if (!needed && !fs::exists(files / name, failure)) continue;
+      JAJU_ASSIGN(const std::string content, read_file(files / name, kMaxFile));
       JAJU_RETURN_IF_ERROR(write_file_atomic(to / name, content));
     }
     return {};

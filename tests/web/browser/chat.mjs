@@ -176,3 +176,11 @@ pageTest('an example of the empty page fills the message', async (page) => {
   await page.locator('.examples button').first().click();
   assert.notEqual(await page.inputValue('#composer-input'), '');
 });
+
+pageTest('a double click on Send sends, and does not stop', { mock: { pause: 30 } }, async (page, mock) => {
+  mock.replies.set('twice', 'one two three');
+  await page.locator('#composer-input').fill('twice');
+  await button(page, 'Send').dblclick();
+  await finished(page);
+  assert.equal(await answerText(page), 'one two three');
+});

@@ -152,3 +152,27 @@ pageTest('two pages share the list', async (page) => {
   await second.locator('.entry').first().waitFor();
   assert.deepEqual(await titles(second), ['from the first page']);
 });
+
+pageTest('what was typed into a new chat is there when one comes back to it', async (page) => {
+  await ask(page, 'an older chat');
+  await button(page, 'New chat').first().click();
+  await page.locator('#composer-input').fill('a long question, half written');
+  await page.locator('.entry .open', { hasText: 'an older chat' }).click();
+  await page.locator('.answer').waitFor();
+  assert.equal(await page.locator('#composer-input').inputValue(), '');
+  await button(page, 'New chat').first().click();
+  await page.locator('.empty').waitFor();
+  assert.equal(await page.locator('#composer-input').inputValue(), 'a long question, half written');
+  await button(page, 'New chat').first().click(); // it is one already
+  assert.equal(await page.locator('#composer-input').inputValue(), 'a long question, half written');
+});
+
+pageTest('one Hangul syllable is a word to search for, and Escape clears the search alone', async (page, mock) => {
+  mock.replies.set('book', '책 한 권입니다');
+  await ask(page, 'book');
+  await page.locator('#search').fill('책');
+  await page.locator('.entry').waitFor();
+  assert.equal(await page.locator('.entry').count(), 1);
+  await page.locator('#search').press('Escape');
+  assert.equal(await page.locator('#search').inputValue(), '');
+});

@@ -12,6 +12,8 @@ export interface ModelInfo {
 export type ChatBody = Record<string, unknown>;
 
 function headers(apiKey: string): Record<string, string> {
+  // Else fetch would fail as if the server were not there.
+  if (!/^[!-~]*$/.test(apiKey)) throw new ChatError({ kind: 'unauthorized', detail: '' });
   return apiKey ? { Authorization: `Bearer ${apiKey}` } : {};
 }
 

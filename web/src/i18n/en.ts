@@ -122,9 +122,9 @@ export const en = {
   stopped: 'Stopped.',
 
   seconds: (n: number) =>
-    n < 60
+    n < 59.5
       ? `${n < 10 ? n.toFixed(n < 0.1 ? 2 : 1) : Math.round(n)} s`
-      : `${Math.floor(n / 60)} min ${Math.round(n % 60)} s`,
+      : `${Math.floor(Math.round(n) / 60)} min ${Math.round(n) % 60} s`,
   rate: (n: number) => `${n < 100 ? n.toFixed(1) : Math.round(n)} tok/s`,
   tokens: (n: number) => many(n, 'token', 'tokens'),
   firstToken: (time: string) => `first word after ${time}`,
@@ -144,6 +144,7 @@ export const en = {
   apiKey: 'API key',
   wantsKey: 'This server wants an API key.',
   apiKeyNote: 'Sent only to this server.',
+  apiKeyLetters: 'A key has Latin letters, digits and signs only.',
   rememberKey: 'Keep the key in this browser',
   useKey: 'Connect',
   thisChat: 'This chat',

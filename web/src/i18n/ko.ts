@@ -121,9 +121,9 @@ export const ko: Strings = {
   stopped: '멈췄습니다.',
 
   seconds: (n) =>
-    n < 60
+    n < 59.5
       ? `${n < 10 ? n.toFixed(n < 0.1 ? 2 : 1) : Math.round(n)}초`
-      : `${Math.floor(n / 60)}분 ${Math.round(n % 60)}초`,
+      : `${Math.floor(Math.round(n) / 60)}분 ${Math.round(n) % 60}초`,
   rate: (n) => `${n < 100 ? n.toFixed(1) : Math.round(n)} 토큰/초`,
   tokens: (n) => `${number(n)} 토큰`,
   firstToken: (time) => `첫 단어까지 ${time}`,
@@ -143,6 +143,7 @@ export const ko: Strings = {
   apiKey: 'API 키',
   wantsKey: '이 서버를 쓰려면 API 키가 필요합니다.',
   apiKeyNote: '이 서버로만 보냅니다.',
+  apiKeyLetters: '키에는 영문자, 숫자, 기호만 들어갑니다. 한글 입력 상태인지 확인해 주세요.',
   rememberKey: '이 브라우저에 키 저장',
   useKey: '연결',
   thisChat: '이 대화',

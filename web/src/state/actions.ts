@@ -26,10 +26,20 @@ export async function loadModels(): Promise<void> {
 
 let opening = 0;
 
+/** The new chat in which nothing was asked yet: there is one, so that what was typed into it is found again. */
+let unasked: Conversation | undefined;
+
+const isUnasked = () => !isListed(conversation.value.id) && nodes.value.size === 0;
+
 export function newChat(): void {
+  if (isUnasked()) ++opening;
+  else showNewChat();
+}
+
+function showNewChat(): void {
   ++opening;
   batch(() => {
-    conversation.value = draft();
+    conversation.value = unasked && !isListed(unasked.id) ? unasked : draft();
     nodes.value = new Map();
   });
 }
@@ -38,6 +48,7 @@ export async function openConversation(id: string): Promise<void> {
   const wanted = conversations.value.find((each) => each.id === id);
   if (!wanted || id === conversation.value.id) return;
   const turn = ++opening;
+  if (isUnasked()) unasked = conversation.value;
   const messages = await storage.value.messages(id);
   if (turn !== opening) return; // another one was wanted meanwhile
   batch(() => {
@@ -77,7 +88,7 @@ export async function deleteConversation(id: string): Promise<void> {
   const messages = await storage.value.messages(id);
   batch(() => {
     conversations.value = conversations.value.filter((each) => each.id !== id);
-    if (conversation.value.id === id) newChat();
+    if (conversation.value.id === id) showNewChat();
   });
   await storage.value.remove(id).catch(() => toast(strings.value.errors.notSaved));
   tellOtherTabs();
@@ -94,7 +105,7 @@ export async function deleteAll(): Promise<void> {
   for (const id of runs.value.keys()) stop(id);
   batch(() => {
     conversations.value = [];
-    newChat();
+    showNewChat();
   });
   try {
     await storage.value.removeAll();

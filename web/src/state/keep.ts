@@ -5,7 +5,16 @@ import { toast } from './notices';
 import { conversation, conversations, storage } from './store';
 import type { Conversation, MessageNode } from './tree';
 
-const channel = typeof BroadcastChannel === 'undefined' ? undefined : new BroadcastChannel('jaju');
+const channel = openChannel();
+
+/** None where the browser keeps nothing for this site. */
+function openChannel(): BroadcastChannel | undefined {
+  try {
+    return new BroadcastChannel('jaju');
+  } catch {
+    return undefined;
+  }
+}
 
 const newestFirst = (list: readonly Conversation[]) => [...list].sort((a, b) => b.updated - a.updated);
 

@@ -64,7 +64,7 @@ function load(): Settings {
   }
 }
 
-export const settings = signal<Settings>(typeof localStorage === 'undefined' ? DEFAULTS : load());
+export const settings = signal<Settings>(load());
 
 export function change(part: Partial<Settings>): void {
   settings.value = { ...settings.value, ...part };

@@ -43,7 +43,16 @@ function submit(): void {
   const files = [...composerFiles.value];
   composerText.value = '';
   composerFiles.value = [];
+  submitted = performance.now();
   send(text, files);
+}
+
+let submitted = -Infinity;
+const DOUBLE_CLICK_MS = 400;
+
+/** Stop stands where Send stood: the second click of two is no wish to stop. */
+function stopUnlessDoubleClick(): void {
+  if (performance.now() - submitted > DOUBLE_CLICK_MS) stop();
 }
 
 function ThinkSwitch() {
@@ -131,9 +140,10 @@ export function Composer() {
           <ThinkSwitch />
           <span class="spring" />
           {running ? (
-            <IconButton class="send stop" icon="stop" label={t.stop} onClick={() => stop()} />
+            <IconButton key="stop" class="send stop" icon="stop" label={t.stop} onClick={stopUnlessDoubleClick} />
           ) : (
             <IconButton
+              key="send"
               class="send"
               icon="send"
               label={t.send}

@@ -22,6 +22,8 @@ export function KeyForm({ then }: { then?: () => void }) {
           type="password"
           autocomplete="off"
           spellcheck={false}
+          pattern="\s*[!-~]*\s*"
+          title={t.apiKeyLetters}
           value={key}
           onInput={(event) => setKey(event.currentTarget.value)}
         />

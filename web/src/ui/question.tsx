@@ -2,11 +2,12 @@ import { memo } from 'preact/compat';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { strings } from '../i18n';
 import { editQuestion } from '../state/actions';
+import { run } from '../state/store';
 import type { MessageNode } from '../state/tree';
 import { CopyButton } from './copy_button';
 import { FileChip } from './file_chip';
 import { IconButton } from './icon_button';
-import { growTextArea, isSendKey } from './text_area';
+import { growTextArea, isComposing, isSendKey } from './text_area';
 import { editing, focusComposer } from './state';
 import { VersionPicker } from './version_picker';
 
@@ -25,7 +26,7 @@ function Editor({ node }: { node: MessageNode }) {
     focusComposer();
   };
   const submit = () => {
-    if (text.trim() === '' && !node.files?.length) return;
+    if (run.value || (text.trim() === '' && !node.files?.length)) return; // one answer at a time
     close();
     editQuestion(node.id, text);
   };
@@ -40,7 +41,7 @@ function Editor({ node }: { node: MessageNode }) {
           growTextArea(event.currentTarget);
         }}
         onKeyDown={(event) => {
-          if (event.key === 'Escape') {
+          if (event.key === 'Escape' && !isComposing(event)) {
             event.stopPropagation();
             close();
           } else if (isSendKey(event)) {
@@ -54,7 +55,7 @@ function Editor({ node }: { node: MessageNode }) {
         <button type="button" class="button" onClick={close}>
           {t.cancel}
         </button>
-        <button type="submit" class="button primary">
+        <button type="submit" class="button primary" disabled={run.value !== undefined}>
           {t.send}
         </button>
       </div>

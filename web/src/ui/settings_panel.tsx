@@ -167,7 +167,10 @@ function Data() {
           accept=".json,application/json"
           multiple
           hidden
-          onChange={(event) => void importFiles([...(event.currentTarget.files ?? [])])}
+          onChange={(event) => {
+            void importFiles([...(event.currentTarget.files ?? [])]);
+            event.currentTarget.value = ''; // so that the same file can be chosen again
+          }}
         />
         <button type="button" class="button" onClick={() => picker.current?.click()}>
           {t.importFile}

@@ -9,7 +9,7 @@ import { IconButton } from './icon_button';
 import { Icon } from './icons';
 import { Menu } from './menu';
 import { drawerOpen, focusComposer, helpOpen, settingsOpen } from './state';
-import { byTouch } from './text_area';
+import { byTouch, isComposing } from './text_area';
 
 const DAY = 24 * 60 * 60 * 1000;
 
@@ -35,7 +35,8 @@ function useSearch(query: string): readonly Conversation[] {
   const inMessages = useSignal<ReadonlySet<string>>(new Set());
   useEffect(() => {
     inMessages.value = new Set();
-    if (query.trim().length < 2) return;
+    // A letter would be in every message, a syllable is a word.
+    if (query.trim().length < 2 && !/[^\u0000-\u024f]/.test(query)) return;
     const controller = new AbortController();
     const timer = setTimeout(async () => {
       const found = await storage.value
@@ -54,6 +55,9 @@ function useSearch(query: string): readonly Conversation[] {
     (each) => each.title.normalize('NFC').toLowerCase().includes(wanted) || inMessages.value.has(each.id),
   );
 }
+
+/** Of its own name, so that it is called when the field comes, and not at every change around it. */
+const selectOnce = (input: HTMLInputElement | null) => input?.select();
 
 function Entry({ item }: { item: Conversation }) {
   const t = strings.value;
@@ -75,10 +79,11 @@ function Entry({ item }: { item: Conversation }) {
           class="rename"
           aria-label={t.renameLabel}
           defaultValue={item.title}
-          ref={(input) => input?.select()}
+          ref={selectOnce}
           onBlur={(event) => end(event.currentTarget.value)}
           onKeyDown={(event) => {
-            if (event.key === 'Enter' && !event.isComposing) end(event.currentTarget.value);
+            if (isComposing(event)) return;
+            if (event.key === 'Enter') end(event.currentTarget.value);
             else if (event.key === 'Escape') end(undefined);
             else return;
             event.stopPropagation();
@@ -154,6 +159,12 @@ export function Sidebar() {
           aria-label={t.searchLabel}
           value={query}
           onInput={(event) => setQuery(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key !== 'Escape' || query === '' || isComposing(event)) return;
+            setQuery('');
+            event.preventDefault();
+            event.stopPropagation(); // else it would stop the answer that is coming
+          }}
         />
       </label>
       <div class="entries">

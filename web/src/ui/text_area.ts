@@ -9,14 +9,18 @@ export function growTextArea(area: HTMLTextAreaElement): void {
 /** Whether fingers do the typing: there Enter begins a line, and a field that takes the focus brings up the keyboard. */
 export const byTouch = () => matchMedia('(pointer: coarse)').matches;
 
-/** Enter alone; not while an input method composes a syllable, where Enter only ends the syllable. */
+/** Whether an input method composes a syllable: its keys, Enter and Escape too, are about that alone. */
+export function isComposing(event: KeyboardEvent): boolean {
+  return event.isComposing || event.keyCode === 229; // Safari says it by the code of the key that ends it
+}
+
+/** Enter alone; not while a syllable is composed. */
 export function isSendKey(event: KeyboardEvent): boolean {
-  const composing = event.isComposing || event.keyCode === 229;
   return (
     event.key === 'Enter' &&
     !event.shiftKey &&
     !event.altKey &&
-    !composing &&
+    !isComposing(event) &&
     (!byTouch() || event.ctrlKey || event.metaKey)
   );
 }
