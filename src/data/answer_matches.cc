@@ -7,9 +7,11 @@
 //  - commas that group thousands go ("1,234,567"); other commas stay;
 //  - zeros at the end of a decimal go, its point stays: "2.50" is "2.5", but "2.0" is not "2" (Python prints
 //    them differently);
-//  - "-0" is "0", U+2212 is "-".
+//  - "-0" is "0"; U+2212 is "-", and so is a dash (U+2013, U+FF0D) that no digit stands before; "- 5" and
+//  "-$5"
+//    are -5 where nothing stands before that the sign could take it from, and no list begins.
 // Only the last value of the answer counts, so a list of guesses earns nothing but what it ends with. Digits
-// inside a name ("x2", "B12") or spelled as code ("0x1f", "1e5") are no value.
+// inside a name ("x2", "B12"), in an exponent ("m^2") or spelled as code ("0x1f", "1e5") are no value.
 #include <vector>
 
 #include "base/utf8.h"
@@ -33,7 +35,9 @@ constexpr std::string_view kSigns = ".,/:-";
 std::string with_ascii_minus(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size();) {
-    if (text.substr(i, 3) == "\xe2\x88\x92") {  // U+2212
+    const std::string_view sign = text.substr(i, 3);
+    const bool dash = sign == "\xe2\x80\x93" || sign == "\xef\xbc\x8d";                // U+2013, U+FF0D
+    if (sign == "\xe2\x88\x92" || (dash && (out.empty() || !is_digit(out.back())))) {  // U+2212
       out += '-';
       i += 3;
     } else {
@@ -141,6 +145,31 @@ bool only_digits(std::string_view text) {
   return !text.empty();
 }
 
+constexpr std::string_view kCurrencies[] = {"$", "\xe2\x82\xa9", "\xc2\xa5", "\xe2\x82\xac", "\xc2\xa3"};
+
+// Where a minus stands before spaces or a currency sign before `first`, and nothing that it could take the
+// number from before that: "x = - 5", "-$5", not "7 - 5". npos: there is none.
+size_t parted_minus(std::string_view text, size_t first) {
+  const auto before_spaces = [&](size_t at) {
+    while (at > 0 && text[at - 1] == ' ') --at;
+    return at;
+  };
+  size_t at = before_spaces(first);
+  for (const std::string_view currency : kCurrencies) {
+    if (at >= currency.size() && text.substr(at - currency.size(), currency.size()) == currency) {
+      at = before_spaces(at - currency.size());
+      break;
+    }
+  }
+  if (at == first || at == 0 || text[at - 1] != '-') return std::string_view::npos;
+  const size_t operand = before_spaces(at - 1);
+  // "- 5" where a line begins is an item of a list.
+  const bool begins = operand == 0 || text[operand - 1] == '\n';
+  const bool nothing = begins ? text[at] != ' '
+                              : std::string_view("=(:,;[{").find(text[operand - 1]) != std::string_view::npos;
+  return nothing ? at - 1 : std::string_view::npos;
+}
+
 // The next value at or behind `from`; begin is text.size() when there is none.
 Value next_value(std::string_view text, size_t from) {
   Value value;
@@ -150,8 +179,13 @@ Value next_value(std::string_view text, size_t from) {
   if (at >= text.size()) return value;
   const size_t first = at;
   size_t end = end_of_number(text, at);
-  bool named = first > 0 && is_letter(text[first - 1]);   // "x2"
-  if (first > 0 && text[first - 1] == '.') named = true;  // ".5": half a number
+  bool named = first > 0 && is_letter(text[first - 1]);  // "x2"
+  if (first > 0 && text[first - 1] == '^') named = true;
+  // ".5": half a number; not behind what ends in a point ("No.18", "so...18").
+  if (first > 0 && text[first - 1] == '.') {
+    const char before = first > 1 ? text[first - 2] : ' ';
+    named = !(is_letter(before) || before == '.' || (static_cast<unsigned char>(before) & 0x80) != 0);
+  }
   if (first > 0 && text[first - 1] == '-') {
     const char before = first > 1 ? text[first - 2] : ' ';
     // Behind a letter, a digit or a bracket the sign is a hyphen or an operation ("x-5", "7--5").
@@ -163,6 +197,12 @@ Value next_value(std::string_view text, size_t from) {
   }
   const std::string_view head = text.substr(first, end - first);
   value.text = canonical(text.substr(value.begin, end - value.begin));
+  if (const size_t minus = parted_minus(text, first); minus != std::string_view::npos && minus >= from) {
+    value.begin = minus;
+    std::string negative(1, '-');
+    negative += head;
+    value.text = canonical(negative);
+  }
   if (const size_t digits = remainder_digits(text, end);
       digits != std::string_view::npos && head.find_first_of(kSigns) == std::string_view::npos) {
     end = end_of_number(text, digits);
@@ -195,7 +235,7 @@ Value next_value(std::string_view text, size_t from) {
 // `expected` as one value from end to end, with a currency sign before it or a percent sign behind it at
 // most; empty when it is other text.
 std::string as_value(std::string_view expected) {
-  for (const std::string_view currency : {"$", "\xe2\x82\xa9", "\xc2\xa5", "\xe2\x82\xac", "\xc2\xa3"}) {
+  for (const std::string_view currency : kCurrencies) {
     if (expected.substr(0, currency.size()) == currency) {
       expected.remove_prefix(currency.size());
       break;
@@ -213,7 +253,8 @@ std::string last_value(std::string_view answer) {
     if (value.begin >= answer.size()) break;
     // A name with digits ("x2") is passed over; an operand ("x-5") or a code spelling stands for something
     // else.
-    const bool name = value.text.empty() && value.begin > 0 && is_letter(answer[value.begin - 1]);
+    const char before = value.begin > 0 ? answer[value.begin - 1] : ' ';
+    const bool name = value.text.empty() && (is_letter(before) || before == '^');
     if (!name) last = value.text;
     at = value.end;
   }
