@@ -189,10 +189,17 @@ std::string hash_of(const std::string& text) {
   return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
 }
 
+// Settings of [run] that change how a run is kept, and nothing of what it learns.
+constexpr const char* kKeeping[] = {"keep", "checkpoint_minutes", "checkpoint_tokens"};
+
 // What a step depends on, except for the steps it uses: settings, and files that lie beside the recipe.
 std::string own_content(const Recipe& recipe, const RecipeStep& step) {
+  json settings = step.settings;
+  if (const auto run = settings.find("run"); run != settings.end() && run->is_object()) {
+    for (const char* key : kKeeping) run->erase(key);
+  }
   std::string content = fmt::format("jaju recipe 1\n{}\n{}\n", name_of(step.kind),
-                                    step.settings.dump(-1, ' ', false, json::error_handler_t::replace));
+                                    settings.dump(-1, ' ', false, json::error_handler_t::replace));
   each_text(step.settings, [&](const json& text) {
     const std::string prefix = "${recipe}";
     const std::string& path = text.get_ref<const std::string&>();

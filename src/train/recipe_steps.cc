@@ -362,6 +362,27 @@ Status check_step(const Recipe& recipe, size_t index) {
   return dispatch(recipe, step, {settings, step.place, recipe.out / step.name, nullptr}).status();
 }
 
+// Of an earlier version: hours of training are moved aside, what is soon made again goes.
+Status clear_place(const RecipeStep& step, const fs::path& to, const StepWatch& watch) {
+  std::error_code failure;
+  const bool training = step.kind == StepKind::train || step.kind == StepKind::rl;
+  if (!training || !fs::exists(to, failure)) {
+    fs::remove_all(to, failure);
+    if (!failure) return {};
+    return error("cannot remove what {} holds of an earlier version: {}", to.string(), failure.message());
+  }
+  fs::path aside;
+  for (int i = 1; i == 1 || fs::exists(aside, failure); ++i)
+    aside = fmt::format("{}.before{}", to.string(), i);
+  fs::rename(to, aside, failure);
+  if (failure) return error("cannot move {} aside: {}", to.string(), failure.message());
+  if (watch.training != nullptr) {
+    watch.training->note(fmt::format("the step '{}' has changed: what it trained so far is in {} now",
+                                     step.name, aside.string()));
+  }
+  return {};
+}
+
 Result<StepResult> run_step(const Recipe& recipe, size_t index, const StepWatch& watch) {
   const RecipeStep& step = recipe.steps[index];
   const std::vector<StepState> states = read_states(recipe);
@@ -383,11 +404,7 @@ Result<StepResult> run_step(const Recipe& recipe, size_t index, const StepWatch&
   const bool goes_on =
       state.kind == StepState::Kind::interrupted &&
       (step.kind == StepKind::train || step.kind == StepKind::rl || step.kind == StepKind::prepare);
-  if (!goes_on) {
-    fs::remove_all(to, failure);
-    if (failure)
-      return error("cannot remove what {} holds of an earlier version: {}", to.string(), failure.message());
-  }
+  if (!goes_on) JAJU_RETURN_IF_ERROR(clear_place(step, to, watch));
   json record = {{"state", "begun"}, {"hash", state.hash}, {"kind", name_of(step.kind)}};
   double before = 0;
   if (goes_on) {

@@ -150,7 +150,8 @@ void add_recipe_verb(CLI::App& app, VerbAction& action) {
   verb->add_flag("--quiet", arguments->quiet, "No progress inside a step");
   verb->footer(
       R"(A step that is done is skipped; one whose settings changed is done again with all that depends on it; one that
-was stopped, however hard, goes on. Each step writes to OUT/NAME.
+was stopped, however hard, goes on. Each step writes to OUT/NAME; training that is done again leaves what it was
+in OUT/NAME.before1.
 
 Examples
   jaju train recipe recipes/tiny.toml             everything in about a minute, to see it work
