@@ -2,6 +2,9 @@
 
 #include <cstdio>
 
+#include "cli/cli.h"
+#include "cli/prompt_history.h"
+
 namespace jaju::cli {
 namespace {
 
@@ -17,9 +20,25 @@ std::string trimmed(const std::string& text) {
 
 }  // namespace
 
-Typed read_message(LineEditor& editor, std::string* message) {
+MessageReader::MessageReader() {
+  for (const std::string& entry : load_history(history_path())) editor_.add_history(entry);
+}
+
+Typed MessageReader::read(std::string* message, bool keep) {
+  const Typed typed = read_one(message);
+  if (typed != Typed::message && typed != Typed::command) return typed;
+  editor_.add_history(*message);
+  if (keep && history_works_) {
+    const Status kept = append_history(history_path(), *message);
+    if (!kept.ok()) note(kept.message());
+    history_works_ = kept.ok();
+  }
+  return typed;
+}
+
+Typed MessageReader::read_one(std::string* message) {
   std::string line;
-  LineEditor::Outcome outcome = editor.read(kPrompt, &line);
+  LineEditor::Outcome outcome = editor_.read(kPrompt, &line);
   if (outcome == LineEditor::Outcome::end) return Typed::end;
   if (outcome == LineEditor::Outcome::interrupted) {
     std::fputs("\nUse Ctrl + d or /bye to exit.\n", stderr);
@@ -36,7 +55,7 @@ Typed read_message(LineEditor& editor, std::string* message) {
   std::string text = start.substr(3);
   size_t close = 0;
   while ((close = text.find(kBlock)) == std::string::npos) {
-    outcome = editor.read(kMore, &line);
+    outcome = editor_.read(kMore, &line);
     if (outcome == LineEditor::Outcome::end) return Typed::end;
     if (outcome == LineEditor::Outcome::interrupted) {
       std::fputs("\n", stderr);

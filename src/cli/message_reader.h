@@ -1,4 +1,4 @@
-// One message of a session on the terminal: a line, or the lines between two """.
+// What is typed in a session on the terminal, one message at a time, and kept for the next session.
 #pragma once
 
 #include <string>
@@ -8,13 +8,25 @@
 namespace jaju::cli {
 
 enum class Typed {
-  message,
+  message,  // a line, or the lines between two """
   command,  // one line that begins with '/'; between """ it is a message
   nothing,
   end,
 };
 
-// Reads the next one; commands without the white space around them.
-Typed read_message(LineEditor& editor, std::string* message);
+class MessageReader {
+ public:
+  // What was typed in earlier sessions is at hand.
+  MessageReader();
+  // Reads the next one; commands without the white space around them. `keep`: in the history file as well,
+  // until that cannot be written, which is told once.
+  Typed read(std::string* message, bool keep);
+
+ private:
+  Typed read_one(std::string* message);
+
+  LineEditor editor_;
+  bool history_works_ = true;
+};
 
 }  // namespace jaju::cli

@@ -2,11 +2,9 @@
 
 #include <cstdio>
 
-#include "cli/line_editor.h"
 #include "cli/message_reader.h"
 #include "cli/predicted.h"
 #include "cli/printed_turn.h"
-#include "cli/prompt_history.h"
 #include "runtime/describe_store.h"
 
 namespace jaju::cli {
@@ -69,25 +67,17 @@ Status ask_and_print(Conversation& conversation, const std::string& prompt, cons
 }
 
 int run_repl(std::unique_ptr<Conversation> conversation, RunSettings settings) {
-  LineEditor editor;
-  for (const std::string& entry : load_history(history_path())) editor.add_history(entry);
+  MessageReader reader;
   ReplCommands commands(conversation, settings);
   say("Send a message (/? for help)");
-  bool history_works = true;
   while (true) {
     std::string message;
-    const Typed typed = read_message(editor, &message);
+    const Typed typed = reader.read(&message, settings.history);
     if (typed == Typed::end) {
       say("");
       break;
     }
     if (typed == Typed::nothing) continue;
-    editor.add_history(message);
-    if (settings.history && history_works) {
-      const Status kept = append_history(history_path(), message);
-      if (!kept.ok()) note(kept.message());
-      history_works = kept.ok();
-    }
     if (typed == Typed::command) {
       if (!commands.run(message)) break;
       continue;

@@ -66,7 +66,7 @@ std::vector<std::string> spaced(const std::string& line) {
 }
 
 // Words are parted by spaces; between quotes a space is part of a word. Nothing: a quote is not closed.
-std::optional<std::vector<std::string>> split(const std::string& line) {
+std::optional<std::vector<std::string>> split_quoted(const std::string& line) {
   std::vector<std::string> words;
   for (size_t at = line.find_first_not_of(" \t"); at != std::string::npos;
        at = line.find_first_not_of(" \t", at)) {
@@ -155,13 +155,13 @@ Status set_parameter(const std::string& name, const std::vector<std::string>& va
 }
 
 bool ReplCommands::run(const std::string& line) {
-  const bool takes_values = line.starts_with("/set parameter");
-  const std::optional<std::vector<std::string>> parted = split(line);
-  if (!parted && takes_values) {
+  const std::optional<std::vector<std::string>> parted =
+      line.starts_with("/set parameter") ? split_quoted(line) : spaced(line);
+  if (!parted) {
     say("a quote is not closed");
     return true;
   }
-  const std::vector<std::string> words = parted && takes_values ? *parted : spaced(line);
+  const std::vector<std::string>& words = *parted;
   const std::string& verb = words[0];
   if (verb == "/bye" || verb == "/exit" || verb == "/quit") return false;
   if (verb == "/?" || verb == "/help") {

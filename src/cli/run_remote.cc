@@ -5,10 +5,8 @@
 
 #include "base/utf8.h"
 #include "cli/cli.h"
-#include "cli/line_editor.h"
 #include "cli/message_reader.h"
 #include "cli/printed_turn.h"
-#include "cli/prompt_history.h"
 #include "cli/remote.h"
 
 namespace jaju::cli {
@@ -87,24 +85,16 @@ class Session {
 };
 
 int talk(Session& session, const std::string& model) {
-  LineEditor editor;
-  for (const std::string& entry : load_history(history_path())) editor.add_history(entry);
+  MessageReader reader;
   say(fmt::format("{} at the other end. Send a message (/? for help)", printable(model)));
-  bool history_works = true;
   for (;;) {
     std::string message;
-    const Typed typed = read_message(editor, &message);
+    const Typed typed = reader.read(&message, /*keep=*/true);
     if (typed == Typed::end) {
       say("");
       break;
     }
     if (typed == Typed::nothing) continue;
-    editor.add_history(message);
-    if (history_works) {
-      const Status kept = append_history(history_path(), message);
-      if (!kept.ok()) note(kept.message());
-      history_works = kept.ok();
-    }
     if (typed == Typed::message) {
       bool interrupted = false;
       const Status done = session.ask(message, /*second_interrupt_ends=*/false, &interrupted);

@@ -7,9 +7,9 @@
 //  - commas that group thousands go ("1,234,567"); other commas stay;
 //  - zeros at the end of a decimal go, its point stays: "2.50" is "2.5", but "2.0" is not "2" (Python prints
 //    them differently);
-//  - "-0" is "0"; U+2212 is "-", and so is a dash (U+2013, U+FF0D) that no digit stands before; "- 5" and
-//  "-$5"
-//    are -5 where nothing stands before that the sign could take it from, and no list begins.
+//  - "-0" is "0"; U+2212 is "-", and so is a dash (U+2013, U+FF0D) that no digit stands before;
+//  - a minus parted from its number by spaces or a currency sign counts ("x = - 5") where nothing stands before
+//    that it could take the number from, and no list begins.
 // Only the last value of the answer counts, so a list of guesses earns nothing but what it ends with. Digits
 // inside a name ("x2", "B12"), in an exponent ("m^2") or spelled as code ("0x1f", "1e5") are no value.
 #include <vector>
