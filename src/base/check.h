@@ -5,11 +5,11 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define JAJU_CHECK(condition)                                                                              \
-  do {                                                                                                     \
-    if (!(condition)) [[unlikely]] {                                                                       \
-      std::fprintf(stderr, "jaju: internal error: %s is false at %s:%d; please report this\n", #condition, \
-                   __FILE__, __LINE__);                                                                    \
-      std::abort();                                                                                        \
-    }                                                                                                      \
+#define JAJU_CHECK(condition)                                                                      \
+  do {                                                                                             \
+    if (!(condition)) [[unlikely]] {                                                               \
+      std::fprintf(stderr, "jaju: internal error: %s is false at %s:%d; please report this\n",     \
+                   #condition, __FILE__, __LINE__);                                                \
+      std::abort();                                                                                \
+    }                                                                                              \
   } while (0)

@@ -14,10 +14,9 @@ inline constexpr size_t kHugePage = size_t{2} << 20;
 std::byte* map_huge_pages(size_t bytes);
 void unmap_huge_pages(std::byte* data, size_t bytes);
 
-// A thread that has the system give the pages of [data, data + bytes), which start at a page, from the last
-// to the first: who fills the memory from its start need not wait for all of them, for clearing pages is slow
-// where a hypervisor has to find them first. Ends early when told to; no thread where there is none to be
-// had.
+// A thread that has the system give the pages of [data, data + bytes), which start at a page, from the last to
+// the first: who fills the memory from its start need not wait for all of them, for clearing pages is slow
+// where a hypervisor has to find them first. Ends early when told to; no thread where there is none to be had.
 std::jthread take_pages(std::byte* data, size_t bytes);
 
 // Memory of map_huge_pages that knows its end.
