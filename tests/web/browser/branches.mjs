@@ -13,6 +13,13 @@ pageTest('another answer stands beside the first', async (page) => {
   await button(page, 'Previous version').click();
   assert.match(await answerText(page), /^Answer 1/);
   assert.equal(await button(page, 'Previous version').isDisabled(), true);
+  // The focus stays with the arrows, though the version they stand below is another.
+  const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label'));
+  await page.waitForFunction(() => document.activeElement.closest('.versions') !== null);
+  assert.equal(await focused(), 'Next version');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.activeElement.getAttribute('aria-label') === 'Previous version');
+  assert.match(await answerText(page), /^Answer 2/);
 });
 
 pageTest('an edited question begins a branch, and each branch keeps what followed', async (page, mock) => {

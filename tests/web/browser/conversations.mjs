@@ -31,9 +31,11 @@ pageTest('a chat is renamed', async (page) => {
   await menu(page, 1, 'Rename');
   await page.fill('.rename', '사과 이야기');
   await page.press('.rename', 'Enter');
+  await page.waitForFunction(() => document.activeElement === document.querySelectorAll('.entry .open')[1]);
   await menu(page, 0, 'Rename');
   await page.fill('.rename', 'not this');
   await page.press('.rename', 'Escape');
+  await page.waitForFunction(() => document.activeElement === document.querySelector('.entry .open'));
   assert.deepEqual(await titles(page), ['about 배', '사과 이야기']);
   await page.reload();
   await page.locator('.entry').first().waitFor();
@@ -45,6 +47,7 @@ pageTest('deleting can be undone until the note is gone', async (page) => {
   await menu(page, 0, 'Delete');
   await page.locator('.empty').waitFor();
   assert.deepEqual(await titles(page), ['about apples']);
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'composer-input');
   await button(page, 'Undo').click();
   await page.waitForFunction(() => document.querySelectorAll('.entry').length === 2);
   assert.match(await answerText(page), /about 배/);
@@ -53,6 +56,14 @@ pageTest('deleting can be undone until the note is gone', async (page) => {
   await page.reload();
   await page.locator('.entry').first().waitFor();
   assert.deepEqual(await titles(page), ['about apples']);
+});
+
+pageTest('deleting another chat leaves the focus at its neighbour', async (page) => {
+  await two(page);
+  await menu(page, 1, 'Delete');
+  await page.waitForFunction(() => document.querySelectorAll('.entry').length === 1);
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'about 배');
+  assert.match(await answerText(page), /about 배/);
 });
 
 pageTest('search looks into titles and messages', async (page) => {

@@ -51,6 +51,11 @@ pageTest('settings belong to their chat, until they are made the rule', async (p
   await openSettings(page);
   await field(page, 'Temperature').fill('0.2');
   await button(page, 'Use for new chats').click();
+  // The notice lies above the open panel, where it can be read and put away.
+  const notice = page.locator('.toast', { hasText: 'New chats start with these settings.' });
+  await notice.getByRole('button', { name: 'Dismiss' }).click();
+  await notice.waitFor({ state: 'detached' });
+  assert.equal(await page.getByRole('dialog').count(), 1);
   await page.keyboard.press('Escape');
   await button(page, 'New chat').first().click();
   await ask(page, 'three');

@@ -33,7 +33,8 @@ export function App() {
       {settingsOpen.value && <SettingsPanel />}
       {helpOpen.value && <HelpSheet />}
       <DropZone />
-      <Toasts />
+      {/* An open dialog lies above all else and shows them itself. */}
+      {!settingsOpen.value && !helpOpen.value && <Toasts />}
     </div>
   );
 }

@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { strings } from '../i18n';
 import { IconButton } from './icon_button';
+import { Toasts } from './toasts';
 
 interface Props {
   title: string;
@@ -34,6 +35,7 @@ export function Dialog({ title, kind, onClose, children }: Props) {
         </header>
         {children}
       </div>
+      <Toasts />
     </dialog>
   );
 }

@@ -62,6 +62,13 @@ const selectOnce = (input: HTMLInputElement | null) => input?.select();
 function Entry({ item }: { item: Conversation }) {
   const t = strings.value;
   const [renaming, setRenaming] = useState(false);
+  const entry = useRef<HTMLLIElement>(null);
+  const focusNext = useRef(false);
+  useEffect(() => {
+    if (renaming || !focusNext.current) return;
+    focusNext.current = false;
+    entry.current?.querySelector<HTMLElement>('.open')?.focus();
+  }, [renaming]);
   const current = item.id === conversation.value.id;
   const title = item.title || t.untitled;
   if (renaming) {
@@ -74,7 +81,7 @@ function Entry({ item }: { item: Conversation }) {
       if (title !== undefined) rename(item.id, title);
     };
     return (
-      <li class="entry">
+      <li class="entry" ref={entry}>
         <input
           class="rename"
           aria-label={t.renameLabel}
@@ -83,9 +90,9 @@ function Entry({ item }: { item: Conversation }) {
           onBlur={(event) => end(event.currentTarget.value)}
           onKeyDown={(event) => {
             if (isComposing(event)) return;
-            if (event.key === 'Enter') end(event.currentTarget.value);
-            else if (event.key === 'Escape') end(undefined);
-            else return;
+            if (event.key !== 'Enter' && event.key !== 'Escape') return;
+            focusNext.current = true;
+            end(event.key === 'Enter' ? event.currentTarget.value : undefined);
             event.stopPropagation();
           }}
         />
@@ -96,8 +103,17 @@ function Entry({ item }: { item: Conversation }) {
     drawerOpen.value = false;
     void openConversation(item.id);
   };
+  const remove = () => {
+    // The focus goes to a neighbour, not away with the entry.
+    const all = [...document.querySelectorAll<HTMLElement>('.entry')];
+    const at = all.indexOf(entry.current!);
+    const neighbour = all[at + 1] ?? all[at - 1];
+    if (neighbour) neighbour.querySelector<HTMLElement>('.open')?.focus();
+    else if (!byTouch()) focusComposer();
+    void deleteConversation(item.id);
+  };
   return (
-    <li class={`entry ${current ? 'current' : ''}`}>
+    <li class={`entry ${current ? 'current' : ''}`} ref={entry}>
       <button
         type="button"
         class="open"
@@ -114,7 +130,7 @@ function Entry({ item }: { item: Conversation }) {
           { label: t.rename, run: () => setRenaming(true) },
           { label: t.exportMarkdown, run: () => void exportConversation(item.id, 'markdown') },
           { label: t.exportJson, run: () => void exportConversation(item.id, 'json') },
-          { label: t.remove, run: () => void deleteConversation(item.id), danger: true },
+          { label: t.remove, run: remove, danger: true },
         ]}
       />
     </li>

@@ -9,9 +9,17 @@ export function VersionPicker({ node, disabled }: { node: MessageNode; disabled:
   const t = strings.value;
   const { index, ids } = versionsOf(children.value, node);
   if (ids.length < 2) return null;
-  const go = (to: number) => chooseVersion(ids[to]!);
+  const go = (to: number) => {
+    chooseVersion(ids[to]!);
+    // The other version brings arrows of its own: the one that was used keeps the focus, or the one that is left.
+    requestAnimationFrame(() => {
+      const arrows = document.querySelectorAll<HTMLButtonElement>(`[data-version-of="${ids[to]!}"] button`);
+      const [back, forward] = to < index ? arrows : [...arrows].reverse();
+      (back?.disabled ? forward : back)?.focus();
+    });
+  };
   return (
-    <span class="versions" role="group" aria-label={t.versionLabel(index + 1, ids.length)}>
+    <span class="versions" role="group" data-version-of={node.id} aria-label={t.versionLabel(index + 1, ids.length)}>
       <IconButton
         icon="left"
         label={t.previousVersion}
