@@ -8,6 +8,10 @@
 namespace jaju::JAJU_ISA {
 namespace {
 
+inline int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
 // Loaders: one row of a matrix as f32 vectors. next(): the row behind it, without asking the matrix where it
 // lies.
 struct RowF32 {
@@ -80,12 +84,18 @@ struct Inputs {
 };
 
 // A block of W visits its inputs kInputBlock at a time and, when there are several, kColBlock columns at a
-// time, so that the inputs (48 KB) stay in the second-level cache and the weights of a tile in the first.
+// time, so that the inputs (192 KB) and what waits of the outputs (96 KB on AVX2) stay in the second-level
+// cache and the weights of a tile in the first.
 constexpr int64_t kRowBlock = kRowsOfTask;
-constexpr int64_t kInputBlock = 24;
+constexpr int64_t kInputBlock = 96;
 constexpr int64_t kColBlock = 512;
-// From this many inputs on, weights are widened to f32 once and the columns are blocked.
-constexpr int64_t kBlockedInputs = 4;
+
+// From this many inputs on, weights are widened to f32 once and their columns are blocked; below, every two
+// inputs read the stored rows again, from the caches. Widening f8 costs more than multiplying it twice.
+constexpr int64_t kFewestBlocked = 4;
+template <typename Row>
+constexpr int64_t kBlockedFrom = std::is_same_v<Row, RowF8> ? kFewestBlocked : kBlockedInputs;
+static_assert(kBlockedInputs >= kFewestBlocked);
 
 // acc[a][c] += rows[a] . x[c] over columns [k0, k1), walking up in steps of kLanes.
 template <typename Row, int R, int C>
@@ -167,6 +177,34 @@ struct RowWidened {
   V at_n(int64_t k, int64_t n) const { return load_n(p + k, n); }
 };
 
+// Weights that are read next, brought to the second-level cache a share at a time while something else is
+// computed: columns from k on of up to kTileRows rows from r on. The hardware does not follow short pieces of
+// four rows at once, and a prompt's weights come from memory.
+class NextWeights {
+ public:
+  template <typename Row>
+  NextWeights(const Row& row, const Matrix& w, int64_t n_rows, int64_t k, int64_t n_cols)
+      : at_(reinterpret_cast<const char*>(row.p + k)),
+        row_bytes_(w.row_bytes()),
+        n_rows_(n_rows),
+        lines_(ceil_div(n_cols * static_cast<int64_t>(sizeof(*row.p)), kLine)) {}
+
+  // Lines of a row for each of so many calls of fetch().
+  int64_t share(int64_t calls) const { return ceil_div(lines_, calls); }
+  void fetch(int64_t share) {
+    for (; share > 0 && lines_ > 0; --share, --lines_, at_ += kLine) {
+      for (int64_t a = 0; a < n_rows_; ++a) _mm_prefetch(at_ + a * row_bytes_, _MM_HINT_T1);
+    }
+  }
+
+ private:
+  static constexpr int64_t kLine = 64;
+  const char* at_;
+  int64_t row_bytes_;
+  int64_t n_rows_;
+  int64_t lines_;
+};
+
 // Many inputs (prompts): the accumulators wait in `state` between column blocks, which adds in the same
 // order.
 template <int R, int C>
@@ -185,12 +223,14 @@ inline void dot_step(const RowWidened* rows, const float* const* x, int64_t k0, 
 
 template <int R>
 inline void dot_inputs(const RowWidened* rows, const float* const* x, int64_t n, int64_t k0, int64_t k1,
-                       int64_t cols, float* state, float* out, int64_t stride) {
+                       int64_t cols, float* state, float* out, int64_t stride, NextWeights next) {
+  const int64_t share = next.share(n / kTileInputs + 1);
   const auto advance = [&](int64_t c) {
     x += c;
     n -= c;
     state += c * R * kLanes;
     out += c * stride;
+    next.fetch(share);
   };
   for (; n >= kTileInputs; advance(kTileInputs)) {
     dot_step<R, kTileInputs>(rows, x, k0, k1, cols, state, out, stride);
@@ -214,10 +254,12 @@ inline void dot_blocked(const Matrix& w, int64_t r0, int64_t r1, const float* co
   static_assert(kTileRows == 4);
   alignas(64) float state[kRowBlock * kInputBlock * kLanes];
   alignas(64) float wide[kTileRows * kColBlock];
+  const auto cols_from = [&](int64_t k) { return w.cols - k < kColBlock ? w.cols - k : kColBlock; };
+  const auto rows_from = [&](int64_t r) { return r + kTileRows <= r1 ? kTileRows : 1; };
   for (int64_t k0 = 0; k0 < w.cols; k0 += kColBlock) {
-    const int64_t k1 = k0 + kColBlock < w.cols ? k0 + kColBlock : w.cols;
+    const int64_t k1 = k0 + cols_from(k0);
     for (int64_t r = r0; r < r1;) {
-      const int64_t tile = r + kTileRows <= r1 ? kTileRows : 1;
+      const int64_t tile = rows_from(r);
       RowWidened rows[kTileRows];
       for (int64_t a = 0; a < tile; ++a) {
         const Row row(w, r + a);
@@ -231,11 +273,16 @@ inline void dot_blocked(const Matrix& w, int64_t r0, int64_t r1, const float* co
         if (k < k1) store_n(to + (k - k0), row.at_n(k, k1 - k), k1 - k);
         rows[a].p = to - k0;
       }
+      const bool same_cols = r + tile < r1;
+      const int64_t next_r = same_cols ? r + tile : r0;
+      const int64_t next_k = same_cols ? k0 : k1;
+      const NextWeights next(Row(w, next_r), w, rows_from(next_r), next_k, cols_from(next_k));
       float* const tile_state = state + (r - r0) * kInputBlock * kLanes;
+      float* const tile_out = out + (r - r0);
       if (tile == kTileRows) {
-        dot_inputs<kTileRows>(rows, x, n, k0, k1, w.cols, tile_state, out + (r - r0), out_stride);
+        dot_inputs<kTileRows>(rows, x, n, k0, k1, w.cols, tile_state, tile_out, out_stride, next);
       } else {
-        dot_inputs<1>(rows, x, n, k0, k1, w.cols, tile_state, out + (r - r0), out_stride);
+        dot_inputs<1>(rows, x, n, k0, k1, w.cols, tile_state, tile_out, out_stride, next);
       }
       r += tile;
     }
@@ -249,8 +296,9 @@ inline int64_t input_block(const Matrix& w, const Inputs& in) {
 #ifdef JAJU_HAS_BF16_DOT
   if (in.bf16 != nullptr && w.dtype == DType::bf16) {
     constexpr int64_t kValues = 192 * 1024;
-    const int64_t fit = kValues / in.bf16_stride / kInputBlock * kInputBlock;
-    return fit < kInputBlock ? kInputBlock : fit > bf16dot::kMaxInputs ? bf16dot::kMaxInputs : fit;
+    constexpr int64_t kStep = 24;  // whole tiles, whatever their width
+    const int64_t fit = kValues / in.bf16_stride / kStep * kStep;
+    return fit < kStep ? kStep : fit > bf16dot::kMaxInputs ? bf16dot::kMaxInputs : fit;
   }
 #else
   (void)in;
@@ -258,7 +306,7 @@ inline int64_t input_block(const Matrix& w, const Inputs& in) {
   return kInputBlock;
 }
 constexpr int64_t kMostInputs = 96;
-static_assert(kMostInputs >= packed_dot::kMaxInputs);
+static_assert(kMostInputs >= kInputBlock && kMostInputs >= packed_dot::kMaxInputs);
 #ifdef JAJU_HAS_BF16_DOT
 static_assert(kMostInputs >= bf16dot::kMaxInputs);
 #endif
@@ -290,7 +338,7 @@ inline void dot_block(const Matrix& w, int64_t r0, int64_t r1, const Inputs& in,
   for (int64_t i = 0; i < n; ++i) x[i] = in.x.row(in.row_of(i0 + i));
   with_row_type(w.dtype, [&](auto type) {
     using Row = typename decltype(type)::type;
-    if (n >= kBlockedInputs) {
+    if (n >= kBlockedFrom<Row>) {
       for (int64_t r = r0; r < r1; r += kRowBlock) {
         dot_blocked<Row>(w, r, r + kRowBlock < r1 ? r + kRowBlock : r1, x, n, out + (r - r0), out_stride);
       }

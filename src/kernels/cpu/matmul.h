@@ -4,10 +4,6 @@
 namespace jaju::JAJU_ISA {
 namespace {
 
-inline int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
-
 // body(i, thread) for every i below n: on the team where all tasks together take long enough on one thread,
 // by a guess in nanoseconds, else here. node_starts: see ThreadTeam::run.
 template <typename Body>
@@ -90,7 +86,7 @@ inline Inputs prepare(Context& context, Rows x, Forms forms) {
     return in;
   }
 #endif
-  if (x.n < kBlockedInputs || !forms.f32) return in;
+  if (x.n < kFewestBlocked || !forms.f32) return in;
   const int64_t stride = staggered_stride(x.cols, sizeof(float));
   float* const to = take(x.n * stride);
   for_tasks(context, x.n, copy_cost(x.n * x.cols), [&](int64_t i, int) {

@@ -16,6 +16,8 @@ constexpr int kLanes = 8;
 // Register tile of a matmul: rows of W times inputs. 12 accumulators of 16 registers.
 constexpr int kTileRows = 4;
 constexpr int kTileInputs = 3;
+// From this many inputs on, weights that are not f8 are widened once and blocked (dot.h).
+constexpr int64_t kBlockedInputs = 12;
 // And where bf16 is widened as it passes: inputs.
 constexpr int kPairInputs = 2;
 // And of a weighted sum of rows: inputs, and accumulators at most.
