@@ -29,6 +29,8 @@ struct RopeConfig {
   double mscale = 0.0;            // 0: not given
   double mscale_all_dim = 0.0;    // 0: not given
   double attention_factor = 0.0;  // 0: not given
+
+  bool operator==(const RopeConfig&) const = default;
 };
 
 struct ModelConfig {
@@ -72,6 +74,7 @@ struct ModelConfig {
   int64_t pad_token_id = -1;
   std::vector<int64_t> eos_token_ids;
 
+  bool operator==(const ModelConfig&) const = default;
   bool is_moe(int64_t layer) const { return layer >= first_dense_layers && layer % moe_layer_freq == 0; }
   int64_t qk_dim() const { return qk_nope_dim + qk_rope_dim; }
   // Values the cache holds per token and layer: latent and shared rope key.

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/toml.h"
 #include "base/utf8.h"
+#include "train/run_changes.h"
 
 namespace jaju::train {
 namespace {
@@ -189,14 +190,14 @@ std::string hash_of(const std::string& text) {
   return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
 }
 
-// Settings of [run] that change how a run is kept, and nothing of what it learns.
-constexpr const char* kKeeping[] = {"keep", "checkpoint_minutes", "checkpoint_tokens"};
-
 // What a step depends on, except for the steps it uses: settings, and files that lie beside the recipe.
 std::string own_content(const Recipe& recipe, const RecipeStep& step) {
   json settings = step.settings;
+  settings.erase("threads");  // of the steps that have no [run]
   if (const auto run = settings.find("run"); run != settings.end() && run->is_object()) {
-    for (const char* key : kKeeping) run->erase(key);
+    for (auto it = run->begin(); it != run->end();) {
+      it = only_keeps_the_run(it.key()) ? run->erase(it) : std::next(it);
+    }
   }
   std::string content = fmt::format("jaju recipe 1\n{}\n{}\n", name_of(step.kind),
                                     settings.dump(-1, ' ', false, json::error_handler_t::replace));

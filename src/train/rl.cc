@@ -15,6 +15,7 @@
 #include "train/checkpoint_keeper.h"
 #include "train/gspo.h"
 #include "train/optimizer.h"
+#include "train/run_changes.h"
 #include "train/run_model.h"
 
 namespace jaju::train {
@@ -182,6 +183,8 @@ Status RlTrainer::open_tokenizer(const fs::path& model_dir) {
 
 Status RlTrainer::resume(const CheckpointInfo& checkpoint) {
   JAJU_ASSIGN(state_, parse_state(checkpoint.state, (checkpoint.dir / "state.json").string()));
+  JAJU_RETURN_IF_ERROR(
+      check_changes(run_->path(), recipe_, [&](const std::string& sentence) { observer_.note(sentence); }));
   JAJU_RETURN_IF_ERROR(optimizer_->read(checkpoint.dir / "optimizer.safetensors", state_.optimizer_steps));
   JAJU_RETURN_IF_ERROR(run_->trim_metrics(state_.step));
   observer_.note(fmt::format("going on from step {}", state_.step));

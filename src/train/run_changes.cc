@@ -16,10 +16,13 @@ namespace {
 namespace fs = std::filesystem;
 using Note = std::function<void(const std::string&)>;
 
-constexpr std::string_view kKeeping[] = {"threads", "device", "keep", "checkpoint_minutes", "checkpoint_tokens",
-                                         "eval_tokens", "held_out_tokens", "load_every", "export_dtype"};
+constexpr std::string_view kKeeping[] = {
+    "threads",     "device",          "keep",       "checkpoint_minutes", "checkpoint_tokens",
+    "eval_tokens", "held_out_tokens", "load_every", "export_dtype"};
 
 std::string text_of(const toml::node& value) {
+  if (const auto* number = value.as_floating_point())
+    return fmt::format("{}", number->get());  // 0.004, not 17 digits
   std::ostringstream out;
   value.visit([&](const auto& v) {
     if constexpr (!toml::is_table<decltype(v)>) out << v;
@@ -60,7 +63,8 @@ Result<std::map<std::string, std::string>> flat(std::string_view text, const std
   flatten(root, "", values);
   constexpr std::string_view kRun = "run.";
   std::erase_if(values, [&](const auto& entry) {
-    return entry.first.starts_with(kRun) && only_keeps_the_run(std::string_view(entry.first).substr(kRun.size()));
+    return entry.first.starts_with(kRun) &&
+           only_keeps_the_run(std::string_view(entry.first).substr(kRun.size()));
   });
   return values;
 }
@@ -77,14 +81,17 @@ void tell_changes(const fs::path& run, std::string_view before, std::string_view
   const Result<std::vector<std::string>> changes = changed_settings(before, now);
   if (!changes.ok() || changes->empty()) return;
   const size_t n = std::min(changes->size(), kShown);
-  std::string text = fmt::format("{}", fmt::join(changes->begin(), changes->begin() + static_cast<ptrdiff_t>(n), "; "));
+  std::string text =
+      fmt::format("{}", fmt::join(changes->begin(), changes->begin() + static_cast<ptrdiff_t>(n), "; "));
   if (n < changes->size()) text += fmt::format("; and {} more", changes->size() - n);
-  note(fmt::format("the recipe has changed since {} was written: {}. What is over is not done again", (run / "config.toml").string(), text));
+  note(fmt::format("the recipe has changed since {} was written: {}. What is over is not done again",
+                   (run / "config.toml").string(), text));
 }
 
 Status seed_changed(const fs::path& run, uint64_t before, uint64_t now) {
   return error(
-      "'run.seed' is {} and was {} when {} was begun: documents would come in another order, some twice and some never. "
+      "'run.seed' is {} and was {} when {} was begun: documents would come in another order, some twice and "
+      "some never. "
       "Set it as it was, or choose another --out",
       now, before, run.string());
 }
@@ -123,27 +130,34 @@ Result<std::vector<std::string>> changed_settings(std::string_view before, std::
     }
   }
   for (const auto& [key, value] : new_values) {
-    if (!old_values.contains(key)) changes.push_back(fmt::format("{} is new: {}", printable(key), cut(value)));
+    if (!old_values.contains(key))
+      changes.push_back(fmt::format("{} is new: {}", printable(key), cut(value)));
   }
   return changes;
 }
 
 Status check_changes(const fs::path& run, const TrainConfig& now, size_t stage, const Note& note) {
   TrainConfig before;
-  JAJU_ASSIGN(const bool known,
-              parse_before(run, [](const std::string& text, const std::string& what) { return parse_train_config(text, what); }, before, note));
+  JAJU_ASSIGN(const bool known, parse_before(
+                                    run,
+                                    [](const std::string& text, const std::string& what) {
+                                      return parse_train_config(text, what);
+                                    },
+                                    before, note));
   if (!known) return {};
   if (before.run.seed != now.run.seed) return seed_changed(run, before.run.seed, now.run.seed);
   if (before.init_from.empty() != now.init_from.empty() || before.model != now.model) {
     return error(
-        "[model] is not what it was when {} was begun (its config.toml): a run keeps its model. Set it as it was, or "
+        "[model] is not what it was when {} was begun (its config.toml): a run keeps its model. Set it as it "
+        "was, or "
         "choose another --out",
         run.string());
   }
   for (size_t i = 0; i <= stage && i < before.stages.size(); ++i) {
     if (i < now.stages.size() && now.stages[i].name == before.stages[i].name) continue;
     return error(
-        "stage {} was '{}' when {} last went on, and {}: stages that were begun must stay in their order; new ones can "
+        "stage {} was '{}' when {} last went on, and {}: stages that were begun must stay in their order; "
+        "new ones can "
         "follow behind them",
         i + 1, before.stages[i].name, run.string(),
         i < now.stages.size() ? fmt::format("is '{}' now", now.stages[i].name) : "is not there now");
@@ -154,8 +168,11 @@ Status check_changes(const fs::path& run, const TrainConfig& now, size_t stage, 
 
 Status check_changes(const fs::path& run, const RlRecipe& now, const Note& note) {
   RlRecipe before;
-  JAJU_ASSIGN(const bool known,
-              parse_before(run, [](const std::string& text, const std::string& what) { return parse_rl_recipe(text, what); }, before, note));
+  JAJU_ASSIGN(
+      const bool known,
+      parse_before(
+          run, [](const std::string& text, const std::string& what) { return parse_rl_recipe(text, what); },
+          before, note));
   if (!known) return {};
   if (before.run.seed != now.run.seed) return seed_changed(run, before.run.seed, now.run.seed);
   tell_changes(run, before.toml, now.toml, note);

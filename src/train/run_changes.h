@@ -1,5 +1,5 @@
-// What a recipe says otherwise than when its run last went on, told before the run goes on with it. RUN/config.toml has
-// what was said then.
+// What a recipe says otherwise than when its run last went on, told before the run goes on with it.
+// RUN/config.toml has what was said then.
 #pragma once
 
 #include <cstddef>
@@ -16,13 +16,14 @@ namespace jaju::train {
 // Settings of [run] that say how a run is kept, where and at what pace, and nothing of what it learns.
 bool only_keeps_the_run(std::string_view key);
 
-// Settings that differ between two recipes, each as TOML text: "stage.decay.lr: 0.002 was, 0.001 is". Stages go by their
-// names. Those of only_keeps_the_run() are left out. Errors: one of the texts is no TOML.
+// Settings that differ between two recipes, each as TOML text: "stage.decay.lr: 0.002 was, 0.001 is". Stages
+// go by their names. Those of only_keeps_the_run() are left out. Errors: one of the texts is no TOML.
 Result<std::vector<std::string>> changed_settings(std::string_view before, std::string_view now);
 
-// For a run that goes on in `stage` (from 0; as many as there are: it is over): `note` hears what has changed, in one
-// sentence. Nothing is compared where RUN/config.toml is missing, and note says so where it cannot be read. Errors: the
-// sizes of the model, the seed, or which stages come up to this one: a run cannot change these any more.
+// For a run that goes on in `stage` (from 0; as many as there are: it is over): `note` hears what has
+// changed, in one sentence. Nothing is compared where RUN/config.toml is missing, and note says so where it
+// cannot be read. Errors: the sizes of the model, the seed, or which stages come up to this one: a run cannot
+// change these any more.
 Status check_changes(const std::filesystem::path& run, const TrainConfig& now, size_t stage,
                      const std::function<void(const std::string&)>& note);
 // The same for reinforcement learning, where only the seed is fixed.

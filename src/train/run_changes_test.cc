@@ -36,10 +36,12 @@ count = "/data/count"
 [[stage]]
 name = "warm"
 tokens = 4000
+context = 48
 lr = 5e-3
 [[stage]]
 name = "long"
 tokens = 3000
+context = 48
 lr = 4e-3
 )";
 
@@ -102,7 +104,8 @@ TEST_F(RunChangesTest, StagesKeepTheirOrderUpToTheOneThatRuns) {
   std::string swapped = kRecipe;
   swapped.replace(swapped.find("\"warm\""), 6, "\"cool\"");
   EXPECT_NE(check(recipe({}, swapped), 1).find("stage 1 was 'warm'"), std::string::npos);
-  const std::string more = std::string(kRecipe) + "[[stage]]\nname = \"last\"\ntokens = 100\nlr = 1e-4\n";
+  const std::string more =
+      std::string(kRecipe) + "[[stage]]\nname = \"last\"\ntokens = 100\ncontext = 48\nlr = 1e-4\n";
   EXPECT_EQ(check(recipe({}, more), 2), "");
   EXPECT_NE(note_.find("stage.last.lr is new: 0.0001"), std::string::npos) << note_;
   const std::string less = std::string(kRecipe).substr(0, std::string(kRecipe).rfind("[[stage]]"));

@@ -3,12 +3,23 @@
 #include <ATen/Parallel.h>
 
 #include "base/file.h"
+#include "formats/safetensors.h"
 #include "train/machine.h"
 #include "train/metrics.h"
 
 namespace jaju::train {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+// The model of a checkpoint whose optimizer can be read, too: training does not go on without it.
+Result<Model> load_checkpoint(const fs::path& dir, MatmulPrecision precision) {
+  JAJU_RETURN_IF_ERROR(Checkpoint::open_file(dir / "optimizer.safetensors").status());
+  return load_model(dir, precision);
+}
+
+}  // namespace
 
 Result<RunModel> open_run_model(const RunConfig& run, const TrainOptions& options, MatmulPrecision automatic,
                                 const FirstModel& first, const Note& note) {
@@ -30,7 +41,7 @@ Result<RunModel> open_run_model(const RunConfig& run, const TrainOptions& option
   }
   Status failed;
   for (auto it = checkpoints.rbegin(); it != checkpoints.rend() && !out.checkpoint; ++it) {
-    Result<Model> loaded = load_model(it->dir, out.precision);
+    Result<Model> loaded = load_checkpoint(it->dir, out.precision);
     if (loaded.ok()) {
       out.model = *loaded;
       out.checkpoint = std::move(*it);

@@ -15,6 +15,7 @@
 #include "data/shards.h"
 #include "train/batcher.h"
 #include "train/checkpoint_keeper.h"
+#include "train/run_changes.h"
 #include "train/run_model.h"
 #include "train/schedule.h"
 #include "train/train_state.h"
@@ -54,6 +55,7 @@ class Trainer {
   Status open_model();
   Status open_data();
   Status resume(const CheckpointInfo& checkpoint);
+  Status check_stages() const;
   Status start_stage();
   Status apply_yarn(double factor);
   Status step_once();
@@ -95,8 +97,7 @@ Status Trainer::open_model() {
 }
 
 Status Trainer::open_data() {
-  std::vector<Batcher::Source> sources;
-  for (const SourceConfig& source : config_.data) {
+  const auto open = [&](const SourceConfig& source) -> Result<std::unique_ptr<data::ShardSet>> {
     JAJU_ASSIGN(std::unique_ptr<data::ShardSet> set, data::ShardSet::open(source.dir, /*verify=*/true));
     if (set->documents() == 0) return error("the shard set {} is empty", source.dir.string());
     if (set->vocab_size() > model_->config().vocab_size) {
@@ -105,11 +106,16 @@ Status Trainer::open_data() {
           "tokenizer",
           source.dir.string(), set->vocab_size(), model_->config().vocab_size);
     }
+    return set;
+  };
+  std::vector<Batcher::Source> sources;
+  for (const SourceConfig& source : config_.data) {
+    JAJU_ASSIGN(std::unique_ptr<data::ShardSet> set, open(source));
     sources.push_back({source.name, set.get()});
     sets_.push_back(std::move(set));
   }
   for (const SourceConfig& source : config_.held_out) {
-    JAJU_ASSIGN(std::unique_ptr<data::ShardSet> set, data::ShardSet::open(source.dir, /*verify=*/true));
+    JAJU_ASSIGN(std::unique_ptr<data::ShardSet> set, open(source));
     held_out_sets_.push_back(std::move(set));
   }
   batcher_ = std::make_unique<Batcher>(std::move(sources), config_.run.seed, model_->config().vocab_size);
@@ -123,6 +129,8 @@ Status Trainer::resume(const CheckpointInfo& checkpoint) {
     return error("{} stands in stage {}, but the recipe has {}: give the recipe it was made with", what,
                  state_.stage, config_.stages.size());
   }
+  JAJU_RETURN_IF_ERROR(check_changes(run_->path(), config_, state_.stage,
+                                     [&](const std::string& sentence) { observer_.note(sentence); }));
   const auto kind = checkpoint.state.find("optimizer");
   const std::string now = name_of(config_.optimizer.kind);
   if (kind == checkpoint.state.end() || *kind != now) {
@@ -142,27 +150,42 @@ Status Trainer::resume(const CheckpointInfo& checkpoint) {
   return {};
 }
 
-Status Trainer::start_stage() {
-  // Only where the stage begins: a checkpoint inside it has the positions already.
-  if (state_.stage_tokens == 0) {
-    batcher_->start_stage(stage());
-    if (stage().yarn_factor > 0) JAJU_RETURN_IF_ERROR(apply_yarn(stage().yarn_factor));
-  }
-  if (stage().context > model_->config().max_context) {
-    return error("stage '{}' has context {}, but the model's max_position_embeddings is {}", stage().name,
-                 stage().context, model_->config().max_context);
+// What the stages ahead ask of the model, so that a mistake in the last one is told before the first.
+Status Trainer::check_stages() const {
+  RopeConfig rope = model_->config().rope;
+  int64_t max_context = model_->config().max_context;
+  for (size_t i = state_.stage; i < config_.stages.size(); ++i) {
+    const StageConfig& s = config_.stages[i];
+    const bool begun = i == state_.stage && state_.stage_tokens > 0;  // it has its positions already
+    if (s.yarn_factor > 0 && !begun && !(rope.yarn && rope.factor == s.yarn_factor)) {
+      if (rope.yarn) {
+        return error("stage '{}' sets yarn_factor {}, but the model then already has YaRN with factor {}",
+                     s.name, s.yarn_factor, rope.factor);
+      }
+      rope.yarn = true;
+      rope.factor = s.yarn_factor;
+      max_context = static_cast<int64_t>(static_cast<double>(max_context) * s.yarn_factor);
+    }
+    if (s.context > max_context) {
+      return error("stage '{}' has context {}, but the model's max_position_embeddings is then {}", s.name,
+                   s.context, max_context);
+    }
   }
   return {};
+}
+
+// Only where the stage begins: a checkpoint inside it has the positions already.
+Status Trainer::start_stage() {
+  if (state_.stage_tokens > 0) return {};
+  batcher_->start_stage(stage());
+  return stage().yarn_factor > 0 ? apply_yarn(stage().yarn_factor) : Status();
 }
 
 // The positions are part of the module's shape, so a new module takes over the weights.
 Status Trainer::apply_yarn(double factor) {
   ModelConfig changed = model_->config();
   if (changed.rope.yarn && changed.rope.factor == factor) return {};
-  if (changed.rope.yarn) {
-    return error("stage '{}' sets yarn_factor {}, but the model already has YaRN with factor {}",
-                 stage().name, factor, changed.rope.factor);
-  }
+  JAJU_CHECK(!changed.rope.yarn);  // check_stages()
   changed.rope.yarn = true;
   changed.rope.factor = factor;
   changed.rope.original_context = changed.max_context;
@@ -353,6 +376,7 @@ Result<TrainResult> Trainer::run() {
   JAJU_RETURN_IF_ERROR(open_data());
   const CheckpointInfo* const checkpoint = opened_.checkpoint ? &*opened_.checkpoint : nullptr;
   JAJU_RETURN_IF_ERROR(checkpoint != nullptr ? resume(*checkpoint) : run_->trim_metrics(-1));
+  JAJU_RETURN_IF_ERROR(check_stages());
   JAJU_RETURN_IF_ERROR(write_run_json(opened_, options_));
   JAJU_RETURN_IF_ERROR(write_file_atomic(run_->path() / "config.toml", config_.toml));
   model_->train();

@@ -244,6 +244,45 @@ class Train(unittest.TestCase):
         process.kill()
         process.communicate()
 
+    def test_what_changed_between_two_starts(self):
+        run = self.base / "between"
+        self.assertEqual(self.train("run", self.adamw, "--out", str(run), "--steps", "3").returncode, 0)
+        for change, says in (("run.seed=7", "'run.seed' is 7 and was 1"), ("model.hidden_size=64", "[model]")):
+            out = self.train("run", self.adamw, "--out", str(run), "--set", change)
+            self.assertEqual(out.returncode, 1, out.stderr)
+            self.assertIn(says, out.stderr)
+        out = self.train("run", self.adamw, "--out", str(run), "--set", "stage.long.lr=1e-3", "--set", "run.threads=1",
+                         "--steps", "1")
+        self.assertEqual(out.returncode, 0, out.stderr)
+        self.assertIn("stage.long.lr was 0.005 and is 0.001", out.stderr)
+        self.assertNotIn("threads", out.stderr)
+
+    def test_a_damaged_optimizer_is_passed_over(self):
+        run = self.base / "optimizer"
+        self.assertEqual(self.train("run", self.adamw, "--out", str(run), "--steps", "6").returncode, 0)
+        newest = sorted((run / "checkpoints").glob("step-*"))[-1]
+        file = newest / "optimizer.safetensors"
+        file.write_bytes(file.read_bytes()[:-100])
+        out = self.train("run", self.adamw, "--out", str(run))
+        self.assertEqual(out.returncode, 0, out.stderr)
+        self.assertIn("optimizer.safetensors", out.stderr)
+        self.assertIn("trying the one before", out.stderr)
+        self.same(run)
+
+    def test_mistakes_of_later_stages_are_told_at_once(self):
+        model = self.base / "start"  # its positions are YaRN's with factor 2 already
+        self.assertEqual(self.train("export", str(self.whole), "--to", str(model)).returncode, 0)
+        recipe = self.base / "start.toml"
+        text = pathlib.Path(self.adamw).read_text()
+        start, end = text.index("[model]"), text.index("[data]")
+        recipe.write_text(text[:start] + f'[model]\ninit_from = "{model}"\n' + text[end:])
+        for change, says in (("stage.long.context=4000", "stage 'long' has context 4000"),
+                             ("stage.long.yarn_factor=4.0", "stage 'long' sets yarn_factor 4")):
+            out = self.train("run", str(recipe), "--out", str(self.base / "later"), "--set", change)
+            self.assertEqual(out.returncode, 1, out.stderr)
+            self.assertIn(says, out.stderr)
+            self.assertFalse((self.base / "later" / "metrics.jsonl").exists())
+
     def test_the_command_line(self):
         self.assertEqual(self.train("run", self.adamw).returncode, 2)
         self.assertEqual(self.train("run", "--out", str(self.base / "nothing")).returncode, 2)
