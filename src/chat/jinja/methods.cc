@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include "chat/jinja/builtins.h"
@@ -109,12 +110,34 @@ Value split_lines(Interpreter& in, const Value& self, const Args& args) {
   return Value::list(std::move(out));
 }
 
-bool affix(const Value& self, const Args& args, bool start) {
-  const Value& what = required(args, 0, "prefix", start ? "startswith" : "endswith");
+// What the arguments `start` and `end`, 1 and 2, leave of a text: characters, from its end where negative, as
+// slices count.
+struct Part {
+  std::string_view bytes;
+  int64_t first_char;
+};
+
+// Nothing: it would end before it starts, or start behind the text; not even an empty text is found there.
+std::optional<Part> part_of(const Value& self, const Args& args, std::string_view method) {
   const std::string& s = self.text().bytes();
-  auto matches = [&](const Value& v) {
-    const std::string& part = text_of(v, start ? "startswith" : "endswith").bytes();
-    return start ? s.starts_with(part) : s.ends_with(part);
+  if (args.get(1, "start") == nullptr && args.get(2, "end") == nullptr) return Part{s, 0};
+  const std::vector<size_t> offsets = char_offsets(s);
+  const auto chars = static_cast<int64_t>(offsets.size()) - 1;
+  const auto from_front = [&](int64_t at) { return at < 0 ? std::max<int64_t>(at + chars, 0) : at; };
+  const int64_t start = from_front(int_argument(args, 1, "start", method, 0));
+  const int64_t end = std::min(from_front(int_argument(args, 2, "end", method, chars)), chars);
+  if (start > end) return std::nullopt;
+  const size_t begin = offsets[static_cast<size_t>(start)];
+  return Part{std::string_view(s).substr(begin, offsets[static_cast<size_t>(end)] - begin), start};
+}
+
+bool affix(const Value& self, const Args& args, bool start) {
+  const char* const method = start ? "startswith" : "endswith";
+  const Value& what = required(args, 0, start ? "prefix" : "suffix", method);
+  const std::optional<Part> part = part_of(self, args, method);
+  const auto matches = [&](const Value& v) {
+    const std::string& text = text_of(v, method).bytes();
+    return part && (start ? part->bytes.starts_with(text) : part->bytes.ends_with(text));
   };
   if (what.is_list() && what.list().tuple) {
     return std::any_of(what.list().items.begin(), what.list().items.end(), matches);
@@ -123,11 +146,30 @@ bool affix(const Value& self, const Args& args, bool start) {
 }
 
 int64_t find(const Value& self, const Args& args, bool last) {
-  const std::string& s = self.text().bytes();
   const std::string& what = text_of(required(args, 0, "sub", "find"), "find").bytes();
-  size_t found = last ? s.rfind(what) : find_text(s, what);
-  return found == std::string::npos ? -1
-                                    : static_cast<int64_t>(count_chars(std::string_view(s).substr(0, found)));
+  const std::optional<Part> part = part_of(self, args, "find");
+  if (!part) return -1;
+  const size_t found = last ? part->bytes.rfind(what) : find_text(part->bytes, what);
+  if (found == std::string::npos) return -1;
+  return part->first_char + static_cast<int64_t>(count_chars(part->bytes.substr(0, found)));
+}
+
+int64_t count(const Value& self, const Args& args) {
+  const std::string& what = text_of(required(args, 0, "sub", "count"), "count").bytes();
+  const std::optional<Part> part = part_of(self, args, "count");
+  if (!part) return 0;
+  if (what.empty()) return static_cast<int64_t>(count_chars(part->bytes)) + 1;
+  int64_t n = 0;
+  for (size_t i = find_text(part->bytes, what); i != std::string::npos; ++n) {
+    i = find_text(part->bytes, what, i + what.size());
+  }
+  return n;
+}
+
+int64_t index(const Value& self, const Args& args, bool last) {
+  const int64_t at = find(self, args, last);
+  if (at < 0) throw TemplateError(fmt::format("{}: the text was not found", last ? "rindex" : "index"));
+  return at;
 }
 
 template <typename F>
@@ -218,16 +260,9 @@ const Methods& string_methods() {
     {"swapcase", [](Interpreter& in, const Value& v, const Args&) { return cased(in, v, 's'); }},
     {"find", [](Interpreter&, const Value& v, const Args& a) -> Value { return find(v, a, false); }},
     {"rfind", [](Interpreter&, const Value& v, const Args& a) -> Value { return find(v, a, true); }},
-    {"index", [](Interpreter&, const Value& v, const Args& a) -> Value {
-       int64_t at = find(v, a, false);
-       if (at < 0) throw TemplateError("index: the text was not found");
-       return at; }},
-    {"count", [](Interpreter&, const Value& v, const Args& a) -> Value {
-       const std::string &s = v.text().bytes(), &what = text_of(required(a, 0, "sub", "count"), "count").bytes();
-       if (what.empty()) return static_cast<int64_t>(count_chars(s)) + 1;
-       int64_t n = 0;
-       for (size_t i = find_text(s, what); i != std::string::npos; i = find_text(s, what, i + what.size())) ++n;
-       return n; }},
+    {"index", [](Interpreter&, const Value& v, const Args& a) -> Value { return index(v, a, false); }},
+    {"rindex", [](Interpreter&, const Value& v, const Args& a) -> Value { return index(v, a, true); }},
+    {"count", [](Interpreter&, const Value& v, const Args& a) -> Value { return count(v, a); }},
     {"join", [](Interpreter& in, const Value& v, const Args& a) {
        return join(in, v.text(), in.iterate_charged(required(a, 0, "iterable", "join")), true); }},
     {"format", format},
@@ -330,9 +365,10 @@ bool has_method(const Value& object, std::string_view name) {
 Value call_method(Interpreter& in, const Value& object, std::string_view name, const Args& args) {
   in.charge(object.is_string() ? object.weight() : 1);
   in.charge(args);
-  if (object.is_string() && (name == "rfind" || name == "rsplit" || name == "rpartition")) {
+  if (object.is_string() &&
+      (name == "rfind" || name == "rindex" || name == "rsplit" || name == "rpartition")) {
     // Searching from the end compares anew at every position.
-    const Value* part = args.get(0, name == "rfind" ? "sub" : "sep");
+    const Value* part = args.get(0, name == "rfind" || name == "rindex" ? "sub" : "sep");
     if (part != nullptr && part->is_string()) {
       in.charge(object.weight() * static_cast<int64_t>(part->text().size() / 64));
     }
