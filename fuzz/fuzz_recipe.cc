@@ -10,6 +10,7 @@
 #include "base/toml.h"
 #include "train/config.h"
 #include "train/recipe.h"
+#include "train/run_changes.h"
 
 namespace {
 
@@ -31,6 +32,11 @@ void train_recipe(std::string_view text, const std::vector<std::string>& overrid
   }
   const auto again = parse_train_config(config->toml, "fuzz");
   JAJU_CHECK(again.ok() && again->toml == config->toml);
+  const auto none = changed_settings(config->toml, config->toml);
+  JAJU_CHECK(none.ok() && none->empty());
+  const auto some = changed_settings(text, config->toml);  // what the overrides and absolute paths changed
+  JAJU_CHECK(some.ok());
+  for (const std::string& change : *some) JAJU_CHECK(change.find('\n') == std::string::npos);
 }
 
 void rl_recipe(std::string_view text, const std::vector<std::string>& overrides) {
