@@ -53,19 +53,23 @@ TEST_P(Backend, MatmulMatchesDoubleForEveryTypeAndSize) {
 TEST_P(Backend, MatmulBitsDoNotDependOnBatchOrThreads) {
   for (const Precision precision : {Precision::f32, Precision::bf16}) {
     for (const DType type : kTypes) {
-      const int64_t rows = 77, cols = 1333, n = 41;  // several column blocks of every kernel
+      const int64_t rows = 77, cols = 1333,
+                    most = 101;  // several column blocks of every kernel, and of inputs
       const OwnedMatrix w = random_matrix(type, rows, cols, 9);
-      const std::vector<float> x = random_values(static_cast<size_t>(n * cols), 6);
-      std::vector<float> whole(static_cast<size_t>(n * rows));
-      Context context = context_for(team, *ops, precision);
-      ops->matmul(context, w.view, Rows(x.data(), n, cols), MutRows(whole.data(), n, rows));
+      const std::vector<float> x = random_values(static_cast<size_t>(most * cols), 6);
+      std::vector<float> singly(static_cast<size_t>(most * rows));
       ThreadTeam alone(1);
       Context single = context_for(alone, *ops, precision);
-      for (int64_t i = 0; i < n; ++i) {
-        std::vector<float> y(static_cast<size_t>(rows));
-        ops->matmul(single, w.view, Rows(x.data() + i * cols, 1, cols), MutRows(y.data(), 1, rows));
-        ASSERT_EQ(0, std::memcmp(y.data(), whole.data() + i * rows, y.size() * 4))
-            << name_of(type) << " row " << i;
+      for (int64_t i = 0; i < most; ++i) {
+        ops->matmul(single, w.view, Rows(x.data() + i * cols, 1, cols),
+                    MutRows(singly.data() + i * rows, 1, rows));
+      }
+      Context context = context_for(team, *ops, precision);
+      for (const int64_t n : {2, 3, 5, 11, 12, 41, 101}) {
+        std::vector<float> whole(static_cast<size_t>(n * rows));
+        ops->matmul(context, w.view, Rows(x.data(), n, cols), MutRows(whole.data(), n, rows));
+        ASSERT_EQ(0, std::memcmp(singly.data(), whole.data(), whole.size() * 4))
+            << name_of(type) << " n " << n;
       }
     }
   }

@@ -85,7 +85,7 @@ int run_program(int argc, char** argv) {
       "  jaju train rl rl.toml --out runs/rl             reinforcement learning with checkable answers\n"
       "  jaju train export runs/first --to models/mine   the model, ready for `jaju run`\n\n"
       "Ctrl-C finishes the step, writes a checkpoint and stops; the same command goes on. What the recipe says\n"
-      "otherwise by then is told; sizes, seed and the stages already begun must stay as they were.\n"
+      "otherwise by then is told; [model], seed and the order of stages already begun must stay as they were.\n"
       "Exit codes: 0 fine, 1 it failed, 2 the command line or the recipe is wrong, 130 and 143 stopped by a "
       "signal.");
 

@@ -198,6 +198,7 @@ std::string own_content(const Recipe& recipe, const RecipeStep& step) {
     for (auto it = run->begin(); it != run->end();) {
       it = only_keeps_the_run(it.key()) ? run->erase(it) : std::next(it);
     }
+    if (run->empty()) settings.erase(run);
   }
   std::string content = fmt::format("jaju recipe 1\n{}\n{}\n", name_of(step.kind),
                                     settings.dump(-1, ' ', false, json::error_handler_t::replace));

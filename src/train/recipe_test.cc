@@ -178,6 +178,8 @@ TEST_F(RecipeSteps, DoesChangedStepsAndWhatDependsOnThemAgain) {
   EXPECT_EQ(states(first), (Names{"done", "done"}));
   // Only the tokenizer changes.
   EXPECT_EQ(states(recipe({"tok.vocab_size=280"})), (Names{"done", "changed"}));
+  // Threads change nothing.
+  EXPECT_EQ(states(recipe({"tok.threads=1"})), (Names{"done", "done"}));
   // The problems change, and the tokenizer was learnt from them.
   const Recipe second = recipe({"problems.seed=5"});
   EXPECT_EQ(states(second), (Names{"changed", "changed"}));
@@ -191,6 +193,20 @@ TEST_F(RecipeSteps, DoesChangedStepsAndWhatDependsOnThemAgain) {
   // A directory that was deleted.
   fs::remove_all(out_ / "out" / "problems");
   EXPECT_EQ(states(second), (Names{"to do", "done"}));
+}
+
+// How a run is kept is no part of what it learns, whether or not the recipe says a word of it.
+TEST_F(RecipeSteps, HowARunIsKeptChangesNothing) {
+  const auto hash = [&](const std::string& run, const std::vector<std::string>& changes = {}) {
+    const std::string text = "[[step]]\nname = \"base\"\nkind = \"train\"\n" + run;
+    const Result<Recipe> r = parse_recipe(text, "test", out_, out_ / "out", changes);
+    EXPECT_TRUE(r.ok()) << r.message();
+    return read_states(*r)[0].hash;
+  };
+  const std::vector<std::string> kept = {"base.run.threads=2", "base.run.device=cpu", "base.run.keep=9"};
+  EXPECT_EQ(hash("", kept), hash(""));
+  EXPECT_EQ(hash("[step.run]\nseed = 4\n", kept), hash("[step.run]\nseed = 4\n"));
+  EXPECT_NE(hash("", {"base.run.seed=5"}), hash(""));
 }
 
 TEST_F(RecipeSteps, SeesABegunStepAndDamagedMarkers) {

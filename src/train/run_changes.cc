@@ -30,11 +30,17 @@ std::string text_of(const toml::node& value) {
   return out.str();
 }
 
-std::string cut(const std::string& value) {
+// A value as a message shows it: at most 60 bytes from about `from` on, where it begins to differ from
+// another.
+std::string excerpt(const std::string& value, size_t from = 0) {
   constexpr size_t kShown = 60;
-  std::string text = printable(value);
+  constexpr size_t kBefore = 20;
+  std::string text = value;
   std::replace(text.begin(), text.end(), '\n', ' ');
-  return text.size() > kShown ? text.substr(0, kShown) + "..." : text;
+  const size_t begin =
+      text.size() > kShown && from > kBefore ? std::min(from - kBefore, text.size() - kShown) : 0;
+  return (begin > 0 ? "..." : "") + printable(text.substr(begin, kShown)) +
+         (begin + kShown < text.size() ? "..." : "");
 }
 
 // "stage.decay.lr" -> its value as text, for every value below `node`.
@@ -124,19 +130,23 @@ Result<std::vector<std::string>> changed_settings(std::string_view before, std::
   for (const auto& [key, value] : old_values) {
     const auto found = new_values.find(key);
     if (found == new_values.end()) {
-      changes.push_back(fmt::format("{} was {} and is left out", printable(key), cut(value)));
+      changes.push_back(fmt::format("{} was {} and is left out", printable(key), excerpt(value)));
     } else if (found->second != value) {
-      changes.push_back(fmt::format("{} was {} and is {}", printable(key), cut(value), cut(found->second)));
+      const std::string& after = found->second;
+      const auto differ = std::mismatch(value.begin(), value.end(), after.begin(), after.end()).first;
+      const auto from = static_cast<size_t>(differ - value.begin());
+      changes.push_back(
+          fmt::format("{} was {} and is {}", printable(key), excerpt(value, from), excerpt(after, from)));
     }
   }
   for (const auto& [key, value] : new_values) {
     if (!old_values.contains(key))
-      changes.push_back(fmt::format("{} is new: {}", printable(key), cut(value)));
+      changes.push_back(fmt::format("{} is new: {}", printable(key), excerpt(value)));
   }
   return changes;
 }
 
-Status check_changes(const fs::path& run, const TrainConfig& now, size_t stage, const Note& note) {
+Status check_changes(const fs::path& run, const TrainConfig& now, size_t begun, const Note& note) {
   TrainConfig before;
   JAJU_ASSIGN(const bool known, parse_before(
                                     run,
@@ -149,18 +159,25 @@ Status check_changes(const fs::path& run, const TrainConfig& now, size_t stage, 
   if (before.init_from.empty() != now.init_from.empty() || before.model != now.model) {
     return error(
         "[model] is not what it was when {} was begun (its config.toml): a run keeps its model. Set it as it "
-        "was, or "
-        "choose another --out",
+        "was, or choose another --out",
         run.string());
   }
-  for (size_t i = 0; i <= stage && i < before.stages.size(); ++i) {
-    if (i < now.stages.size() && now.stages[i].name == before.stages[i].name) continue;
-    return error(
-        "stage {} was '{}' when {} last went on, and {}: stages that were begun must stay in their order; "
-        "new ones can "
-        "follow behind them",
-        i + 1, before.stages[i].name, run.string(),
-        i < now.stages.size() ? fmt::format("is '{}' now", now.stages[i].name) : "is not there now");
+  for (size_t i = 0; i < begun && i < before.stages.size(); ++i) {
+    const StageConfig& was = before.stages[i];
+    const StageConfig* const is = i < now.stages.size() ? &now.stages[i] : nullptr;
+    if (is == nullptr || is->name != was.name) {
+      return error(
+          "stage {} was '{}' when {} last went on, and {}: stages that were begun must stay in their order; "
+          "new "
+          "ones can follow behind them",
+          i + 1, was.name, run.string(),
+          is != nullptr ? fmt::format("is '{}' now", is->name) : "is not there now");
+    }
+    if (is->yarn_factor != was.yarn_factor) {
+      return error(
+          "stage '{}' began with yarn_factor {}, which has changed the model: it cannot be {} any more",
+          was.name, was.yarn_factor, is->yarn_factor);
+    }
   }
   tell_changes(run, before.toml, now.toml, note);
   return {};

@@ -60,10 +60,10 @@ class RunChangesTest : public ::testing::Test {
     EXPECT_TRUE(config.ok()) << config.message();
     return *config;
   }
-  // The error of going on in `stage` with a recipe; what was noted is in note_.
-  std::string check(const TrainConfig& now, size_t stage = 0) {
+  // The error of going on with a recipe when so many stages were begun; what was noted is in note_.
+  std::string check(const TrainConfig& now, size_t begun = 0) {
     note_.clear();
-    return check_changes(run_, now, stage, [&](const std::string& text) { note_ += text; }).message();
+    return check_changes(run_, now, begun, [&](const std::string& text) { note_ += text; }).message();
   }
 
   fs::path run_;
@@ -89,7 +89,8 @@ TEST_F(RunChangesTest, ValuesThatDifferFarBehindAreTold) {
   EXPECT_EQ(check(recipe({"data.count=/" + far + "/a"})), "");
   ASSERT_TRUE(write_file_atomic(run_ / "config.toml", recipe({"data.count=/" + far + "/a"}).toml).ok());
   EXPECT_EQ(check(recipe({"data.count=/" + far + "/b"})), "");
-  EXPECT_NE(note_.find("data.count was"), std::string::npos) << note_;
+  EXPECT_NE(note_.find("x/a and is ..."), std::string::npos) << note_;
+  EXPECT_NE(note_.find("x/b"), std::string::npos) << note_;
 }
 
 TEST_F(RunChangesTest, SizesAndSeedAreRefused) {
@@ -100,17 +101,24 @@ TEST_F(RunChangesTest, SizesAndSeedAreRefused) {
   EXPECT_EQ(check(recipe({"model.n_shared_experts=1"})), "");
 }
 
-TEST_F(RunChangesTest, StagesKeepTheirOrderUpToTheOneThatRuns) {
+TEST_F(RunChangesTest, StagesThatWereBegunKeepTheirOrder) {
   std::string swapped = kRecipe;
   swapped.replace(swapped.find("\"warm\""), 6, "\"cool\"");
   EXPECT_NE(check(recipe({}, swapped), 1).find("stage 1 was 'warm'"), std::string::npos);
+  EXPECT_EQ(check(recipe({}, swapped), 0), "");
   const std::string more =
       std::string(kRecipe) + "[[stage]]\nname = \"last\"\ntokens = 100\ncontext = 48\nlr = 1e-4\n";
   EXPECT_EQ(check(recipe({}, more), 2), "");
   EXPECT_NE(note_.find("stage.last.lr is new: 0.0001"), std::string::npos) << note_;
   const std::string less = std::string(kRecipe).substr(0, std::string(kRecipe).rfind("[[stage]]"));
-  EXPECT_EQ(check(recipe({}, less), 0), "");
-  EXPECT_NE(check(recipe({}, less), 1).find("is not there now"), std::string::npos);
+  EXPECT_EQ(check(recipe({}, less), 1), "");  // "long" was still to come
+  EXPECT_NE(check(recipe({}, less), 2).find("is not there now"), std::string::npos);
+}
+
+TEST_F(RunChangesTest, PositionsThatAreInForceStay) {
+  EXPECT_EQ(check(recipe({"stage.long.yarn_factor=2.0"}), 1), "");
+  EXPECT_NE(check(recipe({"stage.long.yarn_factor=2.0"}), 2).find("began with yarn_factor 0"),
+            std::string::npos);
 }
 
 TEST_F(RunChangesTest, ARecipeThatCannotBeReadIsNoEnd) {

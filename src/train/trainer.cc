@@ -99,7 +99,6 @@ Status Trainer::open_model() {
 Status Trainer::open_data() {
   const auto open = [&](const SourceConfig& source) -> Result<std::unique_ptr<data::ShardSet>> {
     JAJU_ASSIGN(std::unique_ptr<data::ShardSet> set, data::ShardSet::open(source.dir, /*verify=*/true));
-    if (set->documents() == 0) return error("the shard set {} is empty", source.dir.string());
     if (set->vocab_size() > model_->config().vocab_size) {
       return error(
           "the shard set {} has {} token ids, but the model's vocab_size is {}: it was prepared with another "
@@ -111,6 +110,7 @@ Status Trainer::open_data() {
   std::vector<Batcher::Source> sources;
   for (const SourceConfig& source : config_.data) {
     JAJU_ASSIGN(std::unique_ptr<data::ShardSet> set, open(source));
+    if (set->documents() == 0) return error("the shard set {} is empty", source.dir.string());
     sources.push_back({source.name, set.get()});
     sets_.push_back(std::move(set));
   }
@@ -129,7 +129,7 @@ Status Trainer::resume(const CheckpointInfo& checkpoint) {
     return error("{} stands in stage {}, but the recipe has {}: give the recipe it was made with", what,
                  state_.stage, config_.stages.size());
   }
-  JAJU_RETURN_IF_ERROR(check_changes(run_->path(), config_, state_.stage,
+  JAJU_RETURN_IF_ERROR(check_changes(run_->path(), config_, state_.stage + (state_.stage_tokens > 0 ? 1 : 0),
                                      [&](const std::string& sentence) { observer_.note(sentence); }));
   const auto kind = checkpoint.state.find("optimizer");
   const std::string now = name_of(config_.optimizer.kind);

@@ -206,6 +206,7 @@ Value truncate(Interpreter& in, const Value& v, const Args& args) {
   const Value* end = args.get(2, "end");
   const Text tail = end != nullptr ? text_of(*end, "truncate") : Text("...", true);
   const int64_t leeway = int_argument(args, 3, "leeway", "truncate", 5);
+  in.charge(static_cast<int64_t>(text.size()));
   std::vector<size_t> offsets = char_offsets(text.bytes());
   const int64_t chars = static_cast<int64_t>(offsets.size()) - 1;
   const int64_t keep = std::max<int64_t>(length, -1) - static_cast<int64_t>(count_chars(tail.bytes()));

@@ -118,9 +118,10 @@ struct Part {
 };
 
 // Nothing: it would end before it starts, or start behind the text; not even an empty text is found there.
-std::optional<Part> part_of(const Value& self, const Args& args, std::string_view method) {
+std::optional<Part> part_of(Interpreter& in, const Value& self, const Args& args, std::string_view method) {
   const std::string& s = self.text().bytes();
   if (args.get(1, "start") == nullptr && args.get(2, "end") == nullptr) return Part{s, 0};
+  in.charge(static_cast<int64_t>(s.size()));
   const std::vector<size_t> offsets = char_offsets(s);
   const auto chars = static_cast<int64_t>(offsets.size()) - 1;
   const auto from_front = [&](int64_t at) { return at < 0 ? std::max<int64_t>(at + chars, 0) : at; };
@@ -131,10 +132,10 @@ std::optional<Part> part_of(const Value& self, const Args& args, std::string_vie
   return Part{std::string_view(s).substr(begin, offsets[static_cast<size_t>(end)] - begin), start};
 }
 
-bool affix(const Value& self, const Args& args, bool start) {
+bool affix(Interpreter& in, const Value& self, const Args& args, bool start) {
   const char* const method = start ? "startswith" : "endswith";
   const Value& what = required(args, 0, start ? "prefix" : "suffix", method);
-  const std::optional<Part> part = part_of(self, args, method);
+  const std::optional<Part> part = part_of(in, self, args, method);
   const auto matches = [&](const Value& v) {
     const std::string& text = text_of(v, method).bytes();
     return part && (start ? part->bytes.starts_with(text) : part->bytes.ends_with(text));
@@ -145,18 +146,18 @@ bool affix(const Value& self, const Args& args, bool start) {
   return matches(what);
 }
 
-int64_t find(const Value& self, const Args& args, bool last) {
+int64_t find(Interpreter& in, const Value& self, const Args& args, bool last) {
   const std::string& what = text_of(required(args, 0, "sub", "find"), "find").bytes();
-  const std::optional<Part> part = part_of(self, args, "find");
+  const std::optional<Part> part = part_of(in, self, args, "find");
   if (!part) return -1;
   const size_t found = last ? part->bytes.rfind(what) : find_text(part->bytes, what);
   if (found == std::string::npos) return -1;
   return part->first_char + static_cast<int64_t>(count_chars(part->bytes.substr(0, found)));
 }
 
-int64_t count(const Value& self, const Args& args) {
+int64_t count(Interpreter& in, const Value& self, const Args& args) {
   const std::string& what = text_of(required(args, 0, "sub", "count"), "count").bytes();
-  const std::optional<Part> part = part_of(self, args, "count");
+  const std::optional<Part> part = part_of(in, self, args, "count");
   if (!part) return 0;
   if (what.empty()) return static_cast<int64_t>(count_chars(part->bytes)) + 1;
   int64_t n = 0;
@@ -166,8 +167,8 @@ int64_t count(const Value& self, const Args& args) {
   return n;
 }
 
-int64_t index(const Value& self, const Args& args, bool last) {
-  const int64_t at = find(self, args, last);
+int64_t index(Interpreter& in, const Value& self, const Args& args, bool last) {
+  const int64_t at = find(in, self, args, last);
   if (at < 0) throw TemplateError(fmt::format("{}: the text was not found", last ? "rindex" : "index"));
   return at;
 }
@@ -245,8 +246,8 @@ const Methods& string_methods() {
     {"partition", [](Interpreter& in, const Value& v, const Args& a) { return partition(in, v, a, false); }},
     {"rpartition", [](Interpreter& in, const Value& v, const Args& a) { return partition(in, v, a, true); }},
     {"splitlines", split_lines},
-    {"startswith", [](Interpreter&, const Value& v, const Args& a) -> Value { return affix(v, a, true); }},
-    {"endswith", [](Interpreter&, const Value& v, const Args& a) -> Value { return affix(v, a, false); }},
+    {"startswith", [](Interpreter& in, const Value& v, const Args& a) -> Value { return affix(in, v, a, true); }},
+    {"endswith", [](Interpreter& in, const Value& v, const Args& a) -> Value { return affix(in, v, a, false); }},
     {"removeprefix", [](Interpreter&, const Value& v, const Args& a) { return remove_affix(v, a, true); }},
     {"removesuffix", [](Interpreter&, const Value& v, const Args& a) { return remove_affix(v, a, false); }},
     {"replace", [](Interpreter& in, const Value& v, const Args& a) {
@@ -258,11 +259,11 @@ const Methods& string_methods() {
     {"title", [](Interpreter& in, const Value& v, const Args&) { return cased(in, v, 't'); }},
     {"capitalize", [](Interpreter& in, const Value& v, const Args&) { return cased(in, v, 'c'); }},
     {"swapcase", [](Interpreter& in, const Value& v, const Args&) { return cased(in, v, 's'); }},
-    {"find", [](Interpreter&, const Value& v, const Args& a) -> Value { return find(v, a, false); }},
-    {"rfind", [](Interpreter&, const Value& v, const Args& a) -> Value { return find(v, a, true); }},
-    {"index", [](Interpreter&, const Value& v, const Args& a) -> Value { return index(v, a, false); }},
-    {"rindex", [](Interpreter&, const Value& v, const Args& a) -> Value { return index(v, a, true); }},
-    {"count", [](Interpreter&, const Value& v, const Args& a) -> Value { return count(v, a); }},
+    {"find", [](Interpreter& in, const Value& v, const Args& a) -> Value { return find(in, v, a, false); }},
+    {"rfind", [](Interpreter& in, const Value& v, const Args& a) -> Value { return find(in, v, a, true); }},
+    {"index", [](Interpreter& in, const Value& v, const Args& a) -> Value { return index(in, v, a, false); }},
+    {"rindex", [](Interpreter& in, const Value& v, const Args& a) -> Value { return index(in, v, a, true); }},
+    {"count", [](Interpreter& in, const Value& v, const Args& a) -> Value { return count(in, v, a); }},
     {"join", [](Interpreter& in, const Value& v, const Args& a) {
        return join(in, v.text(), in.iterate_charged(required(a, 0, "iterable", "join")), true); }},
     {"format", format},

@@ -224,28 +224,22 @@ inline void dot_step(const RowWidened* rows, const float* const* x, int64_t k0, 
 template <int R>
 inline void dot_inputs(const RowWidened* rows, const float* const* x, int64_t n, int64_t k0, int64_t k1,
                        int64_t cols, float* state, float* out, int64_t stride, NextWeights next) {
-  const int64_t share = next.share(n / kTileInputs + 1);
-  const auto advance = [&](int64_t c) {
-    x += c;
-    n -= c;
-    state += c * R * kLanes;
-    out += c * stride;
+  const int64_t share = next.share(ceil_div(n, kTileInputs));
+  const auto step = [&](auto inputs) {
+    constexpr int kInputs = decltype(inputs)::value;
     next.fetch(share);
+    dot_step<R, kInputs>(rows, x, k0, k1, cols, state, out, stride);
+    x += kInputs;
+    n -= kInputs;
+    state += kInputs * R * kLanes;
+    out += kInputs * stride;
   };
-  for (; n >= kTileInputs; advance(kTileInputs)) {
-    dot_step<R, kTileInputs>(rows, x, k0, k1, cols, state, out, stride);
-  }
+  while (n >= kTileInputs) step(std::integral_constant<int, kTileInputs>());
   if constexpr (kTileInputs > 4) {
-    if (n >= 4) {
-      dot_step<R, 4>(rows, x, k0, k1, cols, state, out, stride);
-      advance(4);
-    }
+    if (n >= 4) step(std::integral_constant<int, 4>());
   }
-  if (n >= 2) {
-    dot_step<R, 2>(rows, x, k0, k1, cols, state, out, stride);
-    advance(2);
-  }
-  if (n == 1) dot_step<R, 1>(rows, x, k0, k1, cols, state, out, stride);
+  if (n >= 2) step(std::integral_constant<int, 2>());
+  if (n == 1) step(std::integral_constant<int, 1>());
 }
 
 template <typename Row>

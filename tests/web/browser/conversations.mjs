@@ -47,7 +47,7 @@ pageTest('deleting can be undone until the note is gone', async (page) => {
   await menu(page, 0, 'Delete');
   await page.locator('.empty').waitFor();
   assert.deepEqual(await titles(page), ['about apples']);
-  assert.equal(await page.evaluate(() => document.activeElement.id), 'composer-input');
+  await page.waitForFunction(() => document.activeElement.id === 'composer-input');
   await button(page, 'Undo').click();
   await page.waitForFunction(() => document.querySelectorAll('.entry').length === 2);
   assert.match(await answerText(page), /about 배/);
