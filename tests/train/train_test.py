@@ -276,9 +276,10 @@ class Train(unittest.TestCase):
         text = pathlib.Path(self.adamw).read_text()
         start, end = text.index("[model]"), text.index("[data]")
         recipe.write_text(text[:start] + f'[model]\ninit_from = "{model}"\n' + text[end:])
-        for change, says in (("stage.long.context=4000", "stage 'long' has context 4000"),
-                             ("stage.long.yarn_factor=4.0", "stage 'long' sets yarn_factor 4")):
-            out = self.train("run", str(recipe), "--out", str(self.base / "later"), "--set", change)
+        for changes, says in ((("stage.long.context=4000", "stage.long.batch_tokens=4000"), "stage 'long' has context 4000"),
+                              (("stage.long.yarn_factor=4.0",), "stage 'long' sets yarn_factor 4")):
+            out = self.train("run", str(recipe), "--out", str(self.base / "later"),
+                             *(word for change in changes for word in ("--set", change)))
             self.assertEqual(out.returncode, 1, out.stderr)
             self.assertIn(says, out.stderr)
             self.assertFalse((self.base / "later" / "metrics.jsonl").exists())
