@@ -97,8 +97,7 @@ void tell_changes(const fs::path& run, std::string_view before, std::string_view
 Status seed_changed(const fs::path& run, uint64_t before, uint64_t now) {
   return error(
       "'run.seed' is {} and was {} when {} was begun: documents would come in another order, some twice and "
-      "some never. "
-      "Set it as it was, or choose another --out",
+      "some never. Set it as it was, or choose another --out",
       now, before, run.string());
 }
 
@@ -168,8 +167,7 @@ Status check_changes(const fs::path& run, const TrainConfig& now, size_t begun, 
     if (is == nullptr || is->name != was.name) {
       return error(
           "stage {} was '{}' when {} last went on, and {}: stages that were begun must stay in their order; "
-          "new "
-          "ones can follow behind them",
+          "new ones can follow behind them",
           i + 1, was.name, run.string(),
           is != nullptr ? fmt::format("is '{}' now", is->name) : "is not there now");
     }

@@ -178,7 +178,7 @@ struct RowWidened {
 };
 
 // Weights that are read next, brought to the second-level cache a share at a time while something else is
-// computed: columns from k on of up to kTileRows rows from r on. The hardware does not follow short pieces of
+// computed: columns from k on of n_rows rows, `row` the first. The hardware does not follow short pieces of
 // four rows at once, and a prompt's weights come from memory.
 class NextWeights {
  public:
