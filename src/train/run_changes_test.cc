@@ -121,6 +121,26 @@ TEST_F(RunChangesTest, PositionsThatAreInForceStay) {
             std::string::npos);
 }
 
+TEST_F(RunChangesTest, ReinforcementLearningKeepsItsSeedAndTellsTheRest) {
+  const auto rl = [](const std::vector<std::string>& changes) {
+    const Result<RlRecipe> r = parse_rl_recipe(
+        "[run]\nseed = 3\n[model]\ninit_from = \"/models/a\"\n[rl]\nproblems = \"/problems\"\n", "recipe",
+        changes);
+    EXPECT_TRUE(r.ok()) << r.message();
+    return *r;
+  };
+  const auto check_rl = [&](const RlRecipe& now) {
+    note_.clear();
+    return check_changes(run_, now, [&](const std::string& text) { note_ += text; }).message();
+  };
+  ASSERT_TRUE(write_file_atomic(run_ / "config.toml", rl({}).toml).ok());
+  EXPECT_EQ(check_rl(rl({"run.threads=2"})), "");
+  EXPECT_EQ(note_, "");
+  EXPECT_EQ(check_rl(rl({"rl.lr=1e-4"})), "");
+  EXPECT_NE(note_.find("rl.lr is new: 0.0001"), std::string::npos) << note_;
+  EXPECT_NE(check_rl(rl({"run.seed=4"})).find("'run.seed' is 4 and was 3"), std::string::npos);
+}
+
 TEST_F(RunChangesTest, ARecipeThatCannotBeReadIsNoEnd) {
   fs::remove(run_ / "config.toml");
   EXPECT_EQ(check(recipe({"run.seed=4"})), "");
