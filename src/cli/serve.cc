@@ -387,6 +387,8 @@ int serve(const ServeOptions& options) {
   if (!signals.ok()) return fail(signals.status());
   raise_file_limit(config->server.http.max_connections);
   if (const Status opened = open_model(*config, dir, &r); !opened.ok()) return fail(opened);
+  (*signals)
+      ->serving();  // before anybody can ask: the first answers may be under way before the greeting is out
   auto started = server::ApiServer::start(r.model, *r.keys, *r.log, config->server);
   if (!started.ok()) return fail(started.status());
   r.server = *std::move(started);
@@ -394,7 +396,6 @@ int serve(const ServeOptions& options) {
   if (const std::string kept = r.scheduler->snapshot().cache_file; !kept.empty())
     note("prefix cache: " + kept);
 
-  (*signals)->serving();
   while ((*signals)->next() == SIGHUP) reload(*config, r);
   tell(fmt::format("finishing what runs, at most {} s; a second signal ends at once", config->drain_seconds));
   r.server->begin_drain();

@@ -1,5 +1,6 @@
 """Keys, settings, logs, metrics, and how the server ends."""
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
@@ -15,6 +16,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import types
 import unittest
 
 from served import PROGRAM, Server, ServerTest, MODEL
@@ -265,6 +267,40 @@ class Ending(unittest.TestCase):
         self.assertEqual(got.count(b'"finish_reason":"length"'), 1)
         self.assertEqual(server.process.wait(20), 0)
         server.close()
+
+    def test_sigterm_during_the_greeting_lets_answers_end(self):
+        # Whoever knows the port may ask before the greeting is out: here it waits for a full pipe.
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        end, full = os.pipe()
+        os.set_blocking(full, False)
+        with contextlib.suppress(BlockingIOError):
+            while os.write(full, b"\n" * 4096):
+                pass
+        os.set_blocking(full, True)
+        with tempfile.TemporaryDirectory() as home:
+            log = os.path.join(home, "access.log")
+            process = subprocess.Popen([PROGRAM, "serve", MODEL, "--port", str(port), "--threads", "1", "--access-log", log],
+                                       stderr=full, env={**os.environ, "JAJU_HOME": home})
+            os.close(full)
+            for _ in range(600):
+                try:
+                    socket.create_connection(("127.0.0.1", port)).close()
+                    break
+                except ConnectionRefusedError:
+                    time.sleep(0.05)
+            s, got = self.stream(types.SimpleNamespace(port=port), 300)
+            process.send_signal(signal.SIGTERM)
+            while b"[DONE]" not in got and (more := s.recv(65536)):
+                got += more
+            s.close()
+            self.assertIn(b"data: [DONE]", got)
+            said = b""
+            while more := os.read(end, 1 << 20):  # the greeting gets through, and the server to its end
+                said += more
+            self.assertIn(b"is served at", said)
+            self.assertEqual(process.wait(20), 0)
+        os.close(end)
 
     def test_what_takes_too_long_is_told_so(self):
         server = Server("--drain-seconds", "0.2")
