@@ -34,6 +34,7 @@ constexpr float kLargestScale = 65535;
 constexpr float kFar = 0x1p120f;
 
 // The code of the level nearest to x, less 8, and that level.
+template <class F>
 JAJU_INLINE void nearest_level(const F& x, F& code, F& level) {
   F inner = x;
   clamp(inner, -kQ4iKneeBelow, kQ4iKneeAbove);
@@ -45,100 +46,125 @@ JAJU_INLINE void nearest_level(const F& x, F& code, F& level) {
   level = 2.0f * code - inner;
 }
 
-// What a group has with the best of its sizes: the error, and the sums that least squares wants.
-struct Choice {
-  F number;  // in kQ4iSizes
-  F error;
-  F products;  // of weights' magnitudes with values
-  F squares;   // of values
-};
-
-JAJU_INLINE void choose_size(const F* x, const float* weights, const F& largest, const F& scale,
-                             Choice& best) {
-  best.error = F{} + kFar;
+// The best of its sizes for a group, as its number in kQ4iSizes, and the error it leaves.
+template <class F>
+JAJU_INLINE void choose_size(const F* x, const float* weights, const F& largest, const F& scale, F& number,
+                             F& least) {
+  using I = MaskOf<F>;
+  least = F{} + kFar;
   for (int k = 0; k < kSizes; ++k) {
     const F unit = scale * static_cast<float>(kQ4iSizes[static_cast<size_t>(k)]);
     const I suits = ((largest >= kLeastTop * unit) | (I{} + (k == 0 ? -1 : 0))) &
                     ((largest <= kMostTop * unit) | (I{} + (k == kSizes - 1 ? -1 : 0)));
     bool some = false;
-    for (int lane = 0; lane < kLanes; ++lane) some |= suits[lane] != 0;
+    for (int lane = 0; lane < kLanesOf<F>; ++lane) some |= suits[lane] != 0;
     if (!some) continue;
     const F inverse = 1.0f / unit;
-    for (float sign = 1; sign >= -1; sign -= 2) {
-      F error = F{}, products = F{}, squares = F{};
-      for (int c = 0; c < kCols; ++c) {
-        const F scaled = x[c] * (sign * inverse);
+    F errors[2] = {};  // of the size, and of its negative
+    for (int c = 0; c < kCols; ++c) {
+      const F scaled = x[c] * inverse;
+      for (int turned = 0; turned < 2; ++turned) {
+        const F value = turned == 0 ? scaled : -scaled;
         F code, level;
-        nearest_level(scaled, code, level);
-        const F off = scaled - level;
-        const F weighted = weights[c] * level;
-        error += weights[c] * off * off;
-        products += weighted * scaled;
-        squares += weighted * level;
+        nearest_level(value, code, level);
+        const F off = value - level;
+        errors[turned] += weights[c] * off * off;
       }
-      const F square = unit * unit;
-      error *= square;
-      const I better = suits & (error < best.error);
-      select(best.error, better, error, best.error);
-      select(best.number, better, F{} + static_cast<float>(sign > 0 ? k : k + kNumberOfMinus), best.number);
-      select(best.products, better, products * square, best.products);
-      select(best.squares, better, squares * square, best.squares);
+    }
+    for (int turned = 0; turned < 2; ++turned) {
+      const F error = errors[turned] * (unit * unit);
+      const I better = suits & (error < least);
+      select(least, better, error, least);
+      select(number, better, F{} + static_cast<float>(k + turned * kNumberOfMinus), number);
     }
   }
 }
 
-template <Scheme S>
-JAJU_INLINE void search(const Block& b, FoundBlock& found) {
-  F x[kBlockCols], largest[kGroups], most = F{};
+// The sizes with these numbers.
+template <class F>
+JAJU_INLINE void sizes_of(const F& numbers, F& sizes) {
+  for (int lane = 0; lane < kLanesOf<F>; ++lane) {
+    sizes[lane] = static_cast<float>(kQ4iSizes[static_cast<size_t>(numbers[lane])]);
+  }
+}
+
+// The scale that least squares wants for the levels that a scale and these sizes choose; where all of them
+// are 0, the same.
+template <class F>
+JAJU_INLINE void fit_scale(const F* x, const float* weights, const F (&numbers)[kGroups], F& scale) {
+  F products = F{}, squares = F{};  // of levels with values, of levels
+  for (int g = 0; g < kGroups; ++g) {
+    F size;
+    sizes_of(numbers[g], size);
+    const F unit = scale * size;
+    const F inverse = 1.0f / unit;
+    F of_group = F{}, squares_of_group = F{};
+    for (int c = g * kCols; c < (g + 1) * kCols; ++c) {
+      const F scaled = x[c] * inverse;
+      F code, level;
+      nearest_level(scaled, code, level);
+      const F weighted = weights[c] * level;
+      of_group += weighted * scaled;
+      squares_of_group += weighted * level;
+    }
+    products += of_group * (unit * unit);
+    squares += squares_of_group * (unit * unit);
+  }
+  select(scale, squares > F{}, scale * (products / squares), scale);
+}
+
+template <Scheme S, int Lanes>
+JAJU_INLINE void search(const Block& b, int row, FoundBlock& found) {
+  using F = Floats<Lanes>;
+  using I = Ints<Lanes>;
+  F x[kBlockCols], largest[kGroups], most = F{}, inverse;
+  load(inverse, b.inverse_factors, row);
   for (int g = 0; g < kGroups; ++g) {
     largest[g] = F{};
     for (int c = g * kCols; c < (g + 1) * kCols; ++c) {
-      x[c] = b.values[c] * b.inverse_factors;
+      load(x[c], b.values[c], row);
+      x[c] *= inverse;
       F size;
       magnitude(size, x[c]);
       select(largest[g], size > largest[g], size, largest[g]);
     }
     select(most, largest[g] > most, largest[g], most);
   }
-  F best = F{} + kFar, kept = F{} + 1.0f, sizes[kGroups];
-  for (int g = 0; g < kGroups; ++g) sizes[g] = F{};
-  F fitted = kept;  // what least squares makes of the best scale's choices
+  F best = F{} + kFar, kept = F{} + 1.0f, numbers[kGroups] = {};
   for (int k = 0; k < kScales + kFits; ++k) {
     constexpr float kStep = (kMost - kLeast) / (kScales - 1);
     F scale = most * ((kLeast + kStep * static_cast<float>(k)) / (kMostLevel * kMostSize));
-    if (k >= kScales) scale = fitted;
+    if (k >= kScales) {
+      scale = kept;
+      fit_scale(x, b.weights, numbers, scale);
+    }
     round(scale);
     clamp(scale, 1, kLargestScale);
-    Choice choices[kGroups];
-    F error = F{}, products = F{}, squares = F{};
+    F error = F{}, chosen[kGroups] = {};
     for (int g = 0; g < kGroups; ++g) {
-      choose_size(x + g * kCols, b.weights + g * kCols, largest[g], scale, choices[g]);
-      error += choices[g].error;
-      products += choices[g].products;
-      squares += choices[g].squares;
+      F least;
+      choose_size(x + g * kCols, b.weights + g * kCols, largest[g], scale, chosen[g], least);
+      error += least;
     }
     const I better = error < best;
     select(best, better, error, best);
     select(kept, better, scale, kept);
-    for (int g = 0; g < kGroups; ++g) select(sizes[g], better, choices[g].number, sizes[g]);
-    const F next = scale * (products / squares);
-    select(fitted, better & (squares > F{}), next, fitted);
+    for (int g = 0; g < kGroups; ++g) select(numbers[g], better, chosen[g], numbers[g]);
   }
-  found.scales = __builtin_convertvector(kept, I);
+  I scales = __builtin_convertvector(kept, I);
   for (int g = 0; g < kGroups; ++g) {
-    const I number = __builtin_convertvector(sizes[g], I);
-    found.scales |= number << (16 + 4 * g);
-    F unit;
-    for (int lane = 0; lane < kLanes; ++lane) {
-      unit[lane] = kept[lane] * static_cast<float>(kQ4iSizes[static_cast<size_t>(number[lane])]);
-    }
+    scales |= __builtin_convertvector(numbers[g], I) << (16 + 4 * g);
+    F size;
+    sizes_of(numbers[g], size);
+    const F unit = kept * size;
     for (int c = g * kCols; c < (g + 1) * kCols; ++c) {
       const F scaled = x[c] / unit;
       F code, level;
       nearest_level(scaled, code, level);
-      found.codes[c] = __builtin_convertvector(code, I) + 8;
+      store(found.codes[c], row, __builtin_convertvector(code, I) + 8);
     }
   }
+  store(found.scales, row, scales);
 }
 
 JAJU_SEARCHES(Block, FoundBlock)

@@ -538,6 +538,40 @@ TEST(Quantize, ARowDependsOnItselfAlone) {
   }
 }
 
+// The searches are compiled for several instruction sets, with 4, 8 or 16 rows side by side. A machine has
+// but one of them to test; these figures are from all three, and from before there were three.
+TEST(Quantize, TheSameBytesOnEveryMachine) {
+  constexpr int64_t kRows = 16, kCols = 200;
+  std::vector<float> w, importance;
+  uint32_t state = 1;
+  const auto dice = [&state] {
+    return static_cast<int32_t>((state = state * 1664525 + 1013904223) >> 16) - 32768;
+  };
+  for (int64_t i = 0; i < kRows * kCols; ++i) {
+    const auto x = static_cast<float>(dice());
+    w.push_back(x * (dice() % 64 == 0 ? 8.0f : 1.0f));
+  }
+  for (int64_t c = 0; c < kCols; ++c) importance.push_back(static_cast<float>(dice() + 32769));
+  const auto hash = [](const std::vector<std::byte>& bytes) {  // FNV-1a
+    uint64_t h = 0xcbf29ce484222325;
+    for (const std::byte b : bytes) h = (h ^ static_cast<uint64_t>(b)) * 0x100000001b3;
+    return h;
+  };
+  const struct {
+    Scheme scheme;
+    uint64_t plain, weighted;
+  } known[] = {{Scheme::q8, 0x8f3566095ae02f08, 0xac192994a2de1f34},
+               {Scheme::q6, 0xcab4c3047db70d1a, 0x578f1260af4dde79},
+               {Scheme::q4, 0xa0c6188015988204, 0x71d01919e40c62f7},
+               {Scheme::q4i, 0xffe3fe67ed2e6723, 0x0db8ce6232a8748d},
+               {Scheme::q3, 0x8208282f2865f472, 0x9606bee1c3c02bae},
+               {Scheme::q2, 0xffaf29d700181512, 0x0c61136b8802f6f6}};
+  for (const auto& [scheme, plain, weighted] : known) {
+    EXPECT_EQ(hash(quantized(scheme, w, kRows, kCols)), plain) << name_of(scheme);
+    EXPECT_EQ(hash(quantized(scheme, w, kRows, kCols, importance.data())), weighted) << name_of(scheme);
+  }
+}
+
 TEST(Quantize, ScalingByAPowerOfTwoScalesTheResult) {
   const int64_t cols = 64;
   const std::vector<float> w = weights_of(Kind::normal, 16 * cols, 7);

@@ -33,7 +33,7 @@ constexpr int column_of(int k) {
 }
 
 // The weighted square of what each step leaves of x.
-template <Scheme S>
+template <Scheme S, class F>
 JAJU_INLINE void errors_of(const F& x, float weight, F (&errors)[Trellis<S>::kSteps]) {
 #pragma GCC unroll 16
   for (int w = 0; w < Trellis<S>::kSteps; ++w) {
@@ -48,7 +48,7 @@ JAJU_INLINE void errors_of(const F& x, float weight, F (&errors)[Trellis<S>::kSt
 }
 
 // One more step for walks with these sums.
-template <Scheme S>
+template <Scheme S, class F>
 JAJU_INLINE void advance(F (&sums)[Trellis<S>::kStates], const F (&errors)[Trellis<S>::kSteps]) {
   using T = Trellis<S>;
   F next[T::kStates];
@@ -63,10 +63,10 @@ JAJU_INLINE void advance(F (&sums)[Trellis<S>::kStates], const F (&errors)[Trell
 }
 
 // The error of the best ring, with x in units of the scale.
-template <Scheme S>
+template <Scheme S, class F>
 JAJU_INLINE void ring_error(const F (&x)[kCols], float shift, const float* weights, F& least) {
   using T = Trellis<S>;
-  F sums[T::kStates][T::kStates];  // by where the walk started and where it is
+  F sums[T::kStates][T::kStates] = {};  // by where the walk started and where it is
 #pragma GCC unroll 4
   for (int start = 0; start < T::kStates; ++start) {
 #pragma GCC unroll 4
@@ -84,9 +84,10 @@ JAJU_INLINE void ring_error(const F (&x)[kCols], float shift, const float* weigh
 }
 
 // Steps of the best ring, by column.
-template <Scheme S>
-JAJU_INLINE void best_ring(const F (&x)[kCols], const float* weights, I (&steps)[kCols]) {
+template <Scheme S, class F>
+JAJU_INLINE void best_ring(const F (&x)[kCols], const float* weights, MaskOf<F> (&steps)[kCols]) {
   using T = Trellis<S>;
+  using I = MaskOf<F>;
   F errors[kCols][T::kSteps];
   for (int k = 0; k < kCols; ++k) errors_of<S>(x[column_of(k)], weights[column_of(k)], errors[k]);
   F least = F{} + kFar;
@@ -121,10 +122,12 @@ JAJU_INLINE void best_ring(const F (&x)[kCols], const float* weights, I (&steps)
 }
 
 // Every size that may suit, with both signs and all offsets.
-template <Scheme S>
-JAJU_INLINE void search(const Group& g, Found& found) {
+template <Scheme S, int Lanes>
+JAJU_INLINE void search(const Group& g, int row, Found& found) {
+  using F = Floats<Lanes>;
+  using I = Ints<Lanes>;
   F x[kCols], largest, best;
-  scale_group(g, x, largest, best);
+  scale_group(g, row, x, largest, best);
   F kept_scale = F{};  // 0 is the first candidate
   I kept_offset = I{};
   F size, last;
@@ -158,29 +161,31 @@ JAJU_INLINE void search(const Group& g, Found& found) {
   for (int c = 0; c < kCols; ++c) {
     x[c] = x[c] / scale - shift;
     select(x[c], none, F{}, x[c]);
-    found.codes[c] = I{};
   }
-  best_ring<S>(x, g.weights, found.codes);
+  I codes[kCols] = {};
+  best_ring<S>(x, g.weights, codes);
   for (int c = 0; c < kCols; ++c) {
     if constexpr (S == Scheme::q3) {  // the nearer of the two values of a step
       F near = F{} + kFar;
       I high_bit = I{};
       F far = F{};
       for (int w = 0; w < Trellis<S>::kSteps; ++w) {
-        const I here = found.codes[c] == I{} + w;
+        const I here = codes[c] == I{} + w;
         select(near, here, F{} + Trellis<S>::value(w), near);
         select(far, here, F{} + Trellis<S>::value(w + 8), far);
       }
       near = x[c] - near;
       far = x[c] - far;
       select(high_bit, far * far < near * near, I{} + 8, high_bit);
-      found.codes[c] |= high_bit;
+      codes[c] |= high_bit;
     }
-    select(found.codes[c], none, I{}, found.codes[c]);
+    select(codes[c], none, I{}, codes[c]);
+    store(found.codes[c], row, codes[c]);
   }
-  found.scales = whole | kept_offset << 4;
-  select(found.scales, kept_scale < F{}, found.scales | 128, found.scales);
-  select(found.scales, none, I{}, found.scales);
+  I scales = whole | kept_offset << 4;
+  select(scales, kept_scale < F{}, scales | 128, scales);
+  select(scales, none, I{}, scales);
+  store(found.scales, row, scales);
 }
 
 JAJU_SEARCHES(Group, Found)
