@@ -214,38 +214,40 @@ void swiglu_backward(const SwigluRows& a, int64 first, int64 last) {
 
 // ---- small matrices in f32 ----
 
-typedef float V16 __attribute__((vector_size(64)));
-typedef float V16Unaligned __attribute__((vector_size(64), aligned(4), may_alias));
+// As wide as the instruction set's registers: gcc keeps wider vectors in memory, sums of tiles among them.
+constexpr int64 kLanes = JAJU_LOOPS_LANES;
+typedef float Vector __attribute__((vector_size(4 * JAJU_LOOPS_LANES)));
+typedef float UnalignedVector __attribute__((vector_size(4 * JAJU_LOOPS_LANES), aligned(4), may_alias));
 
-JAJU_INLINE V16 load(const float* p) {
-  return *reinterpret_cast<const V16Unaligned*>(p);
+JAJU_INLINE Vector load(const float* p) {
+  return *reinterpret_cast<const UnalignedVector*>(p);
 }
-JAJU_INLINE void store(float* p, V16 v) {
-  *reinterpret_cast<V16Unaligned*>(p) = v;
+JAJU_INLINE void store(float* p, Vector v) {
+  *reinterpret_cast<UnalignedVector*>(p) = v;
 }
 
 constexpr int kRows = JAJU_LOOPS_ROWS;
 constexpr int kVectors = JAJU_LOOPS_VECTORS;
-constexpr int64 kLane = 16;
 
+// Columns of small matrices come in 16s, whatever the registers hold.
 constexpr int64 padded(int64 n) {
-  return (n + kLane - 1) / kLane * kLane;
+  return (n + 15) / 16 * 16;
 }
 
 // A tile of R rows and C vectors. a[r * a_row + k * a_col].
 template <int R, int C>
 JAJU_INLINE void tile(int64 depth, const float* a, int64 a_row, int64 a_col, const float* b, int64 b_row,
                       float* c, int64 c_row, bool add) {
-  V16 sum[R][C];
+  Vector sum[R][C];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 16
-    for (int j = 0; j < C; ++j) sum[r][j] = add ? load(c + r * c_row + j * kLane) : V16{};
+    for (int j = 0; j < C; ++j) sum[r][j] = add ? load(c + r * c_row + j * kLanes) : Vector{};
   }
   for (int64 k = 0; k < depth; ++k) {
-    V16 row[C];
+    Vector row[C];
 #pragma GCC unroll 16
-    for (int j = 0; j < C; ++j) row[j] = load(b + k * b_row + j * kLane);
+    for (int j = 0; j < C; ++j) row[j] = load(b + k * b_row + j * kLanes);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       const float x = a[r * a_row + k * a_col];
@@ -256,16 +258,16 @@ JAJU_INLINE void tile(int64 depth, const float* a, int64 a_row, int64 a_col, con
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 16
-    for (int j = 0; j < C; ++j) store(c + r * c_row + j * kLane, sum[r][j]);
+    for (int j = 0; j < C; ++j) store(c + r * c_row + j * kLanes, sum[r][j]);
   }
 }
 
-// C (rows, cols) = A (rows, depth) B (depth, cols), or += when add. cols counts whole lanes: B and C are
-// padded to them.
+// C (rows, cols) = A (rows, depth) B (depth, cols), or += when add. cols counts whole vectors: B and C are
+// padded.
 void multiply(int64 rows, int64 cols, int64 depth, const float* a, int64 a_row, int64 a_col, const float* b,
               int64 b_row, float* c, int64 c_row, bool add) {
   int64 j = 0;
-  for (; j + kVectors * kLane <= cols; j += kVectors * kLane) {
+  for (; j + kVectors * kLanes <= cols; j += kVectors * kLanes) {
     int64 r = 0;
     for (; r + kRows <= rows; r += kRows) {
       tile<kRows, kVectors>(depth, a + r * a_row, a_row, a_col, b + j, b_row, c + r * c_row + j, c_row, add);
@@ -274,7 +276,7 @@ void multiply(int64 rows, int64 cols, int64 depth, const float* a, int64 a_row, 
       tile<1, kVectors>(depth, a + r * a_row, a_row, a_col, b + j, b_row, c + r * c_row + j, c_row, add);
     }
   }
-  for (; j < cols; j += kLane) {
+  for (; j < cols; j += kLanes) {
     int64 r = 0;
     for (; r + kRows <= rows; r += kRows) {
       tile<kRows, 1>(depth, a + r * a_row, a_row, a_col, b + j, b_row, c + r * c_row + j, c_row, add);
@@ -288,7 +290,7 @@ void multiply(int64 rows, int64 cols, int64 depth, const float* a, int64 a_row, 
 
 constexpr int64 kBlock = 32;  // query rows at once: their scores stay in the nearest cache
 
-// Scratch of one head: everything f32, columns padded to whole lanes, rows to whole blocks.
+// Scratch of one head: everything f32, columns padded to 16s, rows to whole blocks.
 struct HeadScratch {
   int64 n, qk, qk_cols, v_cols;
   float *q, *k, *kt, *v, *vt, *scores, *grad_scores, *grad_out, *grad_q, *grad_k, *grad_v, *grad_rope;
