@@ -1,10 +1,11 @@
 import { render } from 'preact';
 import { watchLanguage } from './i18n';
 import { loadModels } from './state/actions';
-import { loadConversations, watchOtherTabs } from './state/keep';
+import { loadConversations } from './state/keep';
 import { watchSettings } from './state/settings';
 import { openStorage } from './state/storage';
 import { storage } from './state/store';
+import { watchOtherTabs } from './state/tabs';
 import './style/tokens.css';
 import './style/base.css';
 import './style/layout.css';

@@ -164,6 +164,63 @@ pageTest('two pages share the list', async (page) => {
   assert.deepEqual(await titles(second), ['from the first page']);
 });
 
+pageTest('two pages with the same conversation go on where the other is', async (page) => {
+  await ask(page, 'the first question');
+  const second = await page.context().newPage();
+  await second.goto(page.url());
+  await second.locator('.entry .open').click();
+  await second.locator('.answer').waitFor();
+  await ask(page, 'asked on the first page');
+  await second.waitForFunction(() => document.querySelectorAll('.message.answer').length === 2);
+  await ask(second, 'asked on the second page');
+  await page.waitForFunction(() => document.querySelectorAll('.message.answer').length === 3);
+  assert.equal(await page.locator('.versions').count(), 0); // one thread, no branches
+  assert.match(await answerText(page), /asked on the second page/);
+  await menu(second, 0, 'Rename');
+  await second.fill('.rename', 'renamed there');
+  await second.press('.rename', 'Enter');
+  await page.waitForFunction(() => document.querySelector('.entry .open').textContent === 'renamed there');
+  await ask(page, 'and on');
+  assert.deepEqual(await titles(second), ['renamed there']);
+});
+
+pageTest('an answer that comes is left alone by other pages', async (page) => {
+  await ask(page, 'the first question');
+  const second = await page.context().newPage();
+  await second.goto(page.url());
+  await second.locator('.entry .open').click();
+  await second.locator('.answer').waitFor();
+  await begin(page, 'slow');
+  await second.waitForFunction(() => document.querySelectorAll('.message.question').length === 2);
+  await menu(second, 0, 'Rename'); // saved while the other page is being answered
+  await second.fill('.rename', 'meanwhile');
+  await second.press('.rename', 'Enter');
+  await page.waitForFunction(() => document.querySelector('.entry .open').textContent === 'meanwhile');
+  assert.equal(await page.locator('.message.live').count(), 1);
+  assert.equal(await second.locator('.message.answer').count(), 1);
+  await button(page, 'Stop').click();
+  await finished(page);
+  await second.waitForFunction(() => document.querySelectorAll('.message.answer').length === 2);
+  assert.equal(await second.locator('.failure').count(), 0);
+  assert.equal(await answerText(second), await answerText(page));
+  assert.deepEqual(await titles(page), ['meanwhile']);
+});
+
+pageTest('a conversation that another page deletes is left, and undone it is whole', async (page) => {
+  await ask(page, 'to be deleted');
+  const second = await page.context().newPage();
+  await second.goto(page.url());
+  await second.locator('.entry .open').click();
+  await second.locator('.answer').waitFor();
+  await menu(page, 0, 'Delete');
+  await second.locator('.empty').waitFor();
+  assert.equal(await second.locator('.entry').count(), 0);
+  await button(page, 'Undo').click();
+  await second.locator('.entry .open').click();
+  await second.locator('.answer').waitFor();
+  assert.match(await answerText(second), /to be deleted/);
+});
+
 pageTest('what was typed into a new chat is there when one comes back to it', async (page) => {
   await ask(page, 'an older chat');
   await button(page, 'New chat').first().click();

@@ -91,7 +91,7 @@ export async function deleteConversation(id: string): Promise<void> {
     if (conversation.value.id === id) showNewChat();
   });
   await storage.value.remove(id).catch(() => toast(strings.value.errors.notSaved));
-  tellOtherTabs();
+  tellOtherTabs({ deleted: id });
   toast(strings.value.deleted(found.title || strings.value.untitled), {
     label: strings.value.undo,
     run: () => {
@@ -109,7 +109,7 @@ export async function deleteAll(): Promise<void> {
   });
   try {
     await storage.value.removeAll();
-    tellOtherTabs();
+    tellOtherTabs({ deleted: null });
     toast(strings.value.deletedAll);
   } catch {
     toast(strings.value.errors.notSaved);

@@ -18,23 +18,36 @@ function openChannel(): BroadcastChannel | undefined {
 
 const newestFirst = (list: readonly Conversation[]) => [...list].sort((a, b) => b.updated - a.updated);
 
-export function watchOtherTabs(): void {
-  channel?.addEventListener('message', () => void loadConversations());
+/** What tabs tell one another: which conversation changed, or was deleted (null: all were). */
+export type News = { changed: string } | { deleted: string | null };
+
+export function onNews(take: (news: News) => void): void {
+  channel?.addEventListener('message', (event: MessageEvent<News>) => take(event.data));
 }
 
-export function tellOtherTabs(): void {
-  channel?.postMessage('changed');
+export function tellOtherTabs(news: News): void {
+  channel?.postMessage(news);
 }
+
+/** How many saves of a conversation are under way or have failed: till then the store has not what the page has. */
+const unsaved = new Map<string, number>();
 
 export async function loadConversations(): Promise<void> {
-  conversations.value = newestFirst(await storage.value.conversations());
+  const stored = await storage.value.conversations();
+  const here = conversations.value.filter((each) => unsaved.has(each.id));
+  conversations.value = newestFirst([...here, ...stored.filter((each) => !unsaved.has(each.id))]);
 }
 
 /** Saves, and tells the reader where it can not be done. */
 export async function save(changed: Conversation, messages: readonly MessageNode[] = []): Promise<void> {
+  const { id } = changed;
+  unsaved.set(id, (unsaved.get(id) ?? 0) + 1);
   try {
     await storage.value.put(changed, messages);
-    tellOtherTabs();
+    const left = unsaved.get(id)! - 1;
+    if (left > 0) unsaved.set(id, left);
+    else unsaved.delete(id);
+    tellOtherTabs({ changed: id });
   } catch {
     toast(strings.value.errors.notSaved);
   }
