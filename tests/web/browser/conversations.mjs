@@ -42,6 +42,20 @@ pageTest('a chat is renamed', async (page) => {
   assert.deepEqual(await titles(page), ['about 배', '사과 이야기']);
 });
 
+pageTest('a chat that is renamed out of a search leaves the focus at the search', async (page) => {
+  await two(page);
+  await menu(page, 1, 'Rename');
+  await page.fill('.rename', '두루미');
+  await page.press('.rename', 'Enter');
+  await page.fill('#search', '두루미');
+  await page.waitForFunction(() => document.querySelectorAll('.entry').length === 1);
+  await menu(page, 0, 'Rename');
+  await page.fill('.rename', '사과 이야기');
+  await page.press('.rename', 'Enter');
+  await page.getByText('Nothing found.').waitFor();
+  await page.waitForFunction(() => document.activeElement.id === 'search');
+});
+
 pageTest('deleting can be undone until the note is gone', async (page) => {
   await two(page);
   await menu(page, 0, 'Delete');

@@ -69,6 +69,8 @@ function Entry({ item }: { item: Conversation }) {
     focusNext.current = false;
     entry.current?.querySelector<HTMLElement>('.open')?.focus();
   }, [renaming]);
+  // With its new name it may not be what was searched for any more.
+  useEffect(() => () => void (focusNext.current && document.getElementById('search')?.focus()), []);
   const current = item.id === conversation.value.id;
   const title = item.title || t.untitled;
   if (renaming) {
