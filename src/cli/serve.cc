@@ -387,8 +387,8 @@ int serve(const ServeOptions& options) {
   if (!signals.ok()) return fail(signals.status());
   raise_file_limit(config->server.http.max_connections);
   if (const Status opened = open_model(*config, dir, &r); !opened.ok()) return fail(opened);
-  (*signals)
-      ->serving();  // before anybody can ask: the first answers may be under way before the greeting is out
+  // Before anybody can ask: answers may be under way before the greeting is out.
+  (*signals)->serving();
   auto started = server::ApiServer::start(r.model, *r.keys, *r.log, config->server);
   if (!started.ok()) return fail(started.status());
   r.server = *std::move(started);
