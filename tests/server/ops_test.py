@@ -280,8 +280,10 @@ class Ending(unittest.TestCase):
         os.set_blocking(full, True)
         with tempfile.TemporaryDirectory() as home:
             log = os.path.join(home, "access.log")
+            env = {k: v for k, v in os.environ.items() if not k.startswith(("JAJU_", "XDG_"))}
             process = subprocess.Popen([PROGRAM, "serve", MODEL, "--port", str(port), "--threads", "1", "--access-log", log],
-                                       stderr=full, env={**os.environ, "JAJU_HOME": home})
+                                       stderr=full, env={**env, "JAJU_HOME": home})
+            self.addCleanup(process.kill)
             os.close(full)
             for _ in range(600):
                 try:
