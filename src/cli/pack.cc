@@ -398,7 +398,7 @@ void add_pack(CLI::App& app, Action& action) {
   verb->add_option("--experts", words->experts,
                    "Scheme of the routed experts: q8, q6, q4, q3 or q2 (8.5, 6.5, 4.5, 3.5, 2.5 bits); q4i, "
                    "as large as q4, faster for prompts (most on AMX) and without AVX-512, its error a little "
-                   "larger, packed in three times the time; or mxfp4; keep: MXFP4 and NVFP4 stay as they "
+                   "larger, packing slower; or mxfp4; keep: MXFP4 and NVFP4 stay as they "
                    "are, all else gets q4")
       ->check(scheme)
       ->capture_default_str();

@@ -14,10 +14,10 @@ namespace jaju {
 //
 // For each group every scale that may suit is tried, of both signs and with each offset the scheme has, and
 // the one with the least squared error stays; a value takes the nearest that the scheme offers, and the rings
-// of q3 and q2 the best walk (quantize_trellis.cc: three and eight times the work of q4). Scales have few
+// of q3 and q2 the best walk (quantize_trellis.cc). Scales have few
 // bits, so that all near the best can be tried: a least-squares scale rounded to one of them is among them.
-// q4i's groups share a scale of 16 bits, of which some are tried (quantize_integer.cc: six times the work of
-// q4).
+// q4i's groups share a scale of 16 bits, of which some are tried (quantize_integer.cc). How long each takes:
+// docs/quantisation.md.
 //
 // importance: a column's weight in that sum, >= 0, usually the mean square of its input; null: all 1. One
 // hundredth of a group's mean (q4i: a block's) is added to each, so that columns calibration did not see keep

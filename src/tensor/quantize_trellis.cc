@@ -66,7 +66,7 @@ JAJU_INLINE void advance(F (&sums)[Trellis<S>::kStates], const F (&errors)[Trell
 template <Scheme S, class F>
 JAJU_INLINE void ring_error(const F (&x)[kCols], float shift, const float* weights, F& least) {
   using T = Trellis<S>;
-  F sums[T::kStates][T::kStates] = {};  // by where the walk started and where it is
+  F sums[T::kStates][T::kStates] = {};  // by where the walk started and is; {} for gcc's sake
 #pragma GCC unroll 4
   for (int start = 0; start < T::kStates; ++start) {
 #pragma GCC unroll 4

@@ -32,7 +32,7 @@ const Loops* best() {
 }  // namespace
 
 int64_t attention_scratch(const AttentionDocument& d) {
-  // As HeadScratch in loops_impl.h lays it out, with room for either instruction set's padding.
+  // As HeadScratch in loops_impl.h lays it out.
   const auto up = [](int64_t n, int64_t to) { return (n + to - 1) / to * to; };
   const int64_t n = up(d.length, 32);
   const int64_t qk = up(d.nope + d.rope, 16);

@@ -16,6 +16,15 @@ async function two(page) {
   await ask(page, 'about 배');
 }
 
+/** A second page that shows the one conversation there is. */
+async function openBeside(page) {
+  const second = await page.context().newPage();
+  await second.goto(page.url());
+  await second.locator('.entry .open').click();
+  await second.locator('.answer').waitFor();
+  return second;
+}
+
 pageTest('conversations outlive the page', async (page) => {
   await two(page);
   await page.reload();
@@ -180,10 +189,7 @@ pageTest('two pages share the list', async (page) => {
 
 pageTest('two pages with the same conversation go on where the other is', async (page) => {
   await ask(page, 'the first question');
-  const second = await page.context().newPage();
-  await second.goto(page.url());
-  await second.locator('.entry .open').click();
-  await second.locator('.answer').waitFor();
+  const second = await openBeside(page);
   await ask(page, 'asked on the first page');
   await second.waitForFunction(() => document.querySelectorAll('.message.answer').length === 2);
   await ask(second, 'asked on the second page');
@@ -200,10 +206,7 @@ pageTest('two pages with the same conversation go on where the other is', async 
 
 pageTest('an answer that comes is left alone by other pages', async (page) => {
   await ask(page, 'the first question');
-  const second = await page.context().newPage();
-  await second.goto(page.url());
-  await second.locator('.entry .open').click();
-  await second.locator('.answer').waitFor();
+  const second = await openBeside(page);
   await begin(page, 'slow');
   await second.waitForFunction(() => document.querySelectorAll('.message.question').length === 2);
   await menu(second, 0, 'Rename'); // saved while the other page is being answered
@@ -222,10 +225,7 @@ pageTest('an answer that comes is left alone by other pages', async (page) => {
 
 pageTest('a conversation that another page deletes is left, and undone it is whole', async (page) => {
   await ask(page, 'to be deleted');
-  const second = await page.context().newPage();
-  await second.goto(page.url());
-  await second.locator('.entry .open').click();
-  await second.locator('.answer').waitFor();
+  const second = await openBeside(page);
   await menu(page, 0, 'Delete');
   await second.locator('.empty').waitFor();
   assert.equal(await second.locator('.entry').count(), 0);
